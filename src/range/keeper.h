@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper: a cache of ranges over a source, and so a source itself. It fills the stocks that
+ * threads take from, cuts leases for askers above, carries changes down after it has let its own
+ * ids go, and gives back what nobody used. One thread calls it, all but the functions that say
+ * otherwise. It has no I/O, clock or luck of its own: whoever owns it turns it.
+ */
+#ifndef PAWL_KEEPER_H
+#define PAWL_KEEPER_H
+
+#include "range/pace.h"
+#include "range/source.h"
+#include "range/stock.h"
+
+/* Why ids were reserved and will never be handed out. X(constant, name in INFO and logs) */
+#define PAWL_CAUSE_MAP(X)                    \
+    X(PAWL_CAUSE_LOST, "lost-answer")        \
+    X(PAWL_CAUSE_LATE, "late")               \
+    X(PAWL_CAUSE_ROLLBACK, "rollback-jump")  \
+    X(PAWL_CAUSE_EXACT, "exact-tail")        \
+    X(PAWL_CAUSE_OVERRUN, "overrun")         \
+    X(PAWL_CAUSE_CHANGE, "change")           \
+    X(PAWL_CAUSE_NOT_KEPT, "not-taken-back") \
+    X(PAWL_CAUSE_UNREAD, "answer-not-sent")
+
+enum pawl_cause {
+#define PAWL_CAUSE_ENUM(constant, name) constant,
+    PAWL_CAUSE_MAP(PAWL_CAUSE_ENUM)
+#undef PAWL_CAUSE_ENUM
+        PAWL_CAUSE_COUNT
+};
+const char *pawl_cause_name(enum pawl_cause cause);
+
+enum { PAWL_LATENCY_BUCKETS = 40 }; /* bucket i: below 2^i us */
+
+/* Only the keeper's thread writes; others may read for display. */
+struct pawl_counts {
+    _Atomic uint64_t asks;     /* sent below, of any kind */
+    _Atomic uint64_t failures; /* of those, ended by an error other than the caller's fault */
+    _Atomic uint64_t writes;   /* of those, that may have written the record */
+    _Atomic uint64_t reserved; /* ids granted from below */
+    _Atomic uint64_t handed;   /* ids taken from stocks or handed out by NEXT, as far as noticed */
+    _Atomic uint64_t leased;   /* ids leased to askers above */
+    _Atomic uint64_t returned; /* ids given back by askers above */
+    _Atomic uint64_t given_back; /* ids given back below */
+    _Atomic uint64_t held;       /* ids reserved and not handed out */
+    _Atomic uint64_t rollbacks;  /* grants discarded because they did not lie beyond our floor */
+    _Atomic uint64_t holdings;   /* sequences in memory */
+    _Atomic uint64_t burned[PAWL_CAUSE_COUNT];
+    _Atomic uint64_t latency[PAWL_LATENCY_BUCKETS]; /* of refills */
+};
+
+struct pawl_keeper_settings {
+    struct pawl_pace_settings pace;
+    uint64_t retry_least_ns, retry_most_ns; /* back-off after a failed refill; 10 ms, 2 s */
+    uint64_t seed;                          /* for jitter */
+    bool refuse_rollback; /* a grant that is not beyond our floor stops the sequence */
+    /* Called from any thread when the keeper has something to do: makes its owner turn it. */
+    void (*wake)(void *arg);
+    /* On the keeper's thread: a holding has gone idle; whoever has it open may release it. */
+    void (*idle)(struct pawl_holding *holding, void *arg);
+    /* Where stocks live; NULL: the heap. A client's are in pages that a fork wipes. */
+    void *(*stock_new)(void *arg);
+    void (*stock_free)(void *stock, void *arg);
+    void *arg;
+};
+
+struct pawl_keeper;
+
+/* What takers see of a sequence that is in memory. */
+struct pawl_holding {
+    struct pawl_stock *stock;
+    struct pawl_name name;
+    _Atomic bool global;  /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
+    _Atomic int64_t last; /* the last id reserved, for GET; valid if last_known */
+    _Atomic bool last_known;
+    _Atomic uint32_t users; /* raised by the keeper as it answers an OPEN */
+};
+
+/* below must outlive the keeper, or be closed first. NULL: no memory. */
+struct pawl_keeper *pawl_keeper_new(struct pawl_source *below,
+                                    const struct pawl_keeper_settings *settings);
+struct pawl_source *pawl_keeper_source(struct pawl_keeper *keeper);
+const struct pawl_counts *pawl_keeper_counts(const struct pawl_keeper *keeper); /* any thread */
+
+/* Does all that is due, below too; returns when it wants to be turned next. */
+uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns);
+
+/* Forgets an ask that still waits here: answers it PAWL_BUSY, nothing taken. If it is no longer
+ * here, or already asked below, it is answered in its own time. */
+void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask);
+
+/*
+ * Begins to let everything go: answers what waits with PAWL_CLOSED, takes stocks back and gives
+ * them back below. Turn it until pawl_keeper_drained or your patience ends.
+ */
+void pawl_keeper_drain(struct pawl_keeper *keeper);
+bool pawl_keeper_drained(const struct pawl_keeper *keeper);
+
+/* Frees it. Ids still held are burned. Nothing may be pending below: close that first. */
+void pawl_keeper_free(struct pawl_keeper *keeper);
+
+/* Any thread. Ends what an OPEN began. */
+void pawl_holding_release(struct pawl_holding *holding);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sequence's record, its arithmetic, and what each ask does to it. Pure functions: no I/O, no
+ * clock, no luck of their own. Stores that can run them in a transaction of their own (memory,
+ * LMDB) do nothing else; others say the same in their own words and are tested against these.
+ */
+#ifndef PAWL_RECORD_H
+#define PAWL_RECORD_H
+
+#include "pawl/pawl.h"
+#include "range/mark.h"
+
+enum {
+    PAWL_BRANCH_BYTES_MAX = 63,
+    PAWL_EPOCH_STEP_MAX = INT32_MAX, /* a new epoch lies 1 to this many beyond the last */
+    PAWL_FENCE_IDS_MIN = 10000,      /* least margin of a move beyond a floor */
+};
+
+struct pawl_name {
+    uint8_t size;
+    char at[PAWL_NAME_BYTES_MAX];
+};
+
+struct pawl_record {
+    struct pawl_name name;
+    struct pawl_name moved_to; /* of a tombstone that a rename left; size 0: none */
+    uint64_t epoch;            /* of the definition; 0: there is no record */
+    uint64_t line;             /* epoch in which ids last began again or turned round */
+    uint64_t lap;              /* how often it has turned since */
+    uint64_t version;          /* every write raises it */
+    int64_t start, increment, min, max;
+    int64_t next;                   /* the next id never reserved, or the last one if ended */
+    uint64_t block;                 /* ids; 0: auto */
+    double rate;                    /* ids per second, largest lately */
+    int64_t created_at, changed_at; /* seconds since 1970 */
+    pawl_order order;
+    pawl_type data_type;
+    bool cycle;
+    bool ended;   /* next cannot hold "one beyond the last": no id is left in this lap */
+    bool dropped; /* a tombstone: recreating goes on from its epoch */
+    uint8_t branch_size;
+    char branch[PAWL_BRANCH_BYTES_MAX];
+};
+
+/* What the functions below need from outside. */
+struct pawl_moment {
+    uint64_t *random;            /* for epochs */
+    int64_t wall_s;              /* seconds since 1970 */
+    uint64_t refill_interval_ns; /* for margins */
+};
+
+struct pawl_ask;
+
+static inline struct pawl_bytes pawl_name_bytes(const struct pawl_name *name)
+{
+    return (struct pawl_bytes){name->at, name->size};
+}
+
+/* PAWL_OK, or PAWL_BAD_REQUEST with what is wrong: 1 to 255 bytes, UTF-8, no control characters. */
+pawl_err pawl_name_set(struct pawl_name *name, struct pawl_bytes bytes, pawl_error *error);
+
+/* How many ids are left in this lap, from next on; saturates at UINT64_MAX. */
+uint64_t pawl_record_left_in_lap(const struct pawl_record *record);
+/* The same, a cycling sequence counting at least a whole lap: what shares and limits refer to. */
+uint64_t pawl_record_left(const struct pawl_record *record);
+/* Ids in one whole lap from its turning bound on. */
+uint64_t pawl_record_lap_size(const struct pawl_record *record);
+/* Ids that a move beyond a lost past should skip: design 5.5. since_change_s 0: not proven. */
+uint64_t pawl_record_margin(const struct pawl_record *record, const struct pawl_moment *moment,
+                            int64_t since_change_s);
+
+/*
+ * Carries out one ask of any kind but LIST on record, exactly as design 5.1, 5.2, 5.5 and 5.6 say,
+ * and sets the ask's results and error. record->epoch 0 means that the name has none yet; record
+ * then must still bear the name. Returns whether record changed and must be written before the
+ * ask may be answered. An ask that fails changes nothing.
+ */
+bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
+                       const struct pawl_moment *moment);
+
+void pawl_record_info(const struct pawl_record *record, pawl_info *info);
+
+/*
+ * The record as bytes: little-endian, a format byte first and a CRC-32 last. The one format of
+ * stores that keep bytes (LMDB now, etcd later). pawl_record_read fails on anything else.
+ */
+enum { PAWL_RECORD_BYTES_MAX = 1024, PAWL_RECORD_FORMAT = 1 };
+size_t pawl_record_write(const struct pawl_record *record, char bytes[PAWL_RECORD_BYTES_MAX]);
+pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, pawl_error *error);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A source gives ranges of a sequence's ids, each id once. Stores, keepers (caches) and remotes
+ * are sources; a keeper over a source is one again. An ask is one request and its one answer.
+ */
+#ifndef PAWL_SOURCE_H
+#define PAWL_SOURCE_H
+
+#include "range/mark.h"
+#include "range/record.h"
+
+enum pawl_ask_kind {
+    PAWL_ASK_TAKE,   /* a range to keep: 1 to count ids. count 0: only whether the epoch stands */
+    PAWL_ASK_NEXT,   /* count contiguous ids to hand out at once, fewer only if !exact */
+    PAWL_ASK_RETURN, /* un-reserves a grant's tail, value being its first id */
+    PAWL_ASK_READ,   /* the record */
+    PAWL_ASK_CREATE,
+    PAWL_ASK_ALTER,
+    PAWL_ASK_SET, /* value: the next id; force: backward is meant */
+    PAWL_ASK_DROP,
+    PAWL_ASK_FENCE, /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
+    PAWL_ASK_LIST,
+    PAWL_ASK_PING,
+    PAWL_ASK_OPEN, /* keepers only: the holding of a name, with its first ids at hand */
+    PAWL_ASK_WAIT, /* keepers only: answers when ids are at hand in the holding's stock */
+};
+
+struct pawl_grant {
+    struct pawl_range range; /* count 0: nothing was granted (an ask for 0) */
+    uint64_t epoch, line, lap;
+    uint64_t lease; /* what a RETURN must name: a store's record version, a server's lease */
+    uint64_t block; /* the sequence's fixed block, 0: auto */
+};
+
+struct pawl_holding;
+
+/* One page of a listing. Names come in the order of pawl_bytes_order. */
+struct pawl_page {
+    struct pawl_name
+        after; /* in: begin beyond this name (size 0: at the first); out: where it ended */
+    struct pawl_bytes glob; /* in: size 0: all */
+    uint32_t count_max;     /* in: records looked at in this page, at most */
+    bool more;              /* out: there may be more beyond `after` */
+    void (*each)(struct pawl_page *page, const struct pawl_record *record); /* no tombstones */
+};
+
+/* The caller's memory from pawl_source_ask until done is called; all pointers in it as well. */
+struct pawl_ask {
+    enum pawl_ask_kind kind;
+    struct pawl_bytes name;
+    uint64_t count;
+    bool exact;
+    bool force;
+    int64_t value;
+    uint64_t line;
+    uint64_t lease;         /* RETURN: of the grant that is given back */
+    uint64_t epoch;         /* RETURN: likewise */
+    struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it */
+    double rate;            /* TAKE: the asker's own use, ids per second */
+    uint64_t asker;       /* TAKE, RETURN: who asks (a connection), for summing rates; 0: nobody */
+    uint64_t deadline_ns; /* whoever may let it wait answers PAWL_TIMEOUT then; 0: never */
+    const pawl_definition *definition; /* CREATE, ALTER */
+    struct pawl_record *record;        /* READ and changes: where the record goes; may be NULL */
+    struct pawl_page *page;            /* LIST */
+    struct pawl_holding *holding;      /* WAIT: in; OPEN: out */
+
+    pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
+    struct pawl_grant grant; /* out: TAKE, NEXT */
+    uint64_t burned;         /* out: how many ids an error may have burned */
+
+    void (*done)(struct pawl_ask *ask);
+    struct pawl_ask *next; /* whoever holds the ask: links it */
+};
+
+struct pawl_source {
+    const struct pawl_source_ops *ops;
+};
+
+/*
+ * ask     takes the ask over. It is answered exactly once, by done, later: never from inside ask.
+ *         done may ask again. What an error's advice says holds (design 5.2): only PAWL_LOST,
+ *         PAWL_UNKNOWN and errors that are not ours may have taken or changed something.
+ * turn    does what is due and answers what it can: a blocking store carries out all queued asks
+ *         as one transaction. Returns when it wants its next turn, PAWL_NEVER if only an ask or an
+ *         event of its own gives it work.
+ * close   ends every pending ask (PAWL_LOST, or PAWL_CLOSED if it was not begun) and frees self.
+ *
+ * Threads: a source is called from one thread, its keeper's.
+ */
+struct pawl_source_ops {
+    const char *scheme; /* "lmdb", "pawl", "keeper": for logs and INFO */
+    void (*ask)(struct pawl_source *self, struct pawl_ask *ask);
+    uint64_t (*turn)(struct pawl_source *self, uint64_t now_ns);
+    void (*close)(struct pawl_source *self);
+};
+
+/* A list of asks, oldest first. {0} is empty. */
+struct pawl_asks {
+    struct pawl_ask *first;
+    struct pawl_ask **end;
+};
+
+void pawl_asks_add(struct pawl_asks *asks, struct pawl_ask *ask);
+struct pawl_ask *pawl_asks_pop(struct pawl_asks *asks);              /* NULL: empty */
+bool pawl_asks_remove(struct pawl_asks *asks, struct pawl_ask *ask); /* false: was not in it */
+
+/* The one way to ask, and the one way to answer. Between them they hold the contract. */
+void pawl_source_ask(struct pawl_source *source, struct pawl_ask *ask);
+void pawl_ask_answer(struct pawl_ask *ask); /* error and results are set */
+void pawl_ask_fail(struct pawl_ask *ask, pawl_err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* sets the error and answers */
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract of a store: a source that remembers across restarts. Beyond range/source.h:
+ *   - A grant is answered only after it is durable. What cannot be written is refused (PAWL_STORE,
+ *     nothing taken), or, if it may have been written, burned (PAWL_LOST) and settled by reading.
+ *   - Every write but an advance is conditional on the version read before it.
+ *   - A record is never created by an advance, and never forgotten: dropping leaves a tombstone.
+ *   - OPEN and WAIT are not for stores.
+ */
+#ifndef PAWL_STORE_H
+#define PAWL_STORE_H
+
+#include "range/source.h"
+
+struct pawl_store_options {
+    uint64_t seed;                /* for epochs; from the system's entropy in programs */
+    uint64_t refill_interval_ns;  /* for margins */
+    uint64_t takeover_ns;         /* how long to wait for a folder that another process holds */
+    int64_t (*wall_s)(void *arg); /* NULL: the system's */
+    void *arg;
+};
+
+/*
+ * Opens the store that url names ("memory:", "lmdb:/folder"). *store is a source.
+ *
+ * Blocks:   takeover_ns at most
+ * Threads:  one; the store then belongs to its keeper's thread
+ * Memory:   *store is ended by its close
+ * Errors:   PAWL_BAD_REQUEST  no such scheme, or the rest of the URL cannot be meant
+ *           PAWL_STORE        it cannot be opened; error says why and what to do
+ */
+pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
+                         struct pawl_source **store, pawl_error *error);
+
+#endif
