@@ -59,9 +59,10 @@ struct pawl_keeper_settings {
     void (*wake)(void *arg);
     /* On the keeper's thread: a holding has gone idle; whoever has it open may release it. */
     void (*idle)(struct pawl_holding *holding, void *arg);
-    /* Where stocks live; NULL: the heap. A client's are in pages that a fork wipes. */
-    void *(*stock_new)(void *arg);
-    void (*stock_free)(void *stock, void *arg);
+    /* Where stocks live, 64-byte aligned; NULL: the heap. A client's are in pages that a fork
+     * wipes. */
+    void *(*stock_new)(size_t size, void *arg);
+    void (*stock_free)(void *stock, size_t size, void *arg);
     void *arg;
 };
 
