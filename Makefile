@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# The verbs that people type. Meson and Ninja do the building: see meson.build.
+SETUP ?= tools/setup
+
+.PHONY: help setup build run test tidy sim sabotage models bench install clean
+
+help: ## lists these verbs
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: ## installs what is missing to build, run and test (Debian 12)
+	@$(SETUP)
+
+build: ## pawld, pawl and libpawl.so into build/
+	@$(SETUP) --run-only
+	@[ -e build/build.ninja ] || meson setup build --buildtype=debugoptimized >build.log || \
+	    { cat build.log; rm -f build.log; exit 1; }
+	@rm -f build.log
+	@ninja -C build --quiet
+	@for made in server/pawld cli/pawl client/libpawl.so; do \
+	    [ ! -e build/src/$$made ] || ln -sfn src/$$made build/$${made#*/}; done
+
+run: build ## starts pawld on a local store, with a sequence to take ids from
+	@exec tools/run
+
+test: setup ## runs every test and every check: a quarter of an hour on two cores
+	@tools/test
+
+tidy: setup ## format, clang-tidy, cppcheck and the project's own rules
+	@tools/test tidy
+
+sim: build ## simulates whole fleets; SEEDS=n for more of them, PAWL_SEED=n replays one
+	@tools/test sim
+
+sabotage: build ## breaks pawl in a dozen ways and sees that the simulation notices each
+	@tools/sabotage
+
+models: setup ## checks the protocol models exhaustively with spin
+	@tools/test models
+
+bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
+	@tools/bench
+
+install: build ## installs into /usr/local, or where DESTDIR says
+	@meson install -C build
+
+clean: ## removes what was built; stores and .venv stay
+	@rm -rf build build-asan build-tsan
