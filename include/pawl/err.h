@@ -59,9 +59,44 @@ typedef struct pawl_error {
     char text[508];
 } pawl_error;
 
-PAWL_API const char *pawl_err_name(pawl_err err); /* "PAWL_LOST" */
-PAWL_API const char *pawl_err_word(pawl_err err); /* "LOST": as RESP errors begin */
-PAWL_API const char *pawl_err_text(pawl_err err); /* one line for people, no full stop */
+/**
+ * The name of an outcome as C has it: "PAWL_LOST".
+ *
+ * Blocks:   never
+ * Threads:  any
+ * Memory:   a constant string
+ * Errors:   none
+ */
+PAWL_API const char *pawl_err_name(pawl_err err);
+
+/**
+ * The word of an outcome as RESP errors begin: "LOST".
+ *
+ * Blocks:   never
+ * Threads:  any
+ * Memory:   a constant string
+ * Errors:   none
+ */
+PAWL_API const char *pawl_err_word(pawl_err err);
+
+/**
+ * One line for people, without a full stop.
+ *
+ * Blocks:   never
+ * Threads:  any
+ * Memory:   a constant string
+ * Errors:   none
+ */
+PAWL_API const char *pawl_err_text(pawl_err err);
+
+/**
+ * What a caller may do about an outcome. Of one unknown to this library: PAWL_ADVICE_AGAIN.
+ *
+ * Blocks:   never
+ * Threads:  any
+ * Memory:   none
+ * Errors:   none
+ */
 PAWL_API pawl_advice pawl_err_advice(pawl_err err);
 
 #ifdef __cplusplus

@@ -10,7 +10,8 @@ bool pawl_bytes_equal(struct pawl_bytes a, struct pawl_bytes b)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c < 'A' || c > 'Z') return c;
+    return (char)(c | 0x20); /* ASCII: the bit that tells the cases apart */
 }
 
 bool pawl_bytes_equal_nocase(struct pawl_bytes a, struct pawl_bytes b)
@@ -125,8 +126,9 @@ bool pawl_glob_match(struct pawl_bytes glob, struct pawl_bytes text)
             return false;
         }
     }
-    while (g < glob.size && glob.at[g] == '*')
+    while (g < glob.size && glob.at[g] == '*') {
         g++;
+    }
     return g == glob.size;
 }
 
