@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client's connection: requests in, answers out, in order. No I/O: the carrier reads into
+ * conn_input_space and writes conn_output.
+ *
+ *     conn_open(&peer->conn, desk);
+ *     when the socket can be read, and conn_wants_input:
+ *         space = conn_input_space(); n = read(space); conn_input_added(n, now);
+ *     after that, when the socket can be written, and when `changed` was called:
+ *         while ((bytes = conn_output()).size > 0) conn_output_sent(write(bytes), now);
+ *         if (conn_wants_close()) hang up;
+ *     at hang-up: conn_close();
+ *     once no write of conn_output's bytes is under way: conn_dispose();
+ *
+ * An idle connection holds no buffer.
+ */
+#ifndef PAWLD_CONN_H
+#define PAWLD_CONN_H
+
+#include "server/desk.h"
+#include "wire/resp.h"
+
+enum {
+    CONN_BUFFER_BYTES = 16 * 1024,       /* a buffer at first; spare ones stay with the desk */
+    CONN_INPUT_BYTES_MAX = 64 * 1024,    /* more is not read until requests are answered */
+    CONN_OUTPUT_BYTES_PAUSE = 64 * 1024, /* above this no request is begun and nothing read */
+    CONN_ANSWER_BYTES_MAX = 1024 * 1024, /* one answer */
+    CONN_PENDING_MAX = 256,              /* requests begun and not answered */
+    CONN_CLIENT_NAME_BYTES_MAX = 64,     /* CLIENT SETNAME */
+};
+
+_Static_assert((int)CONN_INPUT_BYTES_MAX >= (int)PAWL_RESP_REQUEST_BYTES_MAX,
+               "a full input must hold a whole request");
+
+struct conn_buffer {
+    char *at; /* NULL: none */
+    size_t size;
+    size_t capacity;
+};
+
+struct conn_space {
+    char *at;
+    size_t size;
+};
+
+/* Embedded in the carrier's own struct; all fields are private to the server's files. */
+struct conn {
+    struct desk *desk;
+    uint64_t id; /* unique in this run of the server, never 0: the asker of its leases */
+    struct conn_buffer input;
+    size_t input_used;          /* bytes at the front of input that are answered or begun */
+    struct conn_buffer output;  /* being written */
+    struct conn_buffer sending; /* lent to the carrier */
+    size_t sent;                /* of sending */
+    struct pending *pending_first, *pending_last; /* begun and not answered, in order */
+    uint32_t pending_count;
+    int protocol; /* RESP 2 or 3 */
+    bool closing; /* answers nothing more; hangs up when the output is sent */
+    bool closed;  /* conn_close was called */
+    bool listed;  /* in the desk's list of changed connections */
+    struct conn *changed_next, *changed_previous;
+    const struct entry *entry; /* the sequence used last, valid while generation is the desk's */
+    uint64_t generation;
+    uint8_t name_size;
+    char name[CONN_CLIENT_NAME_BYTES_MAX];
+};
+
+void conn_open(struct conn *conn, struct desk *desk);
+
+/* Where to read into. size 0: there is no memory, hang up. Only while conn_wants_input. */
+struct conn_space conn_input_space(struct conn *conn);
+/* size bytes were read into the space given last: answers what can be answered. size 0 is
+ * allowed: nothing was read after all. */
+void conn_input_added(struct conn *conn, size_t size, uint64_t now_ns);
+/* For carriers that have the bytes already: copies them in; returns how many it took. The rest
+ * is to be offered again when conn_wants_input. */
+size_t conn_received(struct conn *conn, struct pawl_bytes bytes, uint64_t now_ns);
+
+/* What to send; it stays in its place until it is sent whole, or until conn_dispose. */
+struct pawl_bytes conn_output(struct conn *conn);
+/* size bytes of that were sent: may begin requests that had waited for room. */
+void conn_output_sent(struct conn *conn, size_t size, uint64_t now_ns);
+
+/* A client that does not read its answers is not read from. */
+bool conn_wants_input(const struct conn *conn);
+/* All is said and sent: hang up. */
+bool conn_wants_close(const struct conn *conn);
+/* Nothing is begun, nothing is left to send. */
+bool conn_quiet(const struct conn *conn);
+
+/* The peer is gone, or to be dropped: forgets what it waits for and gives back what it will not
+ * read. Nothing but conn_dispose follows. */
+void conn_close(struct conn *conn);
+/* Frees buffers. */
+void conn_dispose(struct conn *conn);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One I/O thread's part of the server: which sequences it has open, what its connections wait
+ * for, and its counters. No I/O, no clock: a carrier (libuv in pawld, a virtual net in the
+ * simulation) owns it, tells it the time and carries asks to the keeper's thread and back.
+ * All functions are called on the desk's thread, unless they say otherwise.
+ */
+#ifndef PAWLD_DESK_H
+#define PAWLD_DESK_H
+
+#include <stdatomic.h>
+
+#include "range/keeper.h"
+
+struct conn;
+struct desk;
+
+/* An ask that nobody waits for any more, on its way to the keeper and back. */
+struct desk_forget {
+    struct pawl_ask *ask;
+    struct desk_forget *next; /* whoever holds it: links it */
+};
+
+struct desk_settings {
+    uint64_t request_timeout_ns; /* how long a request may wait for ids; default 5 s */
+    uint64_t refill_interval_ns; /* as the keeper's: changes say it in their answer; default 30 s */
+    uint64_t max_take;           /* ids in one request; default PAWL_TAKE_MAX */
+    struct pawl_bytes auto_create; /* glob of names that INCR and INCRBY create; size 0: none */
+    uint64_t seed;                 /* of the name map's hash */
+    uint64_t id_first, id_step; /* connections' ids, unique in the server: index + 1, desk count */
+    const struct server_facts *facts; /* NULL: INFO shows this desk only */
+
+    /* The wall clock, seconds since 1970. NULL: the system's. */
+    int64_t (*wall_s)(void *arg);
+    /*
+     * Takes ask to the keeper's thread and asks its source there. When it has been answered it is
+     * brought back to desk_answered on this thread, never from inside submit. The ask's done is
+     * the carrier's to set. `next` is free for the carrier's queues before the source has the ask
+     * and after it is answered.
+     */
+    void (*submit)(struct pawl_ask *ask, void *arg);
+    /*
+     * Takes forget to the keeper's thread, after all that was submitted before; there
+     * pawl_keeper_forget(keeper, forget->ask); then brings it back to desk_forgotten. forget->ask
+     * is answered by desk_answered as ever, before or after that, or from inside.
+     */
+    void (*forget)(struct desk_forget *forget, void *arg);
+    /*
+     * Outside of conn_input_added and conn_output_sent something has changed that the carrier must
+     * look at: there is output, or the connection wants input again, or wants to be closed. May
+     * call conn_output, conn_output_sent and conn_close.
+     */
+    void (*changed)(struct conn *conn, void *arg);
+    void *arg;
+};
+
+/* Written by the desk's thread; any may read. */
+struct desk_counts {
+    _Atomic uint64_t connections; /* open now */
+    _Atomic uint64_t accepted;    /* connections since the start */
+    _Atomic uint64_t commands;
+    _Atomic uint64_t ids;      /* handed out from stock */
+    _Atomic uint64_t parked;   /* requests waiting for ids now */
+    _Atomic uint64_t timeouts; /* requests that waited in vain */
+    _Atomic uint64_t unread;   /* ids burned since their asker had hung up */
+    _Atomic uint64_t open;     /* sequences open here */
+};
+
+/* What INFO says of the whole server. The daemon's; constant, or atomics, once desks run. */
+struct server_facts {
+    const char *version;
+    const char *store;  /* its URL, without secrets */
+    const char *listen; /* where it listens, for people */
+    uint64_t pid;
+    uint64_t started_ns; /* on the clock of now_ns */
+    uint64_t max_clients;
+    _Atomic uint64_t refused_clients;
+    const struct pawl_counts *counts; /* of the keeper */
+    struct desk *const *desks;        /* all of the server's */
+    size_t desk_count;
+};
+
+/* settings are copied, auto_create and facts not. NULL: no memory. */
+struct desk *desk_new(const struct desk_settings *settings);
+
+/* Any thread. */
+const struct desk_counts *desk_counts(const struct desk *desk);
+
+/* An ask of this desk has been answered. */
+void desk_answered(struct desk *desk, struct pawl_ask *ask, uint64_t now_ns);
+/* A forget has been to the keeper. */
+void desk_forgotten(struct desk *desk, struct desk_forget *forget);
+/*
+ * The keeper said that holding is idle: lets go of it, if it is open here and nothing waits for
+ * it. Does not look into holding unless it is open here.
+ */
+void desk_idle(struct desk *desk, const struct pawl_holding *holding);
+/* Ends waits whose time has come; returns when it wants its next turn, or PAWL_NEVER. It must be
+ * asked again after any other call here or on a connection that may have begun a wait. */
+uint64_t desk_turn(struct desk *desk, uint64_t now_ns);
+
+/* Asks and forgets of this desk that are with the keeper. A desk is freed only when 0. */
+size_t desk_under_way(const struct desk *desk);
+/* Lets go of all holdings and frees. All connections are disposed of and nothing is under way. */
+void desk_free(struct desk *desk);
+
+#endif
