@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The net of programs: links over libuv. Names are resolved by the system, every address is tried
+ * in turn within one time limit. What a link sends goes out at once where the socket takes it; the
+ * rest waits, up to a limit, beyond which the connection ends: a peer that does not read.
+ */
+#ifndef PAWL_UV_NET_H
+#define PAWL_UV_NET_H
+
+#include <uv.h>
+
+#include "net/link.h"
+
+enum {
+    PAWL_UV_NET_CONNECT_MS = 3000,       /* for resolving and all addresses together */
+    PAWL_UV_NET_KEEPALIVE_S = 30,        /* of silence, before the system probes */
+    PAWL_UV_NET_ADDRESSES_MAX = 8,       /* tried of one host */
+    PAWL_UV_NET_INPUT_BYTES = 64 * 1024, /* handed to `received` at once, at most */
+    PAWL_UV_NET_UNSENT_BYTES_MAX = 16 * 1024 * 1024,
+};
+
+/* Lives inside whoever owns the loop. send is for links that have opened. */
+struct pawl_uv_net {
+    struct pawl_net net;
+    uv_loop_t *loop;
+    uint64_t connect_ms;
+    size_t alive; /* connections whose memory the loop still holds */
+};
+
+/*
+ * Threads: the loop's only.
+ * Memory:  net and loop must stay until every link is closed and alive is 0: the loop has to run
+ *          for that, and a name that is being resolved is not given up before the system answers.
+ */
+void pawl_uv_net_init(struct pawl_uv_net *net, uv_loop_t *loop);
+
+#endif
