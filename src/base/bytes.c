@@ -42,6 +42,19 @@ uint64_t pawl_bytes_hash(struct pawl_bytes bytes, uint64_t seed)
     return pawl_random(&hash);
 }
 
+uint32_t pawl_bytes_crc32(struct pawl_bytes bytes)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < bytes.size; i++) {
+        crc ^= (unsigned char)bytes.at[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
+        }
+    }
+    return ~crc;
+}
+
 bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value)
 {
     uint64_t sum = 0;

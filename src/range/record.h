@@ -29,10 +29,13 @@ struct pawl_record {
     uint64_t lap;              /* how often it has turned since */
     uint64_t version;          /* every write raises it */
     int64_t start, increment, min, max;
-    int64_t next;                   /* the next id never reserved, or the last one if ended */
-    uint64_t block;                 /* ids; 0: auto */
-    double rate;                    /* ids per second, largest lately */
-    int64_t created_at, changed_at; /* seconds since 1970 */
+    int64_t next;   /* the next id never reserved, or the last one if ended */
+    int64_t origin; /* where next was last put or turned to: if next is there, nothing was used */
+    uint64_t block; /* ids; 0: auto */
+    double rate;    /* ids per second, largest lately */
+    int64_t created_at,
+        changed_at;     /* seconds since 1970; changed: the definition or next, by hand */
+    int64_t written_at; /* likewise; advances count too: for the rate and for margins */
     pawl_order order;
     pawl_type data_type;
     bool cycle;
@@ -65,9 +68,33 @@ uint64_t pawl_record_left_in_lap(const struct pawl_record *record);
 uint64_t pawl_record_left(const struct pawl_record *record);
 /* Ids in one whole lap from its turning bound on. */
 uint64_t pawl_record_lap_size(const struct pawl_record *record);
-/* Ids that a move beyond a lost past should skip: design 5.5. since_change_s 0: not proven. */
+/*
+ * Ids that a move beyond a lost past should skip: design 5.5. since_change_s 0: not proven.
+ * 0: it would be more than 1 % of the ids left, so only a person can say how far to move.
+ */
 uint64_t pawl_record_margin(const struct pawl_record *record, const struct pawl_moment *moment,
                             int64_t since_change_s);
+
+/* The id handed out last in this lap, or next itself where none was: PostgreSQL's last_value. */
+int64_t pawl_record_last(const struct pawl_record *record);
+/* Whether id lies behind next: an id like it may have been handed out in this lap. */
+bool pawl_record_behind(const struct pawl_record *record, int64_t id);
+/* Puts next where it is told; nothing counts as used there. */
+void pawl_record_put(struct pawl_record *record, int64_t id);
+/* Moves next on by count ids, at most what is left in this lap. */
+void pawl_record_advance(struct pawl_record *record, uint64_t count);
+/* A cycling sequence's next lap, from its turning bound on. */
+void pawl_record_turn(struct pawl_record *record);
+
+/*
+ * Gives record what definition says, as CREATE (all else gets its default) or as ALTER (all else
+ * stays, next included unless a RESTART or another increment moves it). Neither epoch, line, lap,
+ * version nor times change. NULL: nothing is given. PAWL_BAD_REQUEST with PostgreSQL's text, and
+ * record may then be half changed.
+ */
+enum pawl_define { PAWL_DEFINE_CREATE, PAWL_DEFINE_ALTER };
+pawl_err pawl_record_define(struct pawl_record *record, enum pawl_define how,
+                            const pawl_definition *definition, pawl_error *error);
 
 /*
  * Carries out one ask of any kind but LIST on record, exactly as design 5.1, 5.2, 5.5 and 5.6 say,

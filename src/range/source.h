@@ -66,10 +66,12 @@ struct pawl_ask {
 
     pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
     struct pawl_grant grant; /* out: TAKE, NEXT */
-    uint64_t burned;         /* out: how many ids an error may have burned */
+    uint64_t burned; /* out: ids that an error may have burned, or an exact NEXT left behind */
 
     void (*done)(struct pawl_ask *ask);
     struct pawl_ask *next; /* whoever holds the ask: links it */
+    bool pending;          /* asked and not yet answered; source.c's alone, as the next */
+    uint8_t asking;        /* how many calls of ask it is inside of */
 };
 
 struct pawl_source {

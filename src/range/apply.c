@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each ask does to a record. Every change is made on a copy and becomes the record only when
+ * nothing can fail any more, so an ask that fails has changed nothing.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "range/pace.h"
+#include "range/source.h"
+#include "range/wide.h"
+
+/* For a format's "%.*s". */
+#define NAME(record) (int)(record)->name.size, (record)->name.at
+
+enum {
+    SHARE = 100, /* a block, and a floor's pull, are at most the 100th part of what is left */
+    SHARE_NARROW = 1000, /* a block of a smallint or integer sequence: the 1000th */
+    LOG_NAME_BYTES = 600,
+};
+
+/* Beyond these a request can only be a mistake: it would bring a number of ours near its end. */
+#define EPOCH_ASKED_MAX ((uint64_t)INT64_MAX)
+#define LAP_JUMP_MAX    (UINT64_C(1) << 40)
+
+#define RATE_MAX      1e12    /* ids per second that anybody can mean */
+#define RATE_HALVES_S 43200.0 /* a record's rate falls by half in as many seconds of rest */
+
+static bool exists(const struct pawl_record *record)
+{
+    return record->epoch != 0 && !record->dropped;
+}
+
+/* PostgreSQL says "sequence" where a sequence is dropped and "relation" everywhere else. */
+static bool fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
+{
+    (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "%s \"%.*s\" does not exist",
+                    ask->kind == PAWL_ASK_DROP ? "sequence" : "relation", NAME(record));
+    return false;
+}
+
+static pawl_err draw_epoch(struct pawl_record *record, uint64_t beyond,
+                           const struct pawl_moment *moment, pawl_error *error)
+{
+    uint64_t step = 1 + pawl_random(moment->random) % PAWL_EPOCH_STEP_MAX;
+    uint64_t base = record->epoch > beyond ? record->epoch : beyond;
+
+    if (base > UINT64_MAX - step) {
+        return pawl_fail(error, PAWL_LIMIT,
+                         "sequence \"%.*s\" has no epoch left: use a sequence of another name",
+                         NAME(record));
+    }
+    record->epoch = base + step;
+    return PAWL_OK;
+}
+
+static void begin_line(struct pawl_record *record)
+{
+    record->line = record->epoch;
+    record->lap = 0;
+}
+
+/* Makes next the record, as one write. */
+static bool commit(struct pawl_record *record, const struct pawl_record *next, struct pawl_ask *ask,
+                   const struct pawl_moment *moment)
+{
+    *record = *next;
+    record->version++;
+    record->written_at = moment->wall_s;
+    if (ask->record != NULL) *ask->record = *record;
+    return true;
+}
+
+/* Commits what a person changed: a definition, or where it stands. */
+static bool commit_change(struct pawl_record *record, struct pawl_record *next,
+                          struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    next->changed_at = moment->wall_s;
+    return commit(record, next, ask, moment);
+}
+
+static double decayed_rate(const struct pawl_record *record, const struct pawl_moment *moment)
+{
+    double rest_s = (double)moment->wall_s - (double)record->written_at;
+
+    return rest_s > 0 ? record->rate * exp2(-rest_s / RATE_HALVES_S) : record->rate;
+}
+
+/* Moves next on by count ids, across a cycling sequence's turn; false: fewer are left. */
+static bool skip(struct pawl_record *record, uint64_t count)
+{
+    uint64_t left = pawl_record_left_in_lap(record);
+
+    if (count > left) {
+        if (!record->cycle || count - left > pawl_record_lap_size(record)) return false;
+        count -= left;
+        pawl_record_turn(record);
+    }
+    pawl_record_advance(record, count);
+    return true;
+}
+
+static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
+                         const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+
+    if (exists(record)) {
+        if (ask->definition != NULL && (ask->definition->given & PAWL_GIVEN_IF_NOT_EXISTS) != 0) {
+            if (ask->record != NULL) *ask->record = *record;
+            return false;
+        }
+        (void)pawl_fail(&ask->error, PAWL_EXISTS, "relation \"%.*s\" already exists", NAME(record));
+        return false;
+    }
+    if (pawl_record_define(&next, PAWL_DEFINE_CREATE, ask->definition, &ask->error) != PAWL_OK ||
+        draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) {
+        return false;
+    }
+    begin_line(&next);
+    next.moved_to.size = 0;
+    next.dropped = false;
+    next.rate = 0;
+    next.created_at = moment->wall_s;
+    return commit_change(record, &next, ask, moment);
+}
+
+static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
+                        const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+    uint32_t given = ask->definition == NULL ? 0 : ask->definition->given;
+
+    if (pawl_record_define(&next, PAWL_DEFINE_ALTER, ask->definition, &ask->error) != PAWL_OK ||
+        draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) {
+        return false;
+    }
+    bool turned_round = (next.increment > 0) != (record->increment > 0);
+    bool restarted = (given & (PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START)) != 0;
+
+    if (turned_round || (restarted && pawl_record_behind(record, next.next))) begin_line(&next);
+    return commit_change(record, &next, ask, moment);
+}
+
+static bool apply_set(struct pawl_record *record, struct pawl_ask *ask,
+                      const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+    bool behind = pawl_record_behind(record, ask->value);
+
+    if (ask->value < record->min || ask->value > record->max) {
+        (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST,
+                        "setval: value %" PRId64 " is out of bounds for sequence \"%.*s\" "
+                        "(%" PRId64 "..%" PRId64 ")",
+                        ask->value, NAME(record), record->min, record->max);
+        return false;
+    }
+    if (behind && !ask->force) {
+        (void)pawl_fail(&ask->error, PAWL_BEHIND,
+                        "%" PRId64 " lies behind: the %s id of \"%.*s\" is %" PRId64
+                        "; set that or one beyond, or use force once nobody holds older ids",
+                        ask->value, record->ended ? "last" : "next", NAME(record), record->next);
+        return false;
+    }
+    if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
+    pawl_record_put(&next, ask->value);
+    if (behind) begin_line(&next);
+    return commit_change(record, &next, ask, moment);
+}
+
+static bool apply_drop(struct pawl_record *record, struct pawl_ask *ask,
+                       const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+
+    if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
+    next.dropped = true;
+    return commit_change(record, &next, ask, moment);
+}
+
+/* How far a fence goes; false: only a person can say. */
+static bool fence_skip(const struct pawl_record *record, const struct pawl_ask *ask,
+                       const struct pawl_moment *moment, uint64_t *count)
+{
+    *count = ask->count;
+    if (ask->count > 0) return true;
+    *count = pawl_record_margin(record, moment, 0);
+    if (*count > 0) return true;
+    /* A new line is the protection there; it must be possible for short sequences, too. */
+    *count = pawl_record_left(record) / SHARE;
+    return ask->line != 0;
+}
+
+static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
+                        const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+    uint64_t left = pawl_record_left(record);
+    uint64_t count;
+
+    if (ask->line > EPOCH_ASKED_MAX) {
+        (void)pawl_fail(&ask->error, PAWL_LIMIT, "no line can be %" PRIu64 ": the most is %" PRIu64,
+                        ask->line, EPOCH_ASKED_MAX);
+        return false;
+    }
+    if (!fence_skip(record, ask, moment, &count)) {
+        (void)pawl_fail(&ask->error, PAWL_LIMIT,
+                        "the margin is more than 1 %% of the %" PRIu64 " ids left in \"%.*s\": "
+                        "say how many to skip (pawl fence %.*s --skip N)",
+                        left, NAME(record), NAME(record));
+        return false;
+    }
+    if (count > left || !skip(&next, count)) {
+        (void)pawl_fail(&ask->error, PAWL_LIMIT,
+                        "cannot skip %" PRIu64 " ids of \"%.*s\": %" PRIu64 " are left", count,
+                        NAME(record), left);
+        return false;
+    }
+    if (draw_epoch(&next, ask->line, moment, &ask->error) != PAWL_OK) return false;
+    if (ask->line != 0) begin_line(&next);
+    return commit_change(record, &next, ask, moment);
+}
+
+/* Un-reserves the tail of the grant that was the record's last write. */
+static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
+                         const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+    int64_t value = ask->value;
+    pawl_wide distance = (pawl_wide)record->next - value;
+    bool reserved = value == record->next ? record->ended : pawl_record_behind(record, value);
+    bool since_origin =
+        value == record->origin || (value > record->origin) == (record->increment > 0);
+
+    if (!exists(record) || record->version != ask->lease || record->epoch != ask->epoch) {
+        (void)pawl_fail(&ask->error, PAWL_NOT_KEPT,
+                        "\"%.*s\" was written since that grant: its ids stay burned", NAME(record));
+        return false;
+    }
+    if (!reserved || !since_origin || value < record->min || value > record->max ||
+        distance % record->increment != 0) {
+        (void)pawl_fail(&ask->error, PAWL_NOT_KEPT,
+                        "%" PRId64 " is no id that \"%.*s\" granted last", value, NAME(record));
+        return false;
+    }
+    next.next = value;
+    next.ended = false;
+    return commit(record, &next, ask, moment);
+}
+
+/* The next id as a mark, a used-up lap turned if it can be. */
+static struct pawl_mark would_grant(const struct pawl_record *record)
+{
+    return (struct pawl_mark){.line = record->line, .lap = record->lap, .id = record->next};
+}
+
+static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
+{
+    char name[LOG_NAME_BYTES];
+
+    (void)pawl_fail(&ask->error, PAWL_FLOOR,
+                    "the asker of \"%.*s\" has ids of line %" PRIu64 " up to %" PRId64 ", %s: if "
+                    "they are real, the store went back or is another; then: pawl fence %.*s "
+                    "--beyond %" PRIu64,
+                    NAME(record), ask->floor.line, ask->floor.id, why, NAME(record),
+                    ask->floor.line);
+    pawl_log(PAWL_LOG_WARN, "floor refused",
+             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " floor=%" PRIu64 "/%" PRIu64 "/%" PRId64
+             " next=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)), ask->asker,
+             record->line, ask->floor.line, ask->floor.lap, ask->floor.id, record->lap,
+             record->next);
+    return false;
+}
+
+static void log_step_back(const struct pawl_record *before, const struct pawl_record *after,
+                          const struct pawl_ask *ask)
+{
+    char name[LOG_NAME_BYTES];
+
+    pawl_log(PAWL_LOG_ERROR, "store went back",
+             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " next=%" PRIu64 "/%" PRId64 " floor=%" PRIu64
+             "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, pawl_name_bytes(&before->name)), ask->asker,
+             before->line, before->lap, before->next, ask->floor.lap, ask->floor.id, after->lap,
+             after->next);
+}
+
+/*
+ * next would grant what the floor says is handed out: the store went back. Moves next beyond both,
+ * by the margin, in the same line. false: the ask failed.
+ */
+static bool move_beyond_floor(const struct pawl_record *record, struct pawl_record *next,
+                              struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
+    pawl_wide step = next->increment;
+    uint64_t share = pawl_record_left(next) / SHARE;
+    pawl_wide ahead = 0; /* ids up to the floor, itself included */
+
+    if (ask->floor.lap > next->lap) {
+        if (ask->floor.lap > EPOCH_ASKED_MAX || ask->floor.lap - next->lap > LAP_JUMP_MAX) {
+            return fail_floor(record, ask, "laps beyond any store's past");
+        }
+        next->lap = ask->floor.lap;
+    }
+    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
+    if (ahead > share) return fail_floor(record, ask, "beyond 1 % of what is left");
+
+    uint64_t margin = pawl_record_margin(next, moment, moment->wall_s - record->written_at);
+
+    if (margin == 0) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store went back and too few ids are left to move \"%.*s\" on by "
+                        "itself: it stops; see how far it had come, then: pawl fence %.*s --skip N",
+                        NAME(record), NAME(record));
+        return false;
+    }
+    if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
+    bool moved = skip(next, (uint64_t)ahead + margin);
+
+    PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
+    if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
+    log_step_back(record, next, ask);
+    return true;
+}
+
+/* Judges next against the ask's floor, and moves it where that shows the store went back. */
+static bool heed_floor(const struct pawl_record *record, struct pawl_record *next,
+                       struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    if (ask->floor.line < record->line) return true;
+    if (ask->floor.line > record->line) return fail_floor(record, ask, "a line not begun here");
+    if (pawl_mark_order(would_grant(next), ask->floor, next->increment) > 0) return true;
+    return move_beyond_floor(record, next, ask, moment);
+}
+
+static bool fail_end(const struct pawl_record *record, struct pawl_ask *ask)
+{
+    bool up = record->increment > 0;
+
+    (void)pawl_fail(&ask->error, PAWL_END,
+                    "nextval: reached %s value of sequence \"%.*s\" (%" PRId64 ")",
+                    up ? "maximum" : "minimum", NAME(record), up ? record->max : record->min);
+    return false;
+}
+
+/* How many ids a TAKE is given, of those left in the lap. */
+static uint64_t take_count(const struct pawl_record *next, const struct pawl_ask *ask)
+{
+    uint64_t left = pawl_record_left_in_lap(next);
+    uint64_t most = PAWL_BLOCK_IDS_MAX;
+    uint64_t count = ask->count < most ? ask->count : most;
+
+    if (next->block > 0) {
+        uint64_t blocks = (count - 1) / next->block + 1;
+
+        if (blocks > most / next->block) blocks = most / next->block;
+        count = blocks * next->block;
+    } else if (!next->cycle) {
+        most = left / (next->data_type == PAWL_TYPE_BIGINT ? SHARE : SHARE_NARROW);
+        if (count > most) count = most > 0 ? most : 1;
+    }
+    return count < left ? count : left;
+}
+
+/* How many ids a NEXT is given; 0: the ask failed. May turn a lap whose rest is too short. */
+static uint64_t next_count(struct pawl_record *next, struct pawl_ask *ask, uint64_t *burned)
+{
+    uint64_t left = pawl_record_left_in_lap(next);
+    uint64_t most = left < PAWL_BLOCK_IDS_MAX ? left : PAWL_BLOCK_IDS_MAX;
+
+    if (!ask->exact) return ask->count < most ? ask->count : most;
+    if (ask->count > PAWL_BLOCK_IDS_MAX) {
+        (void)pawl_fail(&ask->error, PAWL_LIMIT,
+                        "at most %d ids can be taken at once, not %" PRIu64, PAWL_BLOCK_IDS_MAX,
+                        ask->count);
+        return 0;
+    }
+    if (ask->count <= left) return ask->count;
+    if (next->cycle && ask->count <= pawl_record_lap_size(next)) {
+        *burned = left;
+        pawl_record_turn(next);
+        return ask->count;
+    }
+    (void)pawl_fail(&ask->error, PAWL_END,
+                    "sequence \"%.*s\" has %" PRIu64 " ids left, %" PRIu64 " are asked for at once",
+                    NAME(next), left, ask->count);
+    return 0;
+}
+
+static void set_grant(const struct pawl_record *record, struct pawl_ask *ask,
+                      struct pawl_range range)
+{
+    ask->grant = (struct pawl_grant){
+        .range = range,
+        .epoch = record->epoch,
+        .line = record->line,
+        .lap = record->lap,
+        .lease = record->version,
+        .block = record->block,
+    };
+}
+
+/* TAKE and NEXT, of at least one id. */
+static bool apply_advance(struct pawl_record *record, struct pawl_ask *ask,
+                          const struct pawl_moment *moment)
+{
+    struct pawl_record next = *record;
+    uint64_t burned = 0;
+
+    if (pawl_record_left_in_lap(record) == 0) {
+        if (!record->cycle) return fail_end(record, ask);
+        pawl_record_turn(&next);
+    }
+    if (!heed_floor(record, &next, ask, moment)) return false;
+
+    uint64_t count =
+        ask->kind == PAWL_ASK_TAKE ? take_count(&next, ask) : next_count(&next, ask, &burned);
+    if (count == 0) return false;
+
+    struct pawl_range range = {.first = next.next, .increment = next.increment, .count = count};
+    double rate = decayed_rate(record, moment);
+
+    pawl_record_advance(&next, count);
+    if (ask->rate > rate) rate = ask->rate < RATE_MAX ? ask->rate : RATE_MAX;
+    next.rate = rate;
+    (void)commit(record, &next, ask, moment);
+    ask->burned = burned;
+    set_grant(record, ask, range);
+    return true;
+}
+
+static bool apply_take(struct pawl_record *record, struct pawl_ask *ask,
+                       const struct pawl_moment *moment)
+{
+    if (ask->kind == PAWL_ASK_TAKE && record->order == PAWL_ORDER_GLOBAL) {
+        (void)pawl_fail(&ask->error, PAWL_GLOBAL,
+                        "sequence \"%.*s\" is ORDER GLOBAL: take its ids one call at a time, "
+                        "nothing may hold them",
+                        NAME(record));
+        return false;
+    }
+    if (ask->count > 0) return apply_advance(record, ask, moment);
+    if (ask->kind == PAWL_ASK_NEXT) {
+        (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "a count must be at least 1");
+        return false;
+    }
+    set_grant(record, ask, (struct pawl_range){.increment = record->increment, .count = 0});
+    return false;
+}
+
+bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
+                       const struct pawl_moment *moment)
+{
+    PAWL_ASSERT(record->name.size > 0 || ask->kind == PAWL_ASK_PING);
+    ask->error.code = PAWL_OK;
+    ask->error.text[0] = '\0';
+    ask->grant = (struct pawl_grant){.lease = 0};
+    ask->burned = 0;
+
+    if (ask->kind == PAWL_ASK_PING) return false;
+    if (ask->kind == PAWL_ASK_CREATE) return apply_create(record, ask, moment);
+    if (ask->kind == PAWL_ASK_RETURN) return apply_return(record, ask, moment);
+    if (!exists(record)) return fail_missing(record, ask);
+
+    switch (ask->kind) {
+    case PAWL_ASK_TAKE:
+    case PAWL_ASK_NEXT:
+        return apply_take(record, ask, moment);
+    case PAWL_ASK_READ:
+        if (ask->record != NULL) *ask->record = *record;
+        return false;
+    case PAWL_ASK_ALTER:
+        return apply_alter(record, ask, moment);
+    case PAWL_ASK_SET:
+        return apply_set(record, ask, moment);
+    case PAWL_ASK_DROP:
+        return apply_drop(record, ask, moment);
+    case PAWL_ASK_FENCE:
+        return apply_fence(record, ask, moment);
+    case PAWL_ASK_CREATE:
+    case PAWL_ASK_RETURN:
+    case PAWL_ASK_PING:
+    case PAWL_ASK_LIST:
+    case PAWL_ASK_OPEN:
+    case PAWL_ASK_WAIT:
+        break;
+    }
+    (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "a store cannot be asked that of one sequence");
+    return false;
+}
