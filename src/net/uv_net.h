@@ -7,6 +7,7 @@
 #ifndef PAWL_UV_NET_H
 #define PAWL_UV_NET_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "net/link.h"
@@ -16,6 +17,7 @@ enum {
     PAWL_UV_NET_KEEPALIVE_S = 30,        /* of silence, before the system probes */
     PAWL_UV_NET_ADDRESSES_MAX = 8,       /* tried of one host */
     PAWL_UV_NET_INPUT_BYTES = 64 * 1024, /* handed to `received` at once, at most */
+    PAWL_UV_NET_FORK_SOCKETS_MAX = 64,   /* that a forked child can close */
     PAWL_UV_NET_UNSENT_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -25,6 +27,7 @@ struct pawl_uv_net {
     uv_loop_t *loop;
     uint64_t connect_ms;
     size_t alive; /* connections whose memory the loop still holds */
+    _Atomic int sockets[PAWL_UV_NET_FORK_SOCKETS_MAX]; /* of open links; -1: none */
 };
 
 /*
@@ -33,5 +36,9 @@ struct pawl_uv_net {
  *          for that, and a name that is being resolved is not given up before the system answers.
  */
 void pawl_uv_net_init(struct pawl_uv_net *net, uv_loop_t *loop);
+
+/* In a forked child: closes the descriptors of open links, which are the parent's. The loop may
+ * have been in the middle of anything and is not touched; neither may it be used again. */
+void pawl_uv_net_forked(struct pawl_uv_net *net);
 
 #endif
