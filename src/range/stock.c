@@ -32,7 +32,7 @@ void pawl_stock_init(struct pawl_stock *stock, void (*wake)(struct pawl_stock *s
  * consistent: who sees it raised saw it before pawl_stock_heed, so the keeper's look, which comes
  * after, sees all that this taker saw.
  */
-void pawl_stock_want(struct pawl_stock *stock, enum pawl_want want)
+static void want_raise(struct pawl_stock *stock, enum pawl_want want)
 {
     uint32_t wanted = atomic_load_explicit(&stock->wanted, memory_order_seq_cst);
 
@@ -48,12 +48,14 @@ void pawl_stock_want(struct pawl_stock *stock, enum pawl_want want)
 }
 
 /* Whoever finds a slot used up moves the word to the next one, if that is published. */
-static bool step(struct pawl_stock *stock, uint64_t number)
+static void step(struct pawl_stock *stock, uint64_t number)
 {
-    if (atomic_load_explicit(&stock->published, memory_order_acquire) == number) {
+    uint64_t newest = atomic_load_explicit(&stock->published, memory_order_acquire);
+
+    if (newest <= number) {
         /* A late store of an old number costs others a draw in vain, no id. */
-        atomic_store_explicit(&stock->drained, number, memory_order_release);
-        return false;
+        if (newest == number) atomic_store_explicit(&stock->drained, number, memory_order_release);
+        return;
     }
 
     uint64_t word = atomic_load_explicit(&stock->word, memory_order_relaxed);
@@ -63,40 +65,58 @@ static bool step(struct pawl_stock *stock, uint64_t number)
            !atomic_compare_exchange_weak_explicit(&stock->word, &word, word_at(number + 1, 0),
                                                   memory_order_acq_rel, memory_order_relaxed)) {
     }
-    return true;
+}
+
+enum look {
+    LOOK_HELD,   /* the slot holds ids from the offset on */
+    LOOK_USED,   /* it is there, but has none left */
+    LOOK_ABSENT, /* it is used anew, or not published yet */
+};
+
+static enum look look(const struct pawl_stock *stock, uint64_t word, struct pawl_range *rest)
+{
+    uint64_t number = word >> PAWL_STOCK_OFFSET_BITS;
+    const struct pawl_slot *slot = &stock->ring[number % PAWL_STOCK_SLOTS];
+
+    if (atomic_load_explicit(&slot->number, memory_order_acquire) != number) return LOOK_ABSENT;
+    if (pawl_slot_read(slot, number, word & PAWL_STOCK_OFFSET_MASK, rest)) return LOOK_HELD;
+    /* Its number never comes back: if it stands now, it stood all the while. */
+    return atomic_load_explicit(&slot->number, memory_order_relaxed) == number ? LOOK_USED
+                                                                               : LOOK_ABSENT;
+}
+
+static void want_more_beyond_low(struct pawl_stock *stock, uint64_t end)
+{
+    if (end > atomic_load_explicit(&stock->low, memory_order_seq_cst)) {
+        want_raise(stock, PAWL_WANT_MORE);
+    }
 }
 
 bool pawl_stock_take_slow(struct pawl_stock *stock, uint64_t count, uint64_t ticket, pawl_ids *ids)
 {
+    struct pawl_range rest;
+
     for (;; ticket = PAWL_STOCK_NO_TICKET) {
         if (ticket == PAWL_STOCK_NO_TICKET) {
             if (pawl_stock_dry(stock)) break;
             ticket = atomic_fetch_add_explicit(&stock->word, count, memory_order_seq_cst);
         }
 
-        uint64_t number = ticket >> PAWL_STOCK_OFFSET_BITS;
-        uint64_t offset = ticket & PAWL_STOCK_OFFSET_MASK;
-        struct pawl_range slot;
-
-        if (!pawl_slot_read(&stock->ring[number % PAWL_STOCK_SLOTS], number, &slot)) {
-            /* We slept until the slot was used anew: whose ids these were cannot be known. */
+        switch (look(stock, ticket, &rest)) {
+        case LOOK_HELD:
+            *ids = (pawl_ids){rest.first, rest.increment, count < rest.count ? count : rest.count};
+            want_more_beyond_low(stock, ticket + count);
+            return true;
+        case LOOK_USED:
+            step(stock, ticket >> PAWL_STOCK_OFFSET_BITS);
+            break;
+        case LOOK_ABSENT:
+            /* We slept for a whole ring: whose ids these were cannot be known any more. */
             atomic_fetch_add_explicit(&stock->overrun, count, memory_order_relaxed);
-            continue;
+            break;
         }
-        if (offset >= slot.count) {
-            (void)step(stock, number);
-            continue;
-        }
-
-        uint64_t held = slot.count - offset;
-
-        ids->first = pawl_id_at(slot.first, slot.increment, offset);
-        ids->increment = slot.increment;
-        ids->count = count < held ? count : held;
-        if (pawl_stock_low(stock, ticket + count)) pawl_stock_want(stock, PAWL_WANT_MORE);
-        return true;
     }
-    pawl_stock_want(stock, PAWL_WANT_ANY);
+    want_raise(stock, PAWL_WANT_ANY);
     return false;
 }
 
@@ -114,31 +134,23 @@ bool pawl_stock_take_exact(struct pawl_stock *stock, uint64_t count, pawl_ids *i
 {
     PAWL_ASSERT(count - 1 < PAWL_STOCK_TAKE_MAX);
 
+    struct pawl_range rest;
+
     while (!pawl_stock_dry(stock)) {
         uint64_t word = atomic_load_explicit(&stock->word, memory_order_acquire);
-        uint64_t number = word >> PAWL_STOCK_OFFSET_BITS;
-        uint64_t offset = word & PAWL_STOCK_OFFSET_MASK;
-        struct pawl_range slot;
+        enum look found = look(stock, word, &rest);
 
-        /* Not there: the word has moved on since we read it. */
-        if (!pawl_slot_read(&stock->ring[number % PAWL_STOCK_SLOTS], number, &slot)) continue;
-        if (offset >= slot.count) {
-            (void)step(stock, number);
-            continue;
+        if (found == LOOK_USED) step(stock, word >> PAWL_STOCK_OFFSET_BITS);
+        if (found != LOOK_HELD) continue; /* absent: the word has moved on since we read it */
+        if (rest.count < count) return false;
+        if (atomic_compare_exchange_strong_explicit(&stock->word, &word, word + count,
+                                                    memory_order_seq_cst, memory_order_relaxed)) {
+            *ids = (pawl_ids){rest.first, rest.increment, count};
+            want_more_beyond_low(stock, word + count);
+            return true;
         }
-        if (slot.count - offset < count) return false;
-        if (!atomic_compare_exchange_weak_explicit(&stock->word, &word, word + count,
-                                                   memory_order_seq_cst, memory_order_relaxed)) {
-            continue;
-        }
-
-        ids->first = pawl_id_at(slot.first, slot.increment, offset);
-        ids->increment = slot.increment;
-        ids->count = count;
-        if (pawl_stock_low(stock, word + count)) pawl_stock_want(stock, PAWL_WANT_MORE);
-        return true;
     }
-    pawl_stock_want(stock, PAWL_WANT_ANY);
+    want_raise(stock, PAWL_WANT_ANY);
     return false;
 }
 
@@ -304,9 +316,9 @@ void pawl_stock_set_low(struct pawl_stock *stock, uint64_t least)
     atomic_store_explicit(&stock->low, low, memory_order_seq_cst);
     /* Look again: a draw that did not see the mark, or a want that found wanted raised. */
     if (atomic_load_explicit(&stock->word, memory_order_seq_cst) > low) {
-        pawl_stock_want(stock, wanted == PAWL_WANT_ANY ? PAWL_WANT_ANY : PAWL_WANT_MORE);
+        want_raise(stock, wanted == PAWL_WANT_ANY ? PAWL_WANT_ANY : PAWL_WANT_MORE);
     } else if (wanted == PAWL_WANT_ANY && pawl_stock_left(stock) == 0) {
-        pawl_stock_want(stock, PAWL_WANT_ANY);
+        want_raise(stock, PAWL_WANT_ANY);
     }
 }
 

@@ -109,10 +109,9 @@ void pawl_stock_stamp(struct pawl_stock *stock);
 
 /* ticket: drawn and not yet served, or PAWL_STOCK_NO_TICKET. */
 bool pawl_stock_take_slow(struct pawl_stock *stock, uint64_t count, uint64_t ticket, pawl_ids *ids)
-    __attribute__((cold, noinline));
+    __attribute__((noinline));
 bool pawl_stock_next_slow(struct pawl_stock *stock, uint64_t ticket, int64_t *id)
-    __attribute__((cold, noinline));
-void pawl_stock_want(struct pawl_stock *stock, enum pawl_want want) __attribute__((cold, noinline));
+    __attribute__((noinline));
 
 /* The id at an offset; exact at both ends of int64, where a signed product would overflow. */
 static inline int64_t pawl_id_at(int64_t first, int64_t increment, uint64_t offset)
@@ -121,19 +120,24 @@ static inline int64_t pawl_id_at(int64_t first, int64_t increment, uint64_t offs
 }
 
 /*
- * Reads a slot in one look; false: it is not there, or not any more. The fields' acquire loads pair
- * with the release stores of pawl_stock_publish: whoever sees a field of a later use sees, in the
- * second look at the number, that the number went to 0 before it.
+ * What a slot holds from offset on, read in one look. false: nothing, or it is not that slot (any
+ * more). The fields' acquire loads pair with the release stores of pawl_stock_publish: whoever sees
+ * a field of a later use sees, in the second look at the number, that the number went to 0 before.
+ * Each field is compared as soon as it is read, so that few are live: the caller needs no frame.
  */
-static inline bool pawl_slot_read(const struct pawl_slot *slot, uint64_t number,
-                                  struct pawl_range *range)
+static inline bool pawl_slot_read(const struct pawl_slot *slot, uint64_t number, uint64_t offset,
+                                  struct pawl_range *rest)
 {
-    uint64_t before = atomic_load_explicit(&slot->number, memory_order_acquire);
+    if (atomic_load_explicit(&slot->number, memory_order_acquire) != number) return false;
 
-    range->count = atomic_load_explicit(&slot->count, memory_order_acquire);
-    range->first = atomic_load_explicit(&slot->first, memory_order_acquire);
-    range->increment = atomic_load_explicit(&slot->increment, memory_order_acquire);
-    return before == number && atomic_load_explicit(&slot->number, memory_order_relaxed) == number;
+    uint64_t count = atomic_load_explicit(&slot->count, memory_order_acquire);
+
+    if (count <= offset) return false;
+    rest->count = count - offset;
+    rest->increment = atomic_load_explicit(&slot->increment, memory_order_acquire);
+    rest->first = pawl_id_at(atomic_load_explicit(&slot->first, memory_order_acquire),
+                             rest->increment, offset);
+    return atomic_load_explicit(&slot->number, memory_order_relaxed) == number;
 }
 
 /* Nothing was published since a taker found nothing: a draw would be in vain. */
@@ -145,58 +149,57 @@ static inline bool pawl_stock_dry(const struct pawl_stock *stock)
 }
 
 /*
- * Draws count offsets of the current slot; false: the ticket names none that is there.
- * Sequentially consistent, as is the look at low: either the taker sees the keeper's new mark or
- * the keeper, who looks at the word after it set the mark, sees the draw.
+ * Draws count offsets of the current slot and looks what is there. false: the slow path has to
+ * serve the ticket, or to draw one if it is PAWL_STOCK_NO_TICKET.
  */
 static inline bool pawl_stock_draw(struct pawl_stock *stock, uint64_t count, uint64_t *ticket,
-                                   struct pawl_range *slot)
+                                   struct pawl_range *rest)
 {
+    *ticket = PAWL_STOCK_NO_TICKET;
+    if (PAWL_UNLIKELY(pawl_stock_dry(stock))) return false;
+
+    /* Pairs with pawl_stock_set_low: the draw of one who misses the new mark is seen there. */
     *ticket = atomic_fetch_add_explicit(&stock->word, count, memory_order_seq_cst);
 
     uint64_t number = *ticket >> PAWL_STOCK_OFFSET_BITS;
+    uint64_t offset = *ticket & PAWL_STOCK_OFFSET_MASK;
+    const struct pawl_slot *slot = &stock->ring[number % PAWL_STOCK_SLOTS];
 
-    return pawl_slot_read(&stock->ring[number % PAWL_STOCK_SLOTS], number, slot) &&
-           (*ticket & PAWL_STOCK_OFFSET_MASK) < slot->count;
+    if (PAWL_UNLIKELY(!pawl_slot_read(slot, number, offset, rest))) return false;
+    return PAWL_LIKELY(*ticket + count <= atomic_load_explicit(&stock->low, memory_order_seq_cst));
 }
 
-static inline bool pawl_stock_low(const struct pawl_stock *stock, uint64_t end)
+/*
+ * As pawl_stock_next, with the slow path left to the caller, so that he can end in it: false, and
+ * the ticket is for pawl_stock_next_slow.
+ */
+static inline bool pawl_stock_next_hot(struct pawl_stock *stock, uint64_t *ticket, int64_t *id)
 {
-    return end > atomic_load_explicit(&stock->low, memory_order_seq_cst);
+    struct pawl_range rest;
+
+    if (!pawl_stock_draw(stock, 1, ticket, &rest)) return false;
+    *id = rest.first;
+    return true;
 }
 
 static inline bool pawl_stock_next(struct pawl_stock *stock, int64_t *id)
 {
-    uint64_t ticket = PAWL_STOCK_NO_TICKET;
-    struct pawl_range slot;
+    uint64_t ticket;
 
-    if (PAWL_UNLIKELY(pawl_stock_dry(stock) || !pawl_stock_draw(stock, 1, &ticket, &slot))) {
-        return pawl_stock_next_slow(stock, ticket, id);
-    }
-    *id = pawl_id_at(slot.first, slot.increment, ticket & PAWL_STOCK_OFFSET_MASK);
-    if (PAWL_UNLIKELY(pawl_stock_low(stock, ticket + 1))) pawl_stock_want(stock, PAWL_WANT_MORE);
-    return true;
+    if (PAWL_LIKELY(pawl_stock_next_hot(stock, &ticket, id))) return true;
+    return pawl_stock_next_slow(stock, ticket, id);
 }
 
 static inline bool pawl_stock_take(struct pawl_stock *stock, uint64_t count, pawl_ids *ids)
 {
-    uint64_t ticket = PAWL_STOCK_NO_TICKET;
-    struct pawl_range slot;
+    uint64_t ticket;
+    struct pawl_range rest;
 
     PAWL_ASSERT(count - 1 < PAWL_STOCK_TAKE_MAX);
-    if (PAWL_UNLIKELY(pawl_stock_dry(stock) || !pawl_stock_draw(stock, count, &ticket, &slot))) {
+    if (!pawl_stock_draw(stock, count, &ticket, &rest)) {
         return pawl_stock_take_slow(stock, count, ticket, ids);
     }
-
-    uint64_t offset = ticket & PAWL_STOCK_OFFSET_MASK;
-    uint64_t held = slot.count - offset;
-
-    ids->first = pawl_id_at(slot.first, slot.increment, offset);
-    ids->increment = slot.increment;
-    ids->count = count < held ? count : held;
-    if (PAWL_UNLIKELY(pawl_stock_low(stock, ticket + count))) {
-        pawl_stock_want(stock, PAWL_WANT_MORE);
-    }
+    *ids = (pawl_ids){rest.first, rest.increment, count < rest.count ? count : rest.count};
     return true;
 }
 
