@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/args.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+    KIND_FLAG,
+    KIND_NOT,
+    KIND_GIVEN, /* only sets its pawl_given bits */
+    KIND_TEXT,
+    KIND_I64,
+    KIND_U64,
+    KIND_SECONDS,
+    KIND_BLOCK,
+    KIND_ORDER,
+    KIND_TYPE,
+    KIND_RESTART,
+};
+
+#define IN(command) (1U << (command))
+#define IN_ALL      (IN(COMMAND_COUNT) - 1)
+#define IN_DEFINE   (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
+#define IN_CHANGE   (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
+
+static const struct option {
+    const char *name;
+    char letter;
+    const char *argument;
+    unsigned commands;
+    enum kind kind;
+    size_t at; /* in struct args */
+    uint32_t given;
+    const char *help;
+} options[] = {
+#define OPTION(name, letter, argument, commands, kind, member, given, help) \
+    {name, letter, argument, commands, kind, offsetof(struct args, member), given, help},
+#include "cli/options.def"
+#undef OPTION
+};
+
+static const struct {
+    const char *name, *behind, *help;
+} commands[COMMAND_COUNT] = {
+#define COMMAND(constant, name, behind, function, help) [constant] = {name, behind, help},
+#include "cli/commands.def"
+#undef COMMAND
+};
+
+static const struct {
+    int number;
+    const char *help;
+} exits[] = {
+#define EXIT(constant, number, help) {number, help},
+#include "cli/exits.def"
+#undef EXIT
+};
+
+static const char *const orders[] = {
+    [PAWL_ORDER_CLIENT] = "client", [PAWL_ORDER_GLOBAL] = "global"};
+static const char *const types[] = {[PAWL_TYPE_BIGINT] = "bigint",
+                                    [PAWL_TYPE_INTEGER] = "integer",
+                                    [PAWL_TYPE_SMALLINT] = "smallint"};
+
+enum { SECONDS_MAX = 1000000 };
+
+const char *args_order_name(pawl_order order)
+{
+    return (size_t)order < PAWL_COUNT(orders) ? orders[order] : "unknown";
+}
+
+const char *args_type_name(pawl_type type)
+{
+    return (size_t)type < PAWL_COUNT(types) ? types[type] : "unknown";
+}
+
+const char *args_command_name(enum command command)
+{
+    return command < COMMAND_COUNT ? commands[command].name : "";
+}
+
+static struct pawl_bytes bytes_of(const char *text)
+{
+    return (struct pawl_bytes){text, strlen(text)};
+}
+
+static bool looks_like_number(const char *word)
+{
+    if (word == NULL) return false;
+    if (word[0] == '-') word++;
+    return word[0] >= '0' && word[0] <= '9';
+}
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0' && !looks_like_number(word);
+}
+
+/* name ends at an '=' or at the word's end. NULL: there is no such option. */
+static const struct option *find_option(const char *word)
+{
+    size_t size = strcspn(word, "=");
+
+    for (size_t i = 0; i < PAWL_COUNT(options); i++) {
+        const struct option *option = &options[i];
+        bool is_long = strncmp(word, "--", 2) == 0 && strlen(option->name) == size - 2 &&
+                       strncmp(word + 2, option->name, size - 2) == 0;
+        bool is_short = size == 2 && option->letter != 0 && word[1] == option->letter;
+
+        if (is_long || is_short) return option;
+    }
+    return NULL;
+}
+
+static pawl_err wrong(const struct option *option, const char *value, pawl_error *error)
+{
+    return pawl_fail(error, PAWL_BAD_REQUEST, "--%s takes %s, not '%s'", option->name,
+                     option->argument, value);
+}
+
+/* Sets *choice to which of the words value is. */
+static bool choose(const char *value, const char *const *words, int count, int *choice)
+{
+    for (int i = 0; i < count; i++) {
+        if (!pawl_bytes_equal_nocase(bytes_of(value), bytes_of(words[i]))) continue;
+        *choice = i;
+        return true;
+    }
+    return false;
+}
+
+static bool to_seconds(const char *value, uint64_t *ns)
+{
+    char *end = NULL;
+    double seconds = strtod(value, &end);
+
+    if (end == value || *end != '\0') return false;
+    if (!isfinite(seconds) || seconds <= 0 || seconds > SECONDS_MAX) return false;
+    *ns = (uint64_t)(seconds * (double)PAWL_NS_PER_S);
+    return *ns > 0;
+}
+
+static pawl_err set_restart(struct args *args, const struct option *option, const char *value,
+                            pawl_error *error)
+{
+    pawl_definition *definition = &args->definition;
+
+    definition->given &= ~(uint32_t)(PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START);
+    if (value[0] == '\0') {
+        definition->given |= PAWL_GIVEN_RESTART_AT_START;
+        return PAWL_OK;
+    }
+    definition->given |= PAWL_GIVEN_RESTART;
+    if (pawl_bytes_to_i64(bytes_of(value), &definition->restart)) return PAWL_OK;
+    return wrong(option, value, error);
+}
+
+/* Stores value, which is "" if there is none, where the table says. */
+static pawl_err set_option(struct args *args, const struct option *option, const char *value,
+                           pawl_error *error)
+{
+    void *at = (char *)args + option->at;
+    uint64_t number = 0;
+    int choice = 0;
+
+    args->definition.given |= option->given;
+    switch (option->kind) {
+    case KIND_FLAG:
+        *(bool *)at = true;
+        return PAWL_OK;
+    case KIND_NOT:
+        *(bool *)at = false;
+        return PAWL_OK;
+    case KIND_GIVEN:
+        return PAWL_OK;
+    case KIND_TEXT:
+        *(const char **)at = value;
+        return PAWL_OK;
+    case KIND_I64:
+        return pawl_bytes_to_i64(bytes_of(value), at) ? PAWL_OK : wrong(option, value, error);
+    case KIND_U64:
+        if (!pawl_bytes_to_u64(bytes_of(value), &number) || number == 0) break;
+        *(uint64_t *)at = number;
+        return PAWL_OK;
+    case KIND_SECONDS:
+        return to_seconds(value, at) ? PAWL_OK : wrong(option, value, error);
+    case KIND_BLOCK:
+        if (pawl_bytes_equal_nocase(bytes_of(value), PAWL_BYTES("auto"))) return PAWL_OK;
+        if (!pawl_bytes_to_u64(bytes_of(value), &number) || number == 0) break;
+        args->definition.block = number;
+        return PAWL_OK;
+    case KIND_ORDER:
+        if (!choose(value, orders, (int)PAWL_COUNT(orders), &choice)) break;
+        args->definition.order = (pawl_order)choice;
+        return PAWL_OK;
+    case KIND_TYPE:
+        if (!choose(value, types, (int)PAWL_COUNT(types), &choice)) break;
+        args->definition.data_type = (pawl_type)choice;
+        return PAWL_OK;
+    case KIND_RESTART:
+        return set_restart(args, option, value, error);
+    }
+    return wrong(option, value, error);
+}
+
+/* Reads the option at *words and its argument; leaves *words at the last word that it used. */
+static pawl_err read_option(struct args *args, unsigned *used, char *const **words,
+                            pawl_error *error)
+{
+    const char *word = **words;
+    const struct option *option = find_option(word);
+
+    if (option == NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "there is no option %s; see pawl --help", word);
+    }
+    const char *equals = strchr(word, '=');
+    const char *next = (*words)[1];
+    const char *value = equals != NULL ? equals + 1 : "";
+    bool may_have_one = option->argument[0] == '[';
+    bool must_have_one = option->argument[0] != '\0' && !may_have_one;
+
+    if (equals != NULL && option->argument[0] == '\0') {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--%s takes no argument", option->name);
+    }
+    if (equals == NULL && must_have_one && next == NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--%s needs an argument: %s", option->name,
+                         option->argument);
+    }
+    if (equals == NULL && (must_have_one || (may_have_one && looks_like_number(next)))) {
+        value = next;
+        ++*words;
+    }
+    used[option - options]++;
+    return set_option(args, option, value, error);
+}
+
+static pawl_err find_command(struct args *args, const char *word, pawl_error *error)
+{
+    for (enum command i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(word, commands[i].name) != 0) continue;
+        args->command = i;
+        return PAWL_OK;
+    }
+    return pawl_fail(error, PAWL_BAD_REQUEST, "there is no command '%s'; see pawl --help", word);
+}
+
+static pawl_err read_positional(struct args *args, int index, const char *word, pawl_error *error)
+{
+    if (index == 0) return find_command(args, word, error);
+
+    const char *behind = commands[args->command].behind;
+    if (index == 1 && strncmp(behind, "NAME", 4) == 0) {
+        args->name = word;
+        return PAWL_OK;
+    }
+    if (index == 1 && strcmp(behind, "[GLOB]") == 0) {
+        args->glob = word;
+        return PAWL_OK;
+    }
+    if (index == 2 && strcmp(behind, "NAME ID") == 0) {
+        if (pawl_bytes_to_i64(bytes_of(word), &args->id)) return PAWL_OK;
+        return pawl_fail(error, PAWL_BAD_REQUEST, "'%s' is no id: ids are 64-bit integers", word);
+    }
+    return pawl_fail(error, PAWL_BAD_REQUEST, "'%s' is one word too many for pawl %s %s", word,
+                     commands[args->command].name, behind);
+}
+
+/* What only the whole command line shows. */
+static pawl_err check(const struct args *args, const unsigned *used, int positionals,
+                      pawl_error *error)
+{
+    if (args->help || args->version) return PAWL_OK;
+    if (args->command == COMMAND_NONE) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "a command is missing; see pawl --help");
+    }
+    const char *behind = commands[args->command].behind;
+    int least = 1 + (behind[0] == 'N') + (strchr(behind, ' ') != NULL);
+
+    if (positionals < least) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "pawl %s needs %s", commands[args->command].name,
+                         behind);
+    }
+    for (size_t i = 0; i < PAWL_COUNT(options); i++) {
+        if (used[i] == 0 || (options[i].commands & IN(args->command)) != 0) continue;
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--%s does not go with pawl %s", options[i].name,
+                         commands[args->command].name);
+    }
+    if (args->threads > ARGS_THREADS_MAX) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--threads: at most %d", ARGS_THREADS_MAX);
+    }
+    if (args->layers > ARGS_LAYERS_MAX) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--layers: at most %d", ARGS_LAYERS_MAX);
+    }
+    if (args->command == COMMAND_ALTER && args->definition.given == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "pawl alter needs an option that says what");
+    }
+    return PAWL_OK;
+}
+
+pawl_err args_parse(struct args *args, char *const *words, const char *default_url,
+                    pawl_error *error)
+{
+    unsigned used[PAWL_COUNT(options)] = {0};
+    bool only_positionals = false;
+    int positionals = 0;
+
+    *args = (struct args){
+        .command = COMMAND_NONE,
+        .url =
+            default_url != NULL && default_url[0] != '\0' ? default_url : "pawl://127.0.0.1:7379",
+        .count = 1,
+        .threads = 1,
+        .layers = 2,
+        .refill_interval_ns = 30 * PAWL_NS_PER_S,
+        .seconds_ns = 5 * PAWL_NS_PER_S,
+    };
+    *error = (pawl_error){.code = PAWL_OK};
+    for (; *words != NULL; words++) {
+        if (!only_positionals && strcmp(*words, "--") == 0) {
+            only_positionals = true;
+        } else if (!only_positionals && is_option(*words)) {
+            if (read_option(args, used, &words, error) != PAWL_OK) return error->code;
+        } else if (read_positional(args, positionals++, *words, error) != PAWL_OK) {
+            return error->code;
+        }
+    }
+    return check(args, used, positionals, error);
+}
+
+static void help_option(const struct option *option, void (*line)(const char *, void *), void *arg)
+{
+    char text[256];
+    char head[64];
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+
+    (void)snprintf(head, sizeof head, "%s--%s %s", option->letter != 0 ? letter : "", option->name,
+                   option->argument);
+    (void)snprintf(text, sizeof text, "  %-32s %s", head, option->help);
+    line(text, arg);
+}
+
+static void help_commands(void (*line)(const char *, void *), void *arg)
+{
+    char text[256];
+
+    line("pawl: takes ids from sequences, and looks after them", arg);
+    line("", arg);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char head[64];
+
+        (void)snprintf(head, sizeof head, "pawl %s %s", commands[i].name, commands[i].behind);
+        (void)snprintf(text, sizeof text, "  %-32s %s", head, commands[i].help);
+        line(text, arg);
+    }
+    line("", arg);
+    line("Options of every command; pawl COMMAND --help prints all of one:", arg);
+}
+
+void args_help(enum command command, void (*line)(const char *text, void *arg), void *arg)
+{
+    char text[256];
+
+    if (command == COMMAND_NONE) {
+        help_commands(line, arg);
+    } else {
+        (void)snprintf(text, sizeof text, "pawl %s %s: %s", commands[command].name,
+                       commands[command].behind, commands[command].help);
+        line(text, arg);
+        line("", arg);
+    }
+    for (size_t i = 0; i < PAWL_COUNT(options); i++) {
+        bool common = options[i].commands == IN_ALL;
+
+        if (command == COMMAND_NONE ? !common : (options[i].commands & IN(command)) == 0) continue;
+        help_option(&options[i], line, arg);
+    }
+    line("", arg);
+    line("It ends with", arg);
+    for (size_t i = 0; i < PAWL_COUNT(exits); i++) {
+        (void)snprintf(text, sizeof text, "  %d  %s", exits[i].number, exits[i].help);
+        line(text, arg);
+    }
+}

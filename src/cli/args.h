@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command line says. No I/O: words in, a struct or an error out. */
+#ifndef ARGS_H
+#define ARGS_H
+
+#include "base/base.h"
+#include "pawl/pawl.h"
+
+enum command {
+#define COMMAND(constant, name, behind, function, help) constant,
+#include "cli/commands.def"
+#undef COMMAND
+    COMMAND_COUNT,
+    COMMAND_NONE = COMMAND_COUNT
+};
+
+enum exit_code {
+#define EXIT(constant, number, help) constant = (number),
+#include "cli/exits.def"
+#undef EXIT
+};
+
+struct args {
+    enum command command; /* COMMAND_NONE: only help or version is asked for */
+    const char *url;
+    const char *name; /* NULL where a command has none */
+    const char *glob;
+    int64_t id;
+    uint64_t count;
+    pawl_definition definition;
+    uint64_t skip, beyond;
+    uint64_t layers, threads;
+    uint64_t timeout_ns, refill_interval_ns, seconds_ns;
+    bool json, help, version, force, wait, lane;
+};
+
+enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };
+
+/* words: argv without the program's name, ended by NULL. default_url: PAWL_URL, may be NULL. */
+pawl_err args_parse(struct args *args, char *const *words, const char *default_url,
+                    pawl_error *error);
+
+/* The words that the command line has for these. */
+const char *args_command_name(enum command command);
+const char *args_order_name(pawl_order order);
+const char *args_type_name(pawl_type type);
+
+/* Writes what --help prints: everything, or, for a command, what belongs to it. */
+void args_help(enum command command, void (*line)(const char *text, void *arg), void *arg);
+
+#endif

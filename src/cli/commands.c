@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/print.h"
+
+void wait_ns(uint64_t ns)
+{
+    struct timespec left = {.tv_sec = (time_t)(ns / PAWL_NS_PER_S),
+                            .tv_nsec = (long)(ns % PAWL_NS_PER_S)};
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
+/* Ids are printed as they come: what is on standard output was taken, even if an error follows. */
+static uint64_t print_ids(const pawl_ids *ids, const struct args *args, bool first)
+{
+    int64_t id = ids->first;
+
+    for (uint64_t i = 0; i < ids->count; i++) {
+        if (i > 0) id += ids->increment;
+        if (args->json) {
+            (void)printf("%s%" PRId64, first && i == 0 ? "" : ",", id);
+        } else {
+            (void)printf("%" PRId64 "\n", id);
+        }
+    }
+    return ids->count;
+}
+
+pawl_err run_next(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_seq *seq = NULL;
+    pawl_err err = pawl_seq_open(client, args->name, &seq, error);
+    uint64_t taken = 0;
+
+    if (err != PAWL_OK) return err;
+    if (args->json) {
+        (void)fputs("{\"name\":", stdout);
+        print_json_text(stdout, args->name);
+        (void)fputs(",\"ids\":[", stdout);
+    }
+    while (err == PAWL_OK && taken < args->count) {
+        uint64_t left = args->count - taken;
+        pawl_ids ids;
+
+        err = pawl_take(seq, left < PAWL_TAKE_MAX ? left : PAWL_TAKE_MAX, args->timeout_ns, &ids);
+        if (err == PAWL_OK) taken += print_ids(&ids, args, taken == 0);
+    }
+    if (args->json) (void)fputs("]}\n", stdout);
+    if (err == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, err, "%s: %s, after %" PRIu64 " of %" PRIu64 " ids", args->name,
+                     pawl_err_text(err), taken, args->count);
+}
+
+/* What a change prints when it is made. */
+static void done(const struct args *args, const char *text)
+{
+    if (args->json) {
+        (void)printf("{\"name\":");
+        print_json_text(stdout, args->name);
+        (void)printf(",\"done\":\"%s\",\"complete\":%s}\n", args_command_name(args->command),
+                     args->wait ? "true" : "false");
+    } else {
+        (void)printf("%s: %s\n", args->name, text);
+    }
+}
+
+/*
+ * Other holders ask at the latest one refill interval after their last answer whether their ids
+ * still stand, layer by layer. Nobody knows all of them, so the time is what can be waited for.
+ */
+static void settle(const struct args *args, const char *text)
+{
+    uint64_t until_ns = pawl_clock_ns() + args->layers * args->refill_interval_ns;
+    bool shown = isatty(STDERR_FILENO) && !args->json;
+
+    if (!args->wait) {
+        char line[160];
+
+        (void)snprintf(line, sizeof line,
+                       "%s; other holders let old ids go within one refill interval per layer",
+                       text);
+        done(args, line);
+        return;
+    }
+    for (uint64_t now_ns = pawl_clock_ns(); now_ns < until_ns; now_ns = pawl_clock_ns()) {
+        uint64_t left_ns = until_ns - now_ns;
+
+        if (shown) {
+            (void)fprintf(stderr, "\rwaiting for other holders: %" PRIu64 " s \033[K",
+                          left_ns / PAWL_NS_PER_S + 1);
+        }
+        wait_ns(left_ns < PAWL_NS_PER_S ? left_ns : PAWL_NS_PER_S);
+    }
+    if (shown) (void)fputs("\r\033[K", stderr);
+    done(args, text);
+}
+
+pawl_err run_create(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_create(client, args->name, &args->definition, error);
+
+    if (err == PAWL_OK) done(args, "created");
+    return err;
+}
+
+pawl_err run_alter(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_alter(client, args->name, &args->definition, error);
+
+    if (err == PAWL_OK) settle(args, "altered");
+    return err;
+}
+
+pawl_err run_set(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_set(client, args->name, args->id, args->force, error);
+
+    if (err == PAWL_OK) settle(args, "set");
+    return err;
+}
+
+pawl_err run_drop(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_drop(client, args->name, error);
+
+    if (err == PAWL_OK) settle(args, "dropped");
+    return err;
+}
+
+pawl_err run_fence(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_fence(client, args->name, args->skip, args->beyond, error);
+
+    if (err == PAWL_OK) done(args, "fenced; pawl show prints where it goes on");
+    return err;
+}
+
+pawl_err run_show(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_info info;
+    pawl_err err = pawl_show(client, args->name, &info, error);
+
+    if (err != PAWL_OK) return err;
+    print_record(stdout, &info, args->json);
+    if (args->json) (void)fputc('\n', stdout);
+    return PAWL_OK;
+}
+
+struct listing {
+    bool json;
+    bool begun;
+};
+
+static bool list_one(const pawl_info *info, void *arg)
+{
+    struct listing *listing = arg;
+
+    if (listing->json) {
+        (void)fputs(listing->begun ? ",\n" : "", stdout);
+        print_record(stdout, info, true);
+    } else {
+        (void)puts(info->name);
+    }
+    listing->begun = true;
+    return ferror(stdout) == 0;
+}
+
+pawl_err run_list(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    struct listing listing = {.json = args->json};
+
+    if (args->json) (void)fputs("[", stdout);
+    pawl_err err = pawl_list(client, args->glob, list_one, &listing, error);
+    if (args->json) (void)fputs("]\n", stdout);
+    return err;
+}
+
+pawl_err run_ping(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    uint64_t began_ns = pawl_clock_ns();
+    pawl_err err = pawl_ping(client, error);
+
+    if (err != PAWL_OK) return err;
+    double took_ms = (double)(pawl_clock_ns() - began_ns) / (double)PAWL_NS_PER_MS;
+    if (args->json) {
+        (void)fputs("{\"url\":", stdout);
+        print_json_text(stdout, args->url);
+        (void)printf(",\"ms\":%.3f}\n", took_ms);
+    } else {
+        (void)printf("%s answers, in %.3f ms\n", args->url, took_ms);
+    }
+    return PAWL_OK;
+}

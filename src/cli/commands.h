@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands, each on an open client. They print what they found; errors are the caller's. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "cli/args.h"
+
+#define COMMAND(constant, name, behind, function, help) \
+    pawl_err function(pawl_client *client, const struct args *args, pawl_error *error);
+#include "cli/commands.def"
+#undef COMMAND
+
+/* Sleeps, so that nothing else does. */
+void wait_ns(uint64_t ns);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/print.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+void print_json_text(FILE *to, const char *text)
+{
+    (void)fputc('"', to);
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+
+        if (c == '"' || c == '\\') {
+            (void)fprintf(to, "\\%c", c);
+        } else if (c < 0x20 || c == 0x7f) {
+            (void)fprintf(to, "\\u%04x", c);
+        } else {
+            (void)fputc(c, to);
+        }
+    }
+    (void)fputc('"', to);
+}
+
+static void record_json(FILE *to, const pawl_info *info)
+{
+    (void)fputs("{\"name\":", to);
+    print_json_text(to, info->name);
+    (void)fprintf(to,
+                  ",\"next\":%" PRId64 ",\"ended\":%s,\"start\":%" PRId64 ",\"increment\":%" PRId64
+                  ",\"min\":%" PRId64 ",\"max\":%" PRId64 ",\"cycle\":%s",
+                  info->next, info->ended ? "true" : "false", info->start, info->increment,
+                  info->min, info->max, info->cycle ? "true" : "false");
+    (void)fprintf(to, ",\"block\":%" PRIu64 ",\"order\":\"%s\",\"type\":\"%s\"", info->block,
+                  args_order_name(info->order), args_type_name(info->data_type));
+    (void)fprintf(to,
+                  ",\"epoch\":%" PRIu64 ",\"line\":%" PRIu64 ",\"lap\":%" PRIu64
+                  ",\"version\":%" PRIu64 ",\"rate\":%.3f,\"created_at\":%" PRId64
+                  ",\"changed_at\":%" PRId64 "}",
+                  info->epoch, info->line, info->lap, info->version, info->rate, info->created_at,
+                  info->changed_at);
+}
+
+static void time_line(FILE *to, const char *what, int64_t seconds)
+{
+    char text[32] = "?";
+    struct tm utc;
+    time_t at = (time_t)seconds;
+
+    if (gmtime_r(&at, &utc) != NULL) (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
+    (void)fprintf(to, "%-11s %s UTC\n", what, text);
+}
+
+static void record_text(FILE *to, const pawl_info *info)
+{
+    (void)fprintf(to, "%-11s %s\n", "name", info->name);
+    if (info->ended) {
+        (void)fprintf(to, "%-11s none, used up at %" PRId64 "\n", "next", info->next);
+    } else {
+        (void)fprintf(to, "%-11s %" PRId64 "\n", "next", info->next);
+    }
+    (void)fprintf(to, "%-11s %" PRId64 "\n", "start", info->start);
+    (void)fprintf(to, "%-11s %" PRId64 "\n", "increment", info->increment);
+    (void)fprintf(to, "%-11s %" PRId64 "\n", "min", info->min);
+    (void)fprintf(to, "%-11s %" PRId64 "\n", "max", info->max);
+    (void)fprintf(to, "%-11s %s\n", "cycle", info->cycle ? "yes" : "no");
+    if (info->block == 0) {
+        (void)fprintf(to, "%-11s auto\n", "block");
+    } else {
+        (void)fprintf(to, "%-11s %" PRIu64 "\n", "block", info->block);
+    }
+    (void)fprintf(to, "%-11s %s\n", "order", args_order_name(info->order));
+    (void)fprintf(to, "%-11s %s\n", "type", args_type_name(info->data_type));
+    (void)fprintf(to, "%-11s %" PRIu64 "\n", "epoch", info->epoch);
+    (void)fprintf(to, "%-11s %" PRIu64 "\n", "line", info->line);
+    (void)fprintf(to, "%-11s %" PRIu64 "\n", "lap", info->lap);
+    (void)fprintf(to, "%-11s %" PRIu64 "\n", "version", info->version);
+    (void)fprintf(to, "%-11s %.3f ids/s\n", "rate", info->rate);
+    time_line(to, "created", info->created_at);
+    time_line(to, "changed", info->changed_at);
+}
+
+void print_record(FILE *to, const pawl_info *info, bool json)
+{
+    if (json) {
+        record_json(to, info);
+    } else {
+        record_text(to, info);
+    }
+}
+
+enum exit_code exit_of(pawl_err err)
+{
+    switch (err) {
+    case PAWL_OK:
+        return EXIT_DONE;
+    case PAWL_BAD_REQUEST:
+    case PAWL_LIMIT:
+        return EXIT_USAGE;
+    case PAWL_NO_SEQUENCE:
+        return EXIT_NO_SEQUENCE;
+    case PAWL_EXISTS:
+        return EXIT_EXISTS;
+    case PAWL_EMPTY:
+    case PAWL_TIMEOUT:
+    case PAWL_BUSY:
+    case PAWL_LOST:
+    case PAWL_STORE:
+        return EXIT_AWAY;
+    case PAWL_END:
+        return EXIT_USED_UP;
+    case PAWL_UNKNOWN:
+        return EXIT_UNKNOWN;
+    case PAWL_GLOBAL:
+    case PAWL_FLOOR:
+    case PAWL_BEHIND:
+    case PAWL_DENIED:
+    case PAWL_CHANGED:
+    case PAWL_ROLLBACK:
+        return EXIT_REFUSED;
+    case PAWL_NO_MEMORY:
+    case PAWL_CLOSED:
+    case PAWL_FORKED:
+    case PAWL_NOT_KEPT:
+        return EXIT_FAILED;
+    }
+    return EXIT_FAILED; /* a newer server sent an error that we do not know */
+}
+
+enum exit_code print_failure(const struct args *args, const pawl_error *error)
+{
+    const char *text = error->text[0] != '\0' ? error->text : pawl_err_text(error->code);
+
+    if (args->json) {
+        (void)fprintf(stderr, "{\"error\":\"%s\",\"text\":", pawl_err_word(error->code));
+        print_json_text(stderr, text);
+        (void)fputs("}\n", stderr);
+    } else {
+        (void)fprintf(stderr, "pawl: %s\n", text);
+    }
+    return exit_of(error->code);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `pawl`, its JSON and its histogram. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/args.h"
+#include "cli/histogram.h"
+#include "cli/print.h"
+
+enum { WORDS_MAX = 16, LINE_MAX = 256 };
+
+/* Cuts line at its spaces; a quoted space does not occur in these tests. */
+static pawl_err parse(struct args *args, const char *line, pawl_error *error)
+{
+    static char copy[LINE_MAX];
+    char *words[WORDS_MAX] = {NULL};
+    char *rest = NULL;
+    size_t count = 0;
+
+    assert_true(strlen(line) < sizeof copy);
+    memcpy(copy, line, strlen(line) + 1);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        assert_true(count + 1 < WORDS_MAX);
+        words[count++] = word;
+    }
+    return args_parse(args, words, NULL, error);
+}
+
+static struct args parsed(const char *line)
+{
+    struct args args;
+    pawl_error error;
+
+    if (parse(&args, line, &error) != PAWL_OK) fail_msg("pawl %s: %s", line, error.text);
+    return args;
+}
+
+static void refused(const char *line, const char *text)
+{
+    struct args args;
+    pawl_error error;
+
+    if (parse(&args, line, &error) == PAWL_OK) fail_msg("pawl %s was accepted", line);
+    if (strstr(error.text, text) == NULL) {
+        fail_msg("pawl %s: '%s' lacks '%s'", line, error.text, text);
+    }
+}
+
+static void commands_take_what_belongs_to_them(void **state)
+{
+    (void)state;
+    struct args args = parsed("next orders");
+    assert_int_equal(args.command, COMMAND_NEXT);
+    assert_string_equal(args.name, "orders");
+    assert_int_equal(args.count, 1);
+
+    args = parsed("--json next -n 20 orders");
+    assert_true(args.json);
+    assert_int_equal(args.count, 20);
+
+    args = parsed("set orders -9223372036854775808 --force");
+    assert_int_equal(args.command, COMMAND_SET);
+    assert_true(args.id == INT64_MIN);
+    assert_true(args.force);
+
+    args = parsed("list or*");
+    assert_string_equal(args.glob, "or*");
+    assert_null(parsed("list").glob);
+
+    args = parsed("next -- -name");
+    assert_string_equal(args.name, "-name");
+}
+
+static void a_definition_says_what_was_given(void **state)
+{
+    (void)state;
+    struct args args = parsed("create s --start 5 --increment=-3 --min -10 --max 10 --cycle");
+    assert_int_equal(args.definition.given, PAWL_GIVEN_START | PAWL_GIVEN_INCREMENT |
+                                                PAWL_GIVEN_MIN | PAWL_GIVEN_MAX | PAWL_GIVEN_CYCLE);
+    assert_int_equal(args.definition.start, 5);
+    assert_int_equal(args.definition.increment, -3);
+    assert_int_equal(args.definition.min, -10);
+    assert_int_equal(args.definition.max, 10);
+    assert_true(args.definition.cycle);
+
+    args = parsed("create s --block 500 --order GLOBAL --type smallint --if-not-exists");
+    assert_int_equal(args.definition.given, PAWL_GIVEN_BLOCK | PAWL_GIVEN_ORDER | PAWL_GIVEN_TYPE |
+                                                PAWL_GIVEN_IF_NOT_EXISTS);
+    assert_int_equal(args.definition.block, 500);
+    assert_int_equal(args.definition.order, PAWL_ORDER_GLOBAL);
+    assert_int_equal(args.definition.data_type, PAWL_TYPE_SMALLINT);
+
+    args = parsed("alter s --no-cycle --no-min --no-max --block auto");
+    assert_int_equal(args.definition.given,
+                     PAWL_GIVEN_CYCLE | PAWL_GIVEN_NO_MIN | PAWL_GIVEN_NO_MAX | PAWL_GIVEN_BLOCK);
+    assert_false(args.definition.cycle);
+    assert_int_equal(args.definition.block, 0);
+}
+
+static void a_restart_may_have_an_id(void **state)
+{
+    (void)state;
+    struct args args = parsed("alter s --restart");
+    assert_int_equal(args.definition.given, PAWL_GIVEN_RESTART_AT_START);
+
+    args = parsed("alter s --restart -7 --wait");
+    assert_int_equal(args.definition.given, PAWL_GIVEN_RESTART);
+    assert_int_equal(args.definition.restart, -7);
+    assert_true(args.wait);
+
+    args = parsed("alter --restart s");
+    assert_int_equal(args.definition.given, PAWL_GIVEN_RESTART_AT_START);
+    assert_string_equal(args.name, "s");
+}
+
+static void times_are_seconds(void **state)
+{
+    (void)state;
+    struct args args = parsed("bench s --seconds 0.5 --threads 4 --lane --timeout 2");
+    assert_true(args.seconds_ns == 500 * PAWL_NS_PER_MS);
+    assert_true(args.timeout_ns == 2 * PAWL_NS_PER_S);
+    assert_int_equal(args.threads, 4);
+    assert_true(args.lane);
+}
+
+static void the_url_comes_from_the_option_then_the_environment(void **state)
+{
+    char ping[] = "ping";
+    char url[] = "--url";
+    char memory[] = "memory:";
+    char *const words[] = {ping, NULL};
+    char *const option[] = {ping, url, memory, NULL};
+    struct args args;
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(args_parse(&args, words, NULL, &error), PAWL_OK);
+    assert_string_equal(args.url, "pawl://127.0.0.1:7379");
+    assert_int_equal(args_parse(&args, words, "pawl://a,b", &error), PAWL_OK);
+    assert_string_equal(args.url, "pawl://a,b");
+    assert_int_equal(args_parse(&args, option, "pawl://a,b", &error), PAWL_OK);
+    assert_string_equal(args.url, "memory:");
+}
+
+static void what_cannot_be_meant_is_refused_with_its_reason(void **state)
+{
+    (void)state;
+    refused("", "a command is missing");
+    refused("take orders", "no command 'take'");
+    refused("next", "needs NAME");
+    refused("next a b", "one word too many");
+    refused("ping a", "one word too many");
+    refused("set orders", "needs NAME ID");
+    refused("set orders 9223372036854775808", "is no id");
+    refused("set orders five", "is no id");
+    refused("next orders --frobnicate", "no option --frobnicate");
+    refused("next orders -x", "no option -x");
+    refused("next orders -n", "--count needs an argument");
+    refused("next orders -n 0", "--count takes N, not '0'");
+    refused("next orders -n -1", "--count takes N, not '-1'");
+    refused("next orders --json=yes", "takes no argument");
+    refused("next orders --cycle", "--cycle does not go with pawl next");
+    refused("create s --start 1.5", "--start takes N");
+    refused("create s --block 0", "--block takes N|auto");
+    refused("create s --order maybe", "--order takes client|global");
+    refused("create s --type text", "--type takes smallint|integer|bigint");
+    refused("create s --restart", "does not go with pawl create");
+    refused("alter s", "needs an option");
+    refused("bench s --seconds nan", "--seconds takes S");
+    refused("bench s --seconds 0", "--seconds takes S");
+    refused("bench s --threads 257", "at most 256");
+    refused("drop s --layers 17", "at most 16");
+}
+
+static void each_line(const char *text, void *arg)
+{
+    int *lines = arg;
+
+    assert_true(strlen(text) < LINE_MAX - 1);
+    ++*lines;
+}
+
+static void help_is_for_all_or_for_one_command(void **state)
+{
+    int all = 0;
+    int ping = 0;
+    int create = 0;
+
+    (void)state;
+    args_help(COMMAND_NONE, each_line, &all);
+    args_help(COMMAND_PING, each_line, &ping);
+    args_help(COMMAND_CREATE, each_line, &create);
+    assert_true(all > COMMAND_COUNT);
+    assert_int_equal(create - ping, 9);
+    assert_int_equal(parsed("create --help").command, COMMAND_CREATE);
+    assert_int_equal(parsed("--help").command, COMMAND_NONE);
+}
+
+static void every_outcome_has_an_exit_code(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_of(PAWL_OK), 0);
+    assert_int_equal(exit_of(PAWL_BAD_REQUEST), 2);
+    assert_int_equal(exit_of(PAWL_NO_SEQUENCE), 3);
+    assert_int_equal(exit_of(PAWL_EXISTS), 4);
+    assert_int_equal(exit_of(PAWL_TIMEOUT), 5);
+    assert_int_equal(exit_of(PAWL_END), 6);
+    assert_int_equal(exit_of(PAWL_UNKNOWN), 7);
+    assert_int_equal(exit_of(PAWL_BEHIND), 8);
+    assert_int_equal(exit_of((pawl_err)1000), 1);
+}
+
+static void json_text_is_escaped(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(to);
+    print_json_text(to, "a\"b\\c\n\x7f\xc3\xa9");
+    assert_int_equal(fclose(to), 0);
+    assert_string_equal(text, "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa9\"");
+    free(text);
+}
+
+static void a_record_prints_both_ends_of_int64(void **state)
+{
+    static const char wanted[] =
+        "{\"name\":\"s\",\"next\":-9223372036854775808,\"ended\":true,\"start\":1,\"increment\":-1,"
+        "\"min\":-9223372036854775808,\"max\":9223372036854775807,\"cycle\":false,\"block\":0,"
+        "\"order\":\"global\",\"type\":\"integer\",\"epoch\":18446744073709551615,\"line\":2,"
+        "\"lap\":3,\"version\":4,\"rate\":0.500,\"created_at\":5,\"changed_at\":6}";
+    pawl_info info = {.name = "s", .next = INT64_MIN, .ended = true, .start = 1, .increment = -1};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(to);
+    info.min = INT64_MIN;
+    info.max = INT64_MAX;
+    info.order = PAWL_ORDER_GLOBAL;
+    info.data_type = PAWL_TYPE_INTEGER;
+    info.epoch = UINT64_MAX;
+    info.line = 2;
+    info.lap = 3;
+    info.version = 4;
+    info.rate = 0.5;
+    info.created_at = 5;
+    info.changed_at = 6;
+    print_record(to, &info, true);
+    assert_int_equal(fclose(to), 0);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void a_histogram_is_exact_to_one_in_64(void **state)
+{
+    static struct histogram histogram;
+    static struct histogram whole;
+
+    (void)state;
+    assert_int_equal(histogram_share(&histogram, 0.5), 0);
+    for (uint64_t ns = 1; ns <= 100000; ns++) {
+        histogram_add(&histogram, ns);
+    }
+    histogram_merge(&whole, &histogram);
+    assert_int_equal(whole.count, 100000);
+    assert_in_range(histogram_share(&whole, 0.5), 50000, 50000 + 50000 / 64);
+    assert_in_range(histogram_share(&whole, 0.999), 99900, 100000);
+    assert_int_equal(histogram_share(&whole, 1), 100000);
+
+    histogram_add(&whole, UINT64_MAX);
+    assert_true(histogram_share(&whole, 1) == UINT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_take_what_belongs_to_them),
+        cmocka_unit_test(a_definition_says_what_was_given),
+        cmocka_unit_test(a_restart_may_have_an_id),
+        cmocka_unit_test(times_are_seconds),
+        cmocka_unit_test(the_url_comes_from_the_option_then_the_environment),
+        cmocka_unit_test(what_cannot_be_meant_is_refused_with_its_reason),
+        cmocka_unit_test(help_is_for_all_or_for_one_command),
+        cmocka_unit_test(every_outcome_has_an_exit_code),
+        cmocka_unit_test(json_text_is_escaped),
+        cmocka_unit_test(a_record_prints_both_ends_of_int64),
+        cmocka_unit_test(a_histogram_is_exact_to_one_in_64),
+    };
+
+    return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
+}
