@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper's turn: what comes in, what comes back, what is due, and the next step of each. */
+#include "range/kept.h"
+
+#include <stdlib.h>
+
+const char *pawl_cause_name(enum pawl_cause cause)
+{
+    static const char *const names[] = {
+#define PAWL_CAUSE_NAME(constant, name) name,
+        PAWL_CAUSE_MAP(PAWL_CAUSE_NAME)
+#undef PAWL_CAUSE_NAME
+    };
+
+    PAWL_ASSERT(cause < PAWL_CAUSE_COUNT);
+    return names[cause];
+}
+
+static bool global(const struct kept *kept)
+{
+    return atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
+}
+
+static uint32_t users(const struct kept *kept)
+{
+    return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
+}
+
+static bool waited_for(const struct kept *kept)
+{
+    return kept->opens.first != NULL || kept->waits.first != NULL || kept->takes.first != NULL ||
+           kept->nexts.first != NULL || kept->changes.first != NULL;
+}
+
+/* Callers that wait on the stock itself (libpawl's threads) show only in `wanted`. */
+static bool thirsty(const struct kept *kept)
+{
+    const struct pawl_stock *stock = kept->holding.stock;
+
+    if (kept->put > 0 || global(kept)) return false;
+    return atomic_load_explicit(&stock->wanted, memory_order_acquire) == PAWL_WANT_ANY;
+}
+
+/* Failed refills are tried again at a bounded rate over all sequences: an outage costs no storm. */
+static bool retry_allowed(struct kept *kept)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    double since_s = (double)(keeper->now_ns - keeper->retry_tokens_ns) / 1e9;
+
+    if (kept->failures == 0) return true;
+    keeper->retry_tokens += since_s * KEEPER_RETRIES_PER_S;
+    if (keeper->retry_tokens > KEEPER_RETRIES_PER_S) keeper->retry_tokens = KEEPER_RETRIES_PER_S;
+    keeper->retry_tokens_ns = keeper->now_ns;
+    if (keeper->retry_tokens >= 1) {
+        keeper->retry_tokens -= 1;
+        return true;
+    }
+    kept->retry_ns = keeper->now_ns + pawl_random(&keeper->random) % PAWL_NS_PER_S;
+    return false;
+}
+
+/* Asks below for what is missing. What waited is served by now, as far as it could be. */
+static void refill(struct kept *kept, uint64_t low)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    uint64_t held = kept_held(kept);
+    uint64_t waited = waited_ids(kept);
+    bool asked_for = waited > 0 || (held == 0 && thirsty(kept));
+    bool blocked = kept->retry_ns > keeper->now_ns;
+
+    if (!asked_for && held >= low) return;
+    if (blocked && kept->failures == 0 && asked_for) blocked = false; /* it had ended: ask anew */
+    if (blocked || kept->reserve_count == KEPT_RESERVE_MAX || !retry_allowed(kept)) return;
+
+    struct pawl_need need = {held, asked_for && waited == 0 ? 1 : waited, kept->block};
+    uint64_t count = pawl_pace_want(&kept->pace, &keeper->settings.pace, kept->rate, &need);
+    if (count == 0 && asked_for) count = 1;
+    if (count > 0) errand_take(kept, count);
+}
+
+static bool check_due(const struct kept *kept)
+{
+    const struct pawl_keeper *keeper = kept->keeper;
+    uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
+
+    if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return false;
+    if (kept->check_wanted && kept->takes.first != NULL) return true;
+    if (kept->resting || (kept_held(kept) == 0 && !global(kept))) return false;
+    return keeper->now_ns - kept->seen_ns >= interval_ns;
+}
+
+static bool idle(const struct kept *kept)
+{
+    const struct pawl_keeper *keeper = kept->keeper;
+    uint64_t idle_ns = PAWL_IDLE_INTERVALS * keeper->settings.pace.refill_interval_ns;
+
+    if (keeper->draining) return true;
+    if (waited_for(kept) || thirsty(kept)) return false;
+    return keeper->now_ns - kept->used_ns >= idle_ns;
+}
+
+/* Lets everything go; false: an errand is under way first. */
+static bool leave(struct kept *kept)
+{
+    kept->leaving = true;
+    if (kept_held(kept) > 0 && errand_return(kept)) return false;
+    kept->leaving = false;
+    if (!kept->resting) {
+        kept->resting = true;
+        if (kept->keeper->settings.idle != NULL) {
+            kept->keeper->settings.idle(&kept->holding, kept->keeper->settings.arg);
+        }
+    }
+    return true;
+}
+
+/* A change first takes back all that is not handed out, gives it back, and only then goes down. */
+static void change(struct kept *kept)
+{
+    pawl_stock_stamp(kept->holding.stock);
+    if (kept_held(kept) > 0 && errand_return(kept)) return;
+    errand_change(kept);
+}
+
+static void serve(struct kept *kept)
+{
+    if (!global(kept)) serve_nexts(kept);
+    kept_publish(kept);
+    serve_opens(kept);
+    serve_waits(kept);
+    serve_takes(kept);
+    if (kept_reserved(kept) > 0 && kept->waits.first != NULL) { /* leasing left the stock dry */
+        kept_publish(kept);
+        serve_waits(kept);
+    }
+}
+
+/* Wakes us when less than low is left in all, or when more of the reserve should be published. */
+static void set_low(struct kept *kept, uint64_t low)
+{
+    uint64_t reserved = kept_reserved(kept);
+    uint64_t least = low > reserved ? low - reserved : 0;
+
+    if (kept->put == 0) return; /* dry: whoever takes wakes us, and the timer comes back to it */
+    if (kept->errand != ERRAND_NONE && reserved == 0) return; /* its answer is our wake */
+    if (kept->errand != ERRAND_NONE || kept->retry_ns > kept->keeper->now_ns) least = 0;
+    if (reserved > 0 && least < kept->put / 2) least = kept->put / 2;
+    pawl_stock_set_low(kept->holding.stock, least);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void schedule(struct kept *kept, uint64_t low)
+{
+    uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
+    uint64_t due = kept->expiry_ns;
+    uint64_t held = kept_held(kept);
+
+    if (kept->errand == ERRAND_NONE) {
+        bool wants = held < low || waited_for(kept) || thirsty(kept);
+
+        if (wants && kept->retry_ns > kept->keeper->now_ns) due = earlier(due, kept->retry_ns);
+        if (kept->resting) {
+            due = earlier(due, kept->keeper->now_ns + PAWL_IDLE_INTERVALS * interval_ns);
+        } else {
+            due = earlier(due, kept->used_ns + PAWL_IDLE_INTERVALS * interval_ns);
+            if (held > 0 || global(kept)) {
+                uint64_t check_ns = kept->seen_ns + interval_ns;
+
+                if (kept->failures > 0 && check_ns < kept->retry_ns) check_ns = kept->retry_ns;
+                due = earlier(due, check_ns);
+            }
+        }
+    }
+    kept_due(kept, due);
+}
+
+/* Nobody has it open, nothing is held, nothing waits: it need not be remembered. */
+static bool spent(const struct kept *kept)
+{
+    if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
+    if (atomic_load_explicit(&kept->queued, memory_order_acquire) != 0) return false;
+    return kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
+}
+
+static void fail_closed(struct kept *kept)
+{
+    pawl_error closed;
+    struct pawl_ask *under_way = NULL;
+
+    (void)pawl_fail(&closed, PAWL_CLOSED, "the server is stopping: ask another one, or later");
+    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->changes);
+    fail_asks(&kept->changes, &closed);
+    if (under_way != NULL) pawl_asks_add(&kept->changes, under_way);
+    if (kept->errand == ERRAND_NONE) {
+        fail_waiting(kept, &closed);
+    } else {
+        struct pawl_asks batch = kept->batch;
+
+        kept->batch = (struct pawl_asks){NULL, NULL};
+        fail_waiting(kept, &closed);
+        kept->batch = batch;
+    }
+}
+
+/* What is asked below next, if anything: one thing at a time. */
+static void next_errand(struct kept *kept, uint64_t low)
+{
+    bool may_retry = kept->retry_ns <= kept->keeper->now_ns || kept->failures == 0;
+
+    if (kept->nexts.first != NULL && may_retry && retry_allowed(kept)) {
+        errand_next(kept);
+        return;
+    }
+    if (!global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
+        refill(kept, low);
+    }
+    if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept)) errand_check(kept);
+}
+
+void kept_step(struct kept *kept)
+{
+    uint64_t low = 0;
+
+    kept_notice(kept);
+    fail_expired(kept);
+    if (kept->keeper->draining) fail_closed(kept);
+    if (waited_for(kept) || thirsty(kept)) {
+        kept->resting = false;
+        kept->used_ns = kept->keeper->now_ns;
+    }
+    if (kept->changes.first != NULL) {
+        if (kept->errand == ERRAND_NONE) change(kept);
+    } else if (kept->errand == ERRAND_NONE && idle(kept)) {
+        (void)leave(kept);
+    } else if (kept->errand != ERRAND_RETURN) {
+        kept->leaving = false;
+        kept->pace.asked_rate = asker_sum(kept);
+        kept->rate =
+            pawl_pace_rate(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns);
+        low = pawl_pace_low(kept->rate, &kept->keeper->settings.pace);
+        serve(kept);
+        if (kept->errand == ERRAND_NONE) next_errand(kept, low);
+        set_low(kept, low);
+    }
+    if (spent(kept)) {
+        kept_free(kept);
+        return;
+    }
+    schedule(kept, low);
+}
+
+/* What comes in. */
+
+static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *ask)
+{
+    if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
+        kept->expiry_ns = ask->deadline_ns;
+    }
+    pawl_asks_add(asks, ask);
+    kept_step(kept);
+}
+
+static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
+    struct kept *kept =
+        ask->count == 0 ? kept_find(keeper, ask->name) : kept_get(keeper, ask->name, &ask->error);
+
+    if (kept == NULL && ask->count == 0) {
+        pawl_source_ask(keeper->below, ask);
+        return;
+    }
+    if (kept == NULL) {
+        pawl_ask_answer(ask);
+        return;
+    }
+    asker_told(kept, ask);
+    if (ask->count > 0 && global(kept)) {
+        pawl_ask_fail(ask, PAWL_GLOBAL,
+                      "\"%.*s\" is ORDER GLOBAL: nothing of it may be kept, use "
+                      "SEQ.NEXT",
+                      (int)ask->name.size, ask->name.at);
+        return;
+    }
+    if (ask->count == 0) {
+        pawl_error fine = {.code = PAWL_OK};
+        bool known = kept->epoch != 0 && !global(kept) && kept->changes.first == NULL &&
+                     keeper->now_ns - kept->seen_ns < interval_ns;
+
+        pawl_asks_add(&kept->takes, ask);
+        if (known) serve_checks(kept, &fine);
+        kept->check_wanted = !known;
+        kept_step(kept);
+        return;
+    }
+    wait_in(kept, &kept->takes, ask);
+}
+
+static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = kept_get(keeper, ask->name, &ask->error);
+
+    if (kept == NULL) {
+        pawl_ask_answer(ask);
+        return;
+    }
+    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);
+}
+
+static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = kept_find(keeper, ask->name);
+
+    if (kept == NULL) {
+        pawl_source_ask(keeper->below, ask);
+        return;
+    }
+    pawl_asks_add(&kept->changes, ask);
+    kept_step(kept);
+}
+
+static void receive_wait(struct pawl_ask *ask)
+{
+    struct kept *kept = PAWL_OWNER(ask->holding, struct kept, holding);
+
+    if (global(kept)) {
+        pawl_ask_fail(ask, PAWL_GLOBAL, "it is ORDER GLOBAL now");
+        return;
+    }
+    kept->wait_count += ask->count;
+    wait_in(kept, &kept->waits, ask);
+}
+
+static void receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = NULL;
+
+    if (keeper->draining) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
+        return;
+    }
+    ask->burned = 0;
+    switch (ask->kind) {
+    case PAWL_ASK_TAKE:
+        receive_take(keeper, ask);
+        break;
+    case PAWL_ASK_OPEN:
+    case PAWL_ASK_NEXT:
+        receive_named(keeper, ask);
+        break;
+    case PAWL_ASK_WAIT:
+        receive_wait(ask);
+        break;
+    case PAWL_ASK_RETURN:
+        kept = kept_find(keeper, ask->name);
+        if (kept == NULL) {
+            pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu is not known here",
+                          (unsigned long long)ask->lease);
+        } else {
+            serve_return(kept, ask);
+            kept_step(kept);
+        }
+        break;
+    case PAWL_ASK_ALTER:
+    case PAWL_ASK_SET:
+    case PAWL_ASK_DROP:
+    case PAWL_ASK_FENCE:
+        receive_change(keeper, ask);
+        break;
+    case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
+    case PAWL_ASK_READ:
+    case PAWL_ASK_LIST:
+    case PAWL_ASK_PING:
+        pawl_source_ask(keeper->below, ask);
+        break;
+    }
+}
+
+/* The turn. */
+
+static bool turn_wanted(struct pawl_keeper *keeper)
+{
+    struct kept *kept = atomic_exchange_explicit(&keeper->wanted, NULL, memory_order_acquire);
+    bool any = kept != NULL;
+
+    while (kept != NULL) {
+        struct kept *next = kept->wanted_next; /* before `queued` lets others put it in again */
+
+        atomic_store_explicit(&kept->queued, 0, memory_order_seq_cst);
+        kept_step(kept);
+        kept = next;
+    }
+    return any;
+}
+
+static bool turn_list(struct pawl_keeper *keeper)
+{
+    struct pawl_ask *ask = NULL;
+    bool any = false;
+
+    while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
+        struct kept *kept = PAWL_OWNER(ask, struct kept, errand_ask);
+
+        errand_ended(kept);
+        kept_step(kept);
+        any = true;
+    }
+    struct pawl_asks inbox = {NULL, NULL}; /* what comes in meanwhile waits for the next round */
+    while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL)
+        pawl_asks_add(&inbox, ask);
+    while ((ask = pawl_asks_pop(&inbox)) != NULL) {
+        receive(keeper, ask);
+        any = true;
+    }
+    return any;
+}
+
+static bool turn_due(struct pawl_keeper *keeper)
+{
+    bool any = false;
+
+    while (keeper->heap_count > 0 && keeper->heap[0]->due_ns <= keeper->now_ns) {
+        struct kept *kept = keeper->heap[0];
+
+        kept_due(kept, PAWL_NEVER); /* its step sets the next one */
+        kept_step(kept);
+        any = true;
+    }
+    return any;
+}
+
+uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns)
+{
+    uint64_t below_ns = PAWL_NEVER;
+    bool more = true;
+
+    PAWL_ASSERT(!keeper->turning);
+    keeper->turning = true;
+    keeper->now_ns = now_ns > keeper->now_ns ? now_ns : keeper->now_ns;
+    for (int round = 0; more && round < KEEPER_ROUNDS_MAX; round++) {
+        more = turn_wanted(keeper);
+        if (turn_list(keeper)) more = true;
+        if (turn_due(keeper)) more = true;
+        below_ns = keeper->below->ops->turn(keeper->below, keeper->now_ns);
+        if (keeper->answered.first != NULL || keeper->inbox.first != NULL) more = true;
+    }
+    keeper->turning = false;
+    if (more) return now_ns;
+    return keeper->heap_count > 0 ? earlier(below_ns, keeper->heap[0]->due_ns) : below_ns;
+}
+
+static uint64_t keeper_turn(struct pawl_source *self, uint64_t now_ns)
+{
+    return pawl_keeper_turn(PAWL_OWNER(self, struct pawl_keeper, source), now_ns);
+}
+
+static void keeper_ask(struct pawl_source *self, struct pawl_ask *ask)
+{
+    struct pawl_keeper *keeper = PAWL_OWNER(self, struct pawl_keeper, source);
+
+    pawl_asks_add(&keeper->inbox, ask);
+}
+
+static void keeper_close(struct pawl_source *self)
+{
+    pawl_keeper_free(PAWL_OWNER(self, struct pawl_keeper, source));
+}
+
+static const struct pawl_source_ops keeper_ops = {
+    .scheme = "keeper",
+    .ask = keeper_ask,
+    .turn = keeper_turn,
+    .close = keeper_close,
+};
+
+struct pawl_keeper *pawl_keeper_new(struct pawl_source *below,
+                                    const struct pawl_keeper_settings *settings)
+{
+    struct pawl_keeper *keeper = calloc(1, sizeof *keeper);
+
+    if (keeper == NULL) return NULL;
+    keeper->source.ops = &keeper_ops;
+    keeper->below = below;
+    keeper->settings = *settings;
+    keeper->random = settings->seed;
+    keeper->retry_tokens = KEEPER_RETRIES_PER_S;
+    return keeper;
+}
+
+struct pawl_source *pawl_keeper_source(struct pawl_keeper *keeper)
+{
+    return &keeper->source;
+}
+
+const struct pawl_counts *pawl_keeper_counts(const struct pawl_keeper *keeper)
+{
+    return &keeper->counts;
+}
+
+void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = NULL;
+    bool here = pawl_asks_remove(&keeper->inbox, ask);
+
+    if (!here && ask->kind == PAWL_ASK_WAIT) {
+        kept = PAWL_OWNER(ask->holding, struct kept, holding);
+    } else if (!here) {
+        kept = kept_find(keeper, ask->name);
+    }
+    if (kept != NULL && pawl_asks_remove(&kept->waits, ask)) {
+        kept->wait_count -= ask->count;
+        here = true;
+    } else if (kept != NULL) {
+        here = pawl_asks_remove(&kept->opens, ask) || pawl_asks_remove(&kept->takes, ask) ||
+               pawl_asks_remove(&kept->nexts, ask);
+        if (here && kept->floor_from == ask) kept->floor_from = NULL;
+        if (here && kept->run_for == ask) kept->run_for = NULL;
+    }
+    if (here) pawl_ask_fail(ask, PAWL_BUSY, "given up by the one who asked");
+}
+
+static void each_kept(struct pawl_keeper *keeper, void (*visit)(struct kept *kept))
+{
+    for (size_t i = 0; i < keeper->table_size; i++) {
+        struct kept *next = NULL;
+
+        for (struct kept *kept = keeper->table[i]; kept != NULL; kept = next) {
+            next = kept->hash_next; /* visit may free it */
+            visit(kept);
+        }
+    }
+}
+
+void pawl_keeper_drain(struct pawl_keeper *keeper)
+{
+    struct pawl_ask *ask = NULL;
+
+    keeper->draining = true;
+    while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
+    }
+    each_kept(keeper, fail_closed);
+    each_kept(keeper, kept_step);
+}
+
+bool pawl_keeper_drained(const struct pawl_keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->table_size; i++) {
+        for (const struct kept *kept = keeper->table[i]; kept != NULL; kept = kept->hash_next) {
+            if (kept->errand != ERRAND_NONE || kept_held(kept) > 0) return false;
+        }
+    }
+    return true;
+}
+
+static void kept_end(struct kept *kept)
+{
+    fail_closed(kept);
+    kept_free(kept);
+}
+
+void pawl_keeper_free(struct pawl_keeper *keeper)
+{
+    if (keeper == NULL) return;
+    struct pawl_ask *ask = NULL;
+
+    keeper->draining = true;
+    while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
+        errand_ended(PAWL_OWNER(ask, struct kept, errand_ask));
+    }
+    while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "the server has stopped");
+    }
+    each_kept(keeper, kept_end);
+    free(keeper->table);
+    free(keeper->heap);
+    free(keeper);
+}
+
+void pawl_holding_release(struct pawl_holding *holding)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&holding->users, 1, memory_order_release);
+
+    PAWL_ASSERT(before > 0);
+}

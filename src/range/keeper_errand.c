@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A keeper's asks of its source, one at a time for each sequence, and how the answers are judged.
+ */
+#include "base/log.h"
+#include "range/kept.h"
+
+enum { LOG_NAME_BYTES = 300 };
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* From below, at any time: the answer is judged on the keeper's turn, when it knows the time. */
+static void errand_done(struct pawl_ask *ask)
+{
+    struct pawl_keeper *keeper = PAWL_OWNER(ask, struct kept, errand_ask)->keeper;
+    bool idle = keeper->answered.first == NULL && !keeper->turning;
+
+    pawl_asks_add(&keeper->answered, ask);
+    if (idle && keeper->settings.wake != NULL) keeper->settings.wake(keeper->settings.arg);
+}
+
+static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum pawl_ask_kind kind)
+{
+    struct pawl_ask *ask = &kept->errand_ask;
+
+    PAWL_ASSERT(kept->errand == ERRAND_NONE);
+    kept->errand = errand;
+    kept->asked_ns = kept->keeper->now_ns;
+    kept->floor_from = NULL;
+    kept->run_for = NULL;
+    *ask = (struct pawl_ask){
+        .kind = kind,
+        .name = pawl_name_bytes(&kept->holding.name),
+        .done = errand_done,
+    };
+    return ask;
+}
+
+static void errand_send(struct kept *kept)
+{
+    const struct pawl_ask *ask = &kept->errand_ask;
+    struct pawl_counts *counts = &kept->keeper->counts;
+    bool reads = ask->kind == PAWL_ASK_TAKE && ask->count == 0;
+
+    add(&counts->asks, 1);
+    if (!reads) add(&counts->writes, 1);
+    pawl_source_ask(kept->keeper->below, &kept->errand_ask);
+}
+
+/* The furthest of our own mark and of those that wait; while the direction is unknown, one's. */
+static void set_floor(struct kept *kept, struct pawl_asks *asks)
+{
+    struct pawl_mark floor = kept->top;
+
+    for (struct pawl_ask *ask = asks->first; ask != NULL; ask = ask->next) {
+        if (ask->floor.line == 0) continue;
+        bool further = floor.line == 0;
+        if (!further && kept->increment != 0) {
+            further = pawl_mark_order(ask->floor, floor, kept->increment) > 0;
+        }
+        if (!further) continue;
+        floor = ask->floor;
+        kept->floor_from = ask;
+    }
+    kept->errand_ask.floor = floor;
+}
+
+void errand_take(struct kept *kept, uint64_t count)
+{
+    struct pawl_ask *ask = errand_new(kept, ERRAND_TAKE, PAWL_ASK_TAKE);
+
+    ask->count = count;
+    ask->rate = kept->rate;
+    set_floor(kept, &kept->takes);
+    errand_send(kept);
+}
+
+void errand_check(struct kept *kept)
+{
+    struct pawl_ask *ask = errand_new(kept, ERRAND_CHECK, PAWL_ASK_TAKE);
+
+    ask->rate = kept->rate;
+    ask->floor = kept->top;
+    errand_send(kept);
+}
+
+/* The mark just before an id; none, if that would leave int64: then the floor says nothing. */
+static struct pawl_mark mark_before(struct pawl_mark top, int64_t id, int64_t increment)
+{
+    int64_t before = 0;
+
+    if (__builtin_sub_overflow(id, increment, &before)) return (struct pawl_mark){0, 0, 0};
+    return (struct pawl_mark){top.line, top.lap, before};
+}
+
+/*
+ * Gives back what hangs together with the end of our last grant. The ids leave us before it is
+ * sent, and it is sent once: whatever the answer, they are never ours again.
+ */
+bool errand_return(struct kept *kept)
+{
+    kept_take_back(kept);
+    size_t at = kept->reserve_count;
+    uint64_t lease = kept->grant_lease;
+    bool tail = at > 0 && lease != 0 && kept->reserve[at - 1].lap == kept->top.lap &&
+                pawl_range_last(kept->reserve[at - 1].range) == kept->top.id;
+
+    if (!tail) {
+        kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
+        return false;
+    }
+    at--;
+    while (at > 0 && kept_adjacent(kept->reserve[at - 1], kept->reserve[at]))
+        at--;
+
+    uint64_t count = 0;
+    for (size_t i = at; i < kept->reserve_count; i++)
+        count += kept->reserve[i].range.count;
+    int64_t first = kept->reserve[at].range.first;
+    kept->reserve_count = at; /* what lies before the tail has a hole behind it */
+    kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
+    kept->top = mark_before(kept->top, first, kept->increment);
+
+    struct pawl_ask *ask = errand_new(kept, ERRAND_RETURN, PAWL_ASK_RETURN);
+    ask->value = first;
+    ask->lease = lease;
+    ask->epoch = kept->epoch;
+    ask->count = count; /* for the books: the source looks at value alone */
+    errand_send(kept);
+    return true;
+}
+
+void errand_change(struct kept *kept)
+{
+    const struct pawl_ask *wish = kept->changes.first;
+    struct pawl_ask *ask = errand_new(kept, ERRAND_CHANGE, wish->kind);
+
+    ask->count = wish->count;
+    ask->force = wish->force;
+    ask->value = wish->value;
+    ask->line = wish->line;
+    ask->definition = wish->definition;
+    ask->record = wish->record;
+    errand_send(kept);
+}
+
+/* ORDER GLOBAL: all that wait now, in one ask; whoever comes later waits for the next one. */
+void errand_next(struct kept *kept)
+{
+    struct pawl_ask *ask = errand_new(kept, ERRAND_NEXT, PAWL_ASK_NEXT);
+    bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
+
+    PAWL_ASSERT(kept->batch.first == NULL && kept->nexts.first != NULL);
+    ask->rate = kept->rate;
+    if (global) {
+        ask->exact = kept->nexts.first->exact;
+        while (kept->nexts.first != NULL) {
+            struct pawl_ask *next = kept->nexts.first;
+
+            if (ask->count > 0 && (next->exact || ask->count + next->count > PAWL_BLOCK_IDS_MAX)) {
+                break;
+            }
+            ask->count += next->count;
+            pawl_asks_add(&kept->batch, pawl_asks_pop(&kept->nexts));
+            if (ask->exact) break; /* a run that must hang together goes alone */
+        }
+        set_floor(kept, &kept->batch);
+    } else {
+        ask->exact = true;
+        ask->count = kept->nexts.first->count;
+        kept->run_for = kept->nexts.first;
+        set_floor(kept, &kept->nexts);
+    }
+    errand_send(kept);
+}
+
+static void note_latency(struct kept *kept)
+{
+    uint64_t us = (kept->keeper->now_ns - kept->asked_ns) / PAWL_NS_PER_US;
+    size_t bucket = 0;
+
+    while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0)
+        bucket++;
+    add(&kept->keeper->counts.latency[bucket], 1);
+}
+
+static void log_about(const struct kept *kept, enum pawl_log_level level, const char *event,
+                      const char *text)
+{
+    char name[LOG_NAME_BYTES];
+    char why[sizeof kept->trouble.text + 64];
+
+    if (!pawl_log_on(level)) return;
+    (void)pawl_log_quote(name, sizeof name, pawl_name_bytes(&kept->holding.name));
+    (void)pawl_log_quote(why, sizeof why, (struct pawl_bytes){text, __builtin_strlen(text)});
+    pawl_log(level, event, "seq=%s why=%s", name, why);
+}
+
+/* Again later: twice as late each time, with jitter, so that many do not come at once. */
+static void back_off(struct kept *kept, const pawl_error *error)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    uint64_t delay = keeper->settings.retry_most_ns;
+
+    if (kept->failures < 16) {
+        uint64_t doubled = keeper->settings.retry_least_ns << kept->failures;
+        if (doubled < delay) delay = doubled;
+    }
+    kept->failures++;
+    kept->retry_ns = keeper->now_ns + delay / 2 + pawl_random(&keeper->random) % (delay / 2 + 1);
+    kept->trouble = *error;
+    add(&keeper->counts.failures, 1);
+    pawl_stock_post(kept->holding.stock, error->code);
+    log_about(kept, kept->failures == 1 ? PAWL_LOG_WARN : PAWL_LOG_DEBUG, "refill failed",
+              error->text);
+}
+
+static void now_global(struct kept *kept)
+{
+    if (!atomic_load_explicit(&kept->holding.global, memory_order_relaxed)) {
+        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        atomic_store_explicit(&kept->holding.global, true, memory_order_release);
+    }
+    kept->seen_ns = kept->asked_ns;
+    kept->failures = 0;
+    kept->trouble.code = PAWL_OK;
+}
+
+/* What an ask for ids that failed means. */
+static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
+{
+    const pawl_error *error = &ask->error;
+    pawl_advice advice = pawl_err_advice(error->code);
+
+    if (advice == PAWL_ADVICE_AGAIN && ask->burned > 0) {
+        add(&kept->keeper->counts.reserved, ask->burned);
+        add(&kept->keeper->counts.burned[PAWL_CAUSE_LOST], ask->burned);
+    }
+    if (error->code == PAWL_GLOBAL) {
+        pawl_error copy = *error;
+
+        now_global(kept);
+        fail_asks(&kept->waits, &copy);
+        kept->wait_count = 0;
+        fail_asks(&kept->takes, &copy);
+        pawl_stock_post(kept->holding.stock, PAWL_GLOBAL);
+    } else if (error->code == PAWL_NO_SEQUENCE) {
+        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        kept->trouble = *error;
+        fail_waiting(kept, error);
+    } else if (error->code == PAWL_FLOOR && kept->floor_from != NULL) {
+        struct pawl_ask *whose = kept->floor_from;
+
+        log_about(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
+        if (pawl_asks_remove(&kept->takes, whose) || pawl_asks_remove(&kept->batch, whose) ||
+            pawl_asks_remove(&kept->nexts, whose)) {
+            whose->error = *error;
+            pawl_ask_answer(whose);
+        }
+    } else if (advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT) {
+        back_off(kept, error);
+    } else {
+        kept->trouble = *error;
+        kept->retry_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
+        kept_publish(kept);
+        serve_waits(kept);
+        serve_takes(kept);
+        if (kept->errand_ask.kind == PAWL_ASK_TAKE) fail_waiting(kept, error);
+        fail_asks(&kept->batch, error);
+        if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
+            kept->run_for->error = *error;
+            pawl_ask_answer(kept->run_for);
+        }
+        pawl_stock_post(kept->holding.stock, error->code);
+    }
+}
+
+/*
+ * Whether what was granted lies beyond the floor that went out with the ask and beyond what we
+ * have had since. What does not is discarded unseen: the source went back in time, or this answer
+ * comes after a later one (design 5.2, 5.5).
+ */
+static bool grant_good(struct kept *kept, const struct pawl_ask *ask)
+{
+    const struct pawl_grant *grant = &ask->grant;
+    struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
+    bool back = grant->line < ask->floor.line ||
+                (grant->line == ask->floor.line &&
+                 pawl_mark_order(first, ask->floor, grant->range.increment) <= 0);
+    bool late = !back && grant->line == kept->top.line &&
+                pawl_mark_order(first, kept->top, grant->range.increment) <= 0;
+
+    add(&kept->keeper->counts.reserved, grant->range.count);
+    if (!back && !late) return true;
+    add(&kept->keeper->counts.burned[back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE],
+        grant->range.count);
+    if (back) add(&kept->keeper->counts.rollbacks, 1);
+    log_about(kept, PAWL_LOG_ERROR, "discarded a grant",
+              back ? "it lies behind our floor: the store went back in time" : "it comes late");
+    return false;
+}
+
+static void grant_failed(struct kept *kept)
+{
+    pawl_error error;
+
+    (void)pawl_fail(&error, kept->keeper->settings.refuse_rollback ? PAWL_ROLLBACK : PAWL_BUSY,
+                    "the store of \"%.*s\" went back in time: restore it, or move the sequence "
+                    "on with: pawl fence NAME",
+                    (int)kept->holding.name.size, kept->holding.name.at);
+    if (error.code == PAWL_BUSY) {
+        back_off(kept, &error);
+    } else {
+        kept->trouble = error;
+        fail_waiting(kept, &error);
+        pawl_stock_post(kept->holding.stock, error.code);
+    }
+}
+
+/* Our floor is now the end of this grant; ranges of an earlier epoch are void. */
+static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
+{
+    if (kept->epoch != 0 && kept->epoch != grant->epoch) {
+        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+    }
+    kept->epoch = grant->epoch;
+    kept->lap = grant->lap;
+    kept->increment = grant->range.increment;
+    kept->block = grant->block;
+    kept->top = (struct pawl_mark){grant->line, grant->lap, pawl_range_last(grant->range)};
+    kept->grant_lease = grant->lease;
+    kept->seen_ns = kept->asked_ns;
+    kept->told = *grant;
+    kept->failures = 0;
+    kept->retry_ns = 0;
+    kept->trouble.code = PAWL_OK;
+    atomic_store_explicit(&kept->holding.last, kept->top.id, memory_order_relaxed);
+    atomic_store_explicit(&kept->holding.last_known, true, memory_order_release);
+}
+
+static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
+{
+    const struct pawl_grant *grant = &ask->grant;
+
+    if (!grant_good(kept, ask)) {
+        grant_failed(kept);
+        return;
+    }
+    grant_adopt(kept, grant);
+    add(&kept->keeper->counts.held, grant->range.count);
+    if (kept->batch.first != NULL) {
+        serve_batch(kept, grant->range);
+        return;
+    }
+    pawl_pace_granted(&kept->pace, grant->range.count);
+    struct held held = {grant->range, grant->lap};
+    if (!kept_add(kept, held)) kept_burn(kept, grant->range.count, PAWL_CAUSE_EXACT);
+}
+
+static void take_ended(struct kept *kept, const struct pawl_ask *ask)
+{
+    note_latency(kept);
+    if (ask->error.code == PAWL_OK) {
+        ids_granted(kept, ask);
+    } else {
+        ids_failed(kept, ask);
+    }
+    while (kept->batch.first != NULL) { /* nobody's fault: they wait for another one */
+        pawl_asks_add(&kept->nexts, pawl_asks_pop(&kept->batch));
+    }
+}
+
+static void check_ended(struct kept *kept, const struct pawl_ask *ask)
+{
+    if (ask->error.code == PAWL_GLOBAL) {
+        now_global(kept);
+    } else if (ask->error.code != PAWL_OK) {
+        ids_failed(kept, ask);
+    } else {
+        atomic_store_explicit(&kept->holding.global, false, memory_order_release);
+        if (kept->epoch != 0 && kept->epoch != ask->grant.epoch) {
+            kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        }
+        kept->seen_ns = kept->asked_ns;
+        kept->told = ask->grant;
+        kept->failures = 0;
+        kept->retry_ns = 0;
+        kept->trouble.code = PAWL_OK;
+    }
+    serve_checks(kept, &ask->error);
+}
+
+static void change_ended(struct kept *kept, const struct pawl_ask *ask)
+{
+    struct pawl_ask *wish = pawl_asks_pop(&kept->changes);
+
+    kept->epoch = 0;
+    kept->seen_ns = 0;
+    kept->retry_ns = 0;
+    kept->failures = 0;
+    kept->trouble.code = PAWL_OK;
+    atomic_store_explicit(&kept->holding.global, false, memory_order_release);
+    wish->error = ask->error;
+    wish->burned = ask->burned;
+    pawl_ask_answer(wish);
+}
+
+void errand_ended(struct kept *kept)
+{
+    const struct pawl_ask *ask = &kept->errand_ask;
+    enum errand errand = kept->errand;
+
+    PAWL_ASSERT(errand != ERRAND_NONE);
+    kept->errand = ERRAND_NONE;
+    switch (errand) {
+    case ERRAND_TAKE:
+    case ERRAND_NEXT:
+        take_ended(kept, ask);
+        break;
+    case ERRAND_CHECK:
+        check_ended(kept, ask);
+        break;
+    case ERRAND_RETURN:
+        if (ask->error.code == PAWL_OK) {
+            add(&kept->keeper->counts.given_back, ask->count);
+            atomic_fetch_sub_explicit(&kept->keeper->counts.held, ask->count, memory_order_relaxed);
+        } else {
+            kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
+        }
+        break;
+    case ERRAND_CHANGE:
+        change_ended(kept, ask);
+        break;
+    case ERRAND_NONE:
+        break;
+    }
+}

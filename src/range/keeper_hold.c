@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a keeper holds of a sequence: reserve and stock, in order, and the books about both. */
+#include "range/kept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void count_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void count_sub(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+
+static void notice(struct kept *kept, uint64_t left)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    uint64_t overruns =
+        atomic_load_explicit(&kept->holding.stock->overrun, memory_order_relaxed) - kept->overruns;
+
+    PAWL_ASSERT(left <= kept->put);
+    uint64_t used = kept->put - left;
+    if (used == 0) return;
+    kept->put = left;
+    kept->used_ns = keeper->now_ns;
+    pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
+    count_sub(&keeper->counts.held, used);
+    if (overruns > used) overruns = used; /* the rest belongs to takes not yet noticed */
+    kept->overruns += overruns;
+    count_add(&keeper->counts.burned[PAWL_CAUSE_OVERRUN], overruns);
+    count_add(&keeper->counts.handed, used - overruns);
+}
+
+void kept_notice(struct kept *kept)
+{
+    notice(kept, pawl_stock_left(kept->holding.stock));
+}
+
+uint64_t kept_reserved(const struct kept *kept)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < kept->reserve_count; i++) {
+        sum += kept->reserve[i].range.count;
+    }
+    return sum;
+}
+
+uint64_t kept_held(const struct kept *kept)
+{
+    return kept_reserved(kept) + kept->put;
+}
+
+void kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
+{
+    if (count == 0) return;
+    count_add(&kept->keeper->counts.burned[cause], count);
+    count_sub(&kept->keeper->counts.held, count);
+}
+
+static void reserve_remove(struct kept *kept, size_t at)
+{
+    kept->reserve_count--;
+    memmove(&kept->reserve[at], &kept->reserve[at + 1],
+            (kept->reserve_count - at) * sizeof kept->reserve[0]);
+}
+
+bool kept_adjacent(struct held a, struct held b)
+{
+    return a.lap == b.lap && pawl_range_adjacent(a.range, b.range);
+}
+
+bool kept_add(struct kept *kept, struct held held)
+{
+    if (kept->reserve_count > 0) {
+        struct held *last = &kept->reserve[kept->reserve_count - 1];
+
+        if (kept_adjacent(*last, held)) {
+            last->range.count += held.range.count;
+            return true;
+        }
+    }
+    if (kept->reserve_count == KEPT_RESERVE_MAX) return false;
+    kept->reserve[kept->reserve_count++] = held;
+    return true;
+}
+
+static void reserve_open(struct kept *kept, size_t at)
+{
+    memmove(&kept->reserve[at + 1], &kept->reserve[at],
+            (kept->reserve_count - at) * sizeof kept->reserve[0]);
+    kept->reserve_count++;
+}
+
+bool kept_add_front(struct kept *kept, struct held held)
+{
+    if (kept->reserve_count > 0 && kept_adjacent(held, kept->reserve[0])) {
+        held.range.count += kept->reserve[0].range.count;
+        kept->reserve[0] = held;
+        return true;
+    }
+    if (kept->reserve_count == KEPT_RESERVE_MAX) return false;
+    reserve_open(kept, 0);
+    kept->reserve[0] = held;
+    return true;
+}
+
+struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count)
+{
+    PAWL_ASSERT(at < kept->reserve_count && skip < kept->reserve[at].range.count);
+    if (skip > 0) {
+        if (kept->reserve_count == KEPT_RESERVE_MAX) return (struct held){{0, 1, 0}, 0};
+        reserve_open(kept, at);
+        kept->reserve[at].range = pawl_range_cut(&kept->reserve[at + 1].range, skip);
+        at++;
+    }
+    struct held cut = kept->reserve[at];
+    cut.range = pawl_range_cut(&kept->reserve[at].range, count);
+    if (kept->reserve[at].range.count == 0) reserve_remove(kept, at);
+    return cut;
+}
+
+void kept_take_back(struct kept *kept)
+{
+    struct pawl_range left[PAWL_STOCK_SLOTS];
+    uint64_t sum = 0;
+    size_t count = pawl_stock_retract(kept->holding.stock, left);
+
+    for (size_t i = 0; i < count; i++) {
+        sum += left[i].count;
+    }
+    notice(kept, sum); /* after the retract nobody takes more */
+    kept->put = 0;
+    kept->lease_count = 0;
+    for (size_t i = count; i > 0; i--) { /* the last `count` that were published, newest first */
+        uint64_t nth = kept->puts - (count - i) - 1;
+        struct held held = {left[i - 1], kept->put_laps[nth % PAWL_STOCK_SLOTS]};
+
+        if (!kept_add_front(kept, held)) kept_burn(kept, held.range.count, PAWL_CAUSE_EXACT);
+    }
+}
+
+void kept_burn_all(struct kept *kept, enum pawl_cause cause)
+{
+    kept_take_back(kept);
+    kept_burn(kept, kept_reserved(kept), cause);
+    kept->reserve_count = 0;
+    kept->lease_count = 0;
+    kept->grant_lease = 0;
+}
+
+void kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
+{
+    kept_burn_all(kept, cause);
+    pawl_stock_stamp(kept->holding.stock); /* lanes let go of theirs */
+    kept->epoch = 0;
+    kept->seen_ns = 0;
+    kept->block = 0;
+}
+
+/* How many ids the stock should have while askers above are leased of the same reserve. */
+static uint64_t stock_share(const struct kept *kept)
+{
+    double own = kept->rate - kept->pace.asked_rate;
+    double share = own > 0 ? own * (double)kept->keeper->settings.pace.refill_interval_ns / 1e9 : 0;
+    uint64_t least = kept->wait_count;
+
+    if (kept->opens.first != NULL && least == 0) least = 1;
+    return share > (double)least ? (share < 1e12 ? (uint64_t)share : UINT64_C(1000000000000))
+                                 : least;
+}
+
+void kept_publish(struct kept *kept)
+{
+    uint64_t intervals = PAWL_IDLE_INTERVALS * kept->keeper->settings.pace.refill_interval_ns;
+    bool leasing = kept->leased_ns != 0 && kept->keeper->now_ns - kept->leased_ns < intervals;
+    uint64_t wish = leasing ? stock_share(kept) : UINT64_MAX;
+    bool published = false;
+
+    while (kept->reserve_count > 0 && kept->put < wish) {
+        uint64_t room = wish - kept->put;
+        uint64_t most = room < PAWL_STOCK_SLOT_IDS_MAX ? room : PAWL_STOCK_SLOT_IDS_MAX;
+        struct held piece = kept->reserve[0];
+
+        if (piece.range.count > most) piece.range.count = most;
+        if (!pawl_stock_publish(kept->holding.stock, piece.range)) break;
+        (void)kept_cut(kept, 0, 0, piece.range.count);
+        kept->put_laps[kept->puts++ % PAWL_STOCK_SLOTS] = piece.lap;
+        kept->put += piece.range.count;
+        published = true;
+    }
+    if (published) kept->lease_count = 0; /* the stock has moved past what was leased before */
+}
+
+/* Askers and their rates. */
+
+static struct asker *asker_slot(struct askers *askers, uint64_t id)
+{
+    size_t at = (size_t)(id * 0x9e3779b97f4a7c15U >> 32) & (askers->size - 1);
+
+    while (askers->at[at].id != 0 && askers->at[at].id != id) {
+        at = (at + 1) & (askers->size - 1);
+    }
+    return &askers->at[at];
+}
+
+static void asker_roll(struct asker *asker, uint64_t interval_ns, uint64_t now_ns)
+{
+    uint64_t windows = (now_ns - asker->window_ns) / interval_ns;
+
+    if (windows == 0) return;
+    asker->granted_before = windows == 1 ? asker->granted : 0;
+    asker->granted = 0;
+    asker->window_ns += windows * interval_ns;
+}
+
+/* Copies those that asked in the last two refill intervals into a table of `size`. */
+static bool askers_move(struct kept *kept, size_t size)
+{
+    uint64_t two_ns = 2 * kept->keeper->settings.pace.refill_interval_ns;
+    struct askers moved = {.size = size, .at = calloc(size, sizeof *moved.at)};
+
+    if (moved.at == NULL) return false;
+    for (size_t i = 0; i < kept->askers.size; i++) {
+        const struct asker *asker = &kept->askers.at[i];
+
+        if (asker->id == 0 || kept->keeper->now_ns - asker->told_ns >= two_ns) continue;
+        *asker_slot(&moved, asker->id) = *asker;
+        moved.count++;
+    }
+    free(kept->askers.at);
+    kept->askers = moved;
+    return true;
+}
+
+/* Without memory an asker's rate does not count: it is served all the same. */
+void asker_told(struct kept *kept, const struct pawl_ask *ask)
+{
+    struct askers *askers = &kept->askers;
+
+    if (ask->asker == 0) return;
+    if (askers->count * 2 >= askers->size) {
+        size_t size = askers->size == 0 ? 8 : askers->size * 2;
+
+        if (!askers_move(kept, size)) return;
+    }
+    struct asker *asker = asker_slot(askers, ask->asker);
+    if (asker->id == 0) {
+        *asker = (struct asker){.id = ask->asker, .window_ns = kept->keeper->now_ns};
+        askers->count++;
+    }
+    asker_roll(asker, kept->keeper->settings.pace.refill_interval_ns, kept->keeper->now_ns);
+    asker->told_ns = kept->keeper->now_ns;
+    asker->rate = ask->rate > 0 ? ask->rate : 0; /* a NaN is none */
+}
+
+void asker_granted(struct kept *kept, uint64_t id, uint64_t count)
+{
+    if (id == 0 || kept->askers.size == 0) return;
+    struct asker *asker = asker_slot(&kept->askers, id);
+
+    if (asker->id == id) asker->granted += count;
+}
+
+/* A rate counts at most twice what its asker was granted in the last two refill intervals. */
+double asker_sum(struct kept *kept)
+{
+    uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
+    double sum = 0;
+    size_t stale = 0;
+
+    for (size_t i = 0; i < kept->askers.size; i++) {
+        struct asker *asker = &kept->askers.at[i];
+
+        if (asker->id == 0) continue;
+        if (kept->keeper->now_ns - asker->told_ns >= 2 * interval_ns) {
+            stale++;
+            continue;
+        }
+        asker_roll(asker, interval_ns, kept->keeper->now_ns);
+        double granted = (double)(asker->granted + asker->granted_before);
+        double most = granted / ((double)interval_ns / 1e9);
+        sum += asker->rate < most ? asker->rate : most;
+    }
+    if (stale * 2 > kept->askers.count) (void)askers_move(kept, kept->askers.size);
+    return sum;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Those who wait at a keeper, and how they are served from what it holds. */
+#include "range/kept.h"
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void sub(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+
+static void answer_ok(struct pawl_ask *ask)
+{
+    ask->error.code = PAWL_OK;
+    pawl_ask_answer(ask);
+}
+
+uint64_t waited_ids(const struct kept *kept)
+{
+    uint64_t sum = kept->wait_count + (kept->opens.first != NULL ? 1 : 0);
+
+    for (const struct pawl_ask *ask = kept->takes.first; ask != NULL; ask = ask->next) {
+        if (ask->count > PAWL_BLOCK_IDS_MAX - sum) return PAWL_BLOCK_IDS_MAX;
+        sum += ask->count;
+    }
+    return sum;
+}
+
+void serve_opens(struct kept *kept)
+{
+    bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
+
+    if (!global && kept_held(kept) == 0) return;
+    while (kept->opens.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&kept->opens);
+
+        ask->holding = &kept->holding;
+        atomic_fetch_add_explicit(&kept->holding.users, 1, memory_order_relaxed);
+        answer_ok(ask);
+    }
+}
+
+void serve_waits(struct kept *kept)
+{
+    if (pawl_stock_left(kept->holding.stock) == 0) return;
+    kept->wait_count = 0;
+    while (kept->waits.first != NULL) {
+        answer_ok(pawl_asks_pop(&kept->waits));
+    }
+}
+
+/* How many whole increments lie between two ids, `to` not being behind `from`. Never overflows. */
+static uint64_t steps(int64_t from, int64_t to, int64_t increment)
+{
+    if (increment > 0) return ((uint64_t)to - (uint64_t)from) / (uint64_t)increment;
+    return ((uint64_t)from - (uint64_t)to) / (0 - (uint64_t)increment);
+}
+
+/* Where in the reserve a lease for this asker may begin: beyond its floor. */
+static bool find_beyond(const struct kept *kept, const struct pawl_ask *ask, size_t *at,
+                        uint64_t *skip)
+{
+    const struct pawl_mark *floor = &ask->floor;
+
+    if (floor->line > kept->top.line) return false; /* only the source can tell what that means */
+    for (*at = 0; *at < kept->reserve_count; (*at)++) {
+        const struct held *held = &kept->reserve[*at];
+        struct pawl_mark first = {kept->top.line, held->lap, held->range.first};
+        struct pawl_mark last = {kept->top.line, held->lap, pawl_range_last(held->range)};
+
+        *skip = 0;
+        if (floor->line < kept->top.line) return true;
+        if (pawl_mark_order(first, *floor, kept->increment) > 0) return true;
+        if (pawl_mark_order(last, *floor, kept->increment) <= 0) continue;
+        *skip = steps(first.id, floor->id, kept->increment) + 1;
+        return true;
+    }
+    return false;
+}
+
+static void lease_remember(struct kept *kept, const struct pawl_ask *ask, struct held held)
+{
+    if (kept->lease_count == KEPT_LEASES_MAX) {
+        for (size_t i = 1; i < KEPT_LEASES_MAX; i++)
+            kept->leases[i - 1] = kept->leases[i];
+        kept->lease_count--;
+    }
+    kept->leases[kept->lease_count++] = (struct lease){ask->grant.lease, ask->asker, held};
+}
+
+static bool serve_take(struct kept *kept, struct pawl_ask *ask)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    size_t at = 0;
+    uint64_t skip = 0;
+
+    if (kept->epoch == 0 || !find_beyond(kept, ask, &at, &skip)) return false;
+    struct held cut = kept_cut(kept, at, skip, ask->count);
+    if (cut.range.count == 0) return false;
+
+    ask->grant = (struct pawl_grant){
+        .range = cut.range,
+        .epoch = kept->epoch,
+        .line = kept->top.line,
+        .lap = cut.lap,
+        .lease = ++keeper->lease_number,
+    };
+    if (at > 0 || skip > 0) kept->lease_count = 0;
+    if (at == 0 && skip == 0) lease_remember(kept, ask, cut);
+    kept->leased_ns = keeper->now_ns;
+    kept->used_ns = keeper->now_ns;
+    kept->pace.since_grant += ask->count;
+    asker_granted(kept, ask->asker, cut.range.count);
+    add(&keeper->counts.leased, cut.range.count);
+    sub(&keeper->counts.held, cut.range.count);
+    answer_ok(ask);
+    return true;
+}
+
+void serve_takes(struct kept *kept)
+{
+    struct pawl_asks all = {NULL, NULL};
+
+    while (kept->takes.first != NULL)
+        pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    while (all.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&all);
+
+        if (ask->count == 0 || !serve_take(kept, ask)) pawl_asks_add(&kept->takes, ask);
+    }
+}
+
+/* Those that only ask whether the epoch stands. error: what the source said when we asked it. */
+void serve_checks(struct kept *kept, const pawl_error *error)
+{
+    struct pawl_asks all = {NULL, NULL};
+    pawl_error copy = *error;
+
+    kept->check_wanted = false;
+    while (kept->takes.first != NULL)
+        pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    while (all.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&all);
+
+        if (ask->count > 0) {
+            pawl_asks_add(&kept->takes, ask);
+            continue;
+        }
+        ask->error = copy;
+        ask->grant = (struct pawl_grant){
+            .range = {0, 1, 0},
+            .epoch = kept->told.epoch,
+            .line = kept->told.line,
+            .lap = kept->told.lap,
+        };
+        pawl_ask_answer(ask);
+    }
+}
+
+/* Only the latest lease, only while nothing was cut or published after it, only once. */
+void serve_return(struct kept *kept, struct pawl_ask *ask)
+{
+    struct lease *lease = &kept->leases[kept->lease_count > 0 ? kept->lease_count - 1 : 0];
+    bool known = kept->lease_count > 0 && kept->epoch != 0 && lease->number == ask->lease &&
+                 lease->asker == ask->asker;
+    uint64_t index = 0;
+
+    if (known) {
+        const struct pawl_range *range = &lease->held.range;
+        bool ahead = range->increment > 0 ? ask->value >= range->first : ask->value <= range->first;
+
+        if (ahead) index = steps(range->first, ask->value, range->increment);
+        known = ahead && index < range->count &&
+                (uint64_t)range->first + index * (uint64_t)range->increment == (uint64_t)ask->value;
+    }
+    struct held tail = known ? lease->held : (struct held){{0, 1, 0}, 0};
+    if (known) (void)pawl_range_cut(&tail.range, index);
+    if (!known || kept->leaving || kept->changes.first != NULL || !kept_add_front(kept, tail)) {
+        pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu can no longer be taken back",
+                      (unsigned long long)ask->lease);
+        return;
+    }
+    kept->lease_count = index == 0 ? kept->lease_count - 1 : 0;
+    add(&kept->keeper->counts.returned, tail.range.count);
+    add(&kept->keeper->counts.held, tail.range.count);
+    answer_ok(ask);
+}
+
+static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
+{
+    ask->grant = (struct pawl_grant){
+        .range = held.range,
+        .epoch = kept->epoch,
+        .line = kept->top.line,
+        .lap = held.lap,
+    };
+    kept->used_ns = kept->keeper->now_ns;
+    add(&kept->keeper->counts.handed, held.range.count);
+    sub(&kept->keeper->counts.held, held.range.count);
+    pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,
+                   held.range.count);
+    answer_ok(ask);
+}
+
+/*
+ * The ids of one ORDER GLOBAL ask, in order of arrival. What is left over is burned, never kept:
+ * an id kept would be handed out after higher ones (design 4.3).
+ */
+void serve_batch(struct kept *kept, struct pawl_range range)
+{
+    struct held rest = {range, kept->lap};
+
+    while (kept->batch.first != NULL && rest.range.count > 0) {
+        struct pawl_ask *ask = kept->batch.first;
+        struct held cut = rest;
+
+        if (ask->exact && ask->count > rest.range.count) break;
+        (void)pawl_asks_pop(&kept->batch);
+        cut.range = pawl_range_cut(&rest.range, ask->count);
+        hand_out(kept, ask, cut);
+    }
+    kept_burn(kept, rest.range.count, PAWL_CAUSE_EXACT);
+}
+
+/* The first run of the reserve that holds n ids (its own ranges merged when they came), or none. */
+static size_t find_run(const struct kept *kept, const struct pawl_ask *ask, uint64_t n)
+{
+    for (size_t i = 0; i < kept->reserve_count; i++) {
+        const struct held *held = &kept->reserve[i];
+        struct pawl_mark first = {kept->top.line, held->lap, held->range.first};
+        bool beyond = ask->floor.line < kept->top.line ||
+                      pawl_mark_order(first, ask->floor, kept->increment) > 0;
+
+        if (held->range.count >= n && beyond) return i;
+    }
+    return SIZE_MAX;
+}
+
+/*
+ * Takes that the stock cannot serve by itself: never around the stock, so that ids only rise. All
+ * comes back, the first run that is long enough serves, shorter ones before it are burned, and
+ * the rest is published again.
+ */
+void serve_nexts(struct kept *kept)
+{
+    if (kept->nexts.first == NULL || kept->epoch == 0) return;
+    kept_take_back(kept);
+    while (kept->nexts.first != NULL && kept->reserve_count > 0) {
+        struct pawl_ask *ask = kept->nexts.first;
+        size_t at = find_run(kept, ask, ask->exact ? ask->count : 1);
+
+        if (at == SIZE_MAX) break;
+        for (; at > 0; at--) {
+            kept_burn(kept, kept->reserve[0].range.count, PAWL_CAUSE_EXACT);
+            (void)kept_cut(kept, 0, 0, kept->reserve[0].range.count);
+        }
+        (void)pawl_asks_pop(&kept->nexts);
+        hand_out(kept, ask, kept_cut(kept, 0, 0, ask->count));
+    }
+}
+
+void fail_asks(struct pawl_asks *asks, const pawl_error *error)
+{
+    pawl_error copy = *error; /* error may lie in what the answers change */
+    struct pawl_asks all = *asks;
+
+    *asks = (struct pawl_asks){NULL, NULL};
+    if (all.first == NULL) return;
+    while (all.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&all);
+
+        ask->error = copy;
+        ask->burned = 0;
+        pawl_ask_answer(ask);
+    }
+}
+
+void fail_waiting(struct kept *kept, const pawl_error *error)
+{
+    pawl_error copy = *error;
+
+    fail_asks(&kept->opens, &copy);
+    fail_asks(&kept->waits, &copy);
+    fail_asks(&kept->takes, &copy);
+    fail_asks(&kept->batch, &copy);
+    fail_asks(&kept->nexts, &copy);
+    kept->wait_count = 0;
+}
+
+static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
+{
+    struct pawl_asks all = {NULL, NULL};
+
+    while (asks->first != NULL)
+        pawl_asks_add(&all, pawl_asks_pop(asks));
+    while (all.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&all);
+
+        if (ask->deadline_ns != 0 && ask->deadline_ns <= kept->keeper->now_ns) {
+            if (asks == &kept->waits) kept->wait_count -= ask->count;
+            pawl_ask_fail(ask, PAWL_TIMEOUT, "no id of \"%.*s\" came in time: %s",
+                          (int)kept->holding.name.size, kept->holding.name.at,
+                          kept->trouble.code == PAWL_OK ? "its source has not answered"
+                                                        : kept->trouble.text);
+            continue;
+        }
+        if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
+            kept->expiry_ns = ask->deadline_ns;
+        }
+        pawl_asks_add(asks, ask);
+    }
+}
+
+void fail_expired(struct kept *kept)
+{
+    if (kept->expiry_ns > kept->keeper->now_ns) return;
+    kept->expiry_ns = PAWL_NEVER;
+    fail_expired_in(kept, &kept->opens);
+    fail_expired_in(kept, &kept->waits);
+    fail_expired_in(kept, &kept->takes);
+    fail_expired_in(kept, &kept->nexts);
+}

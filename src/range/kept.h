@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a keeper keeps of one sequence. For the keeper_*.c files only. */
+#ifndef PAWL_KEPT_H
+#define PAWL_KEPT_H
+
+#include "range/keeper.h"
+
+enum {
+    KEPT_RESERVE_MAX = 8,       /* ranges reserved and neither published nor leased */
+    KEPT_LEASES_MAX = 8,        /* latest leases that could still be taken back */
+    KEEPER_RETRIES_PER_S = 200, /* refills tried again per second, over all sequences */
+    KEEPER_ROUNDS_MAX = 16,     /* in one turn, so that its owner gets to other work */
+};
+
+struct kept;
+
+/* A stock that knows whose it is: all zeros in a forked child. */
+struct shelf {
+    struct pawl_stock stock;
+    struct kept *kept;
+};
+
+/* One asker above, as far as its rate counts: design 5.4. */
+struct asker {
+    uint64_t id; /* 0: free */
+    double rate;
+    uint64_t told_ns;        /* when it said so */
+    uint64_t window_ns;      /* start of its present window of one refill interval */
+    uint64_t granted;        /* in that window */
+    uint64_t granted_before; /* in the one before */
+};
+
+struct askers {
+    struct asker *at; /* open addressing, size a power of two, at most half full */
+    size_t size;
+    size_t count;
+};
+
+/* A range and the lap it belongs to. */
+struct held {
+    struct pawl_range range;
+    uint64_t lap;
+};
+
+/* A lease that may be taken back as long as nothing else was cut or published after it. */
+struct lease {
+    uint64_t number;
+    uint64_t asker;
+    struct held held;
+};
+
+/* What the one ask that may be under way below is for. */
+enum errand {
+    ERRAND_NONE,
+    ERRAND_TAKE,   /* a refill */
+    ERRAND_CHECK,  /* does the epoch stand? */
+    ERRAND_RETURN, /* gives the tail back */
+    ERRAND_CHANGE, /* carries the first of `changes` down */
+    ERRAND_NEXT,   /* ids for `batch` (ORDER GLOBAL), or a run that exact takers wait for */
+};
+
+struct kept {
+    struct pawl_holding holding;
+    struct pawl_keeper *keeper;
+    struct kept *hash_next;
+    struct kept *wanted_next;
+    _Atomic uint32_t queued; /* 1: it is in the keeper's wanted list */
+    size_t heap_at;          /* its place in the keeper's heap of times, SIZE_MAX: not in it */
+    uint64_t due_ns;
+
+    uint64_t epoch, lap;  /* of what is held; epoch 0: not known */
+    struct pawl_mark top; /* the furthest we have handed out or hold: our floor */
+    int64_t increment;    /* 0: not known */
+    uint64_t block;       /* fixed block, 0: auto */
+    uint64_t grant_lease; /* of the last grant, for giving back; 0: not to be given back */
+    struct held reserve[KEPT_RESERVE_MAX];
+    size_t reserve_count;
+    uint64_t put_laps[PAWL_STOCK_SLOTS];  /* laps of what was published, by publish */
+    uint64_t puts;                        /* how often was published */
+    struct lease leases[KEPT_LEASES_MAX]; /* oldest first */
+    size_t lease_count;
+    struct askers askers;
+
+    uint64_t put;      /* ids published and not yet noticed as taken */
+    uint64_t overruns; /* of the stock, noticed so far */
+    struct pawl_pace pace;
+    double rate;        /* as of the last look */
+    uint64_t used_ns;   /* when somebody last used it */
+    uint64_t leased_ns; /* when somebody was last leased of it; 0: never */
+    uint64_t seen_ns;   /* when the source last said that the epoch stands; 0: never */
+    uint64_t asked_ns;  /* when the errand went out */
+    uint64_t retry_ns;  /* no refill before; 0: none failed */
+    uint32_t failures;  /* in a row */
+    uint64_t expiry_ns; /* earliest deadline of those who wait */
+    bool check_wanted;  /* somebody above asks whether the epoch stands */
+    bool leaving;       /* idle, or all is draining: gives back what it has */
+    bool resting;       /* has nothing, waits to be used or released */
+    pawl_error trouble; /* why the last refill failed; code PAWL_OK: it did not */
+
+    struct pawl_asks opens, waits, takes, nexts, batch, changes;
+    uint64_t wait_count; /* ids that `waits` wait for, about */
+    struct pawl_ask errand_ask;
+    enum errand errand;
+    struct pawl_ask *floor_from; /* whose floor went out with it; NULL: our own */
+    struct pawl_ask *run_for;    /* NEXT: who waits for the run it asks for */
+    struct pawl_grant told;      /* epoch, line and lap as the source last told them */
+};
+
+struct pawl_keeper {
+    struct pawl_source source;
+    struct pawl_source *below;
+    struct pawl_keeper_settings settings;
+    struct pawl_counts counts;
+    uint64_t now_ns;
+    uint64_t random;
+    uint64_t lease_number;
+    double retry_tokens;
+    uint64_t retry_tokens_ns;
+    bool draining;
+    bool turning;
+    struct pawl_asks inbox;
+    struct pawl_asks answered; /* errands that have come back */
+    _Atomic(struct kept *) wanted;
+    struct kept **table; /* chains, size a power of two */
+    size_t table_size;
+    size_t count;
+    struct kept **heap; /* room for `table_size` */
+    size_t heap_count;
+};
+
+/* keeper_table.c */
+struct kept *kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
+struct kept *kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);
+void kept_free(struct kept *kept);
+void kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of the heap */
+
+/* keeper.c */
+void kept_step(struct kept *kept); /* does the next thing for it; the way in after every event */
+
+/* keeper_hold.c: what is held, and the books */
+void kept_notice(struct kept *kept); /* counts what takers took since the last look */
+uint64_t kept_held(const struct kept *kept);
+uint64_t kept_reserved(const struct kept *kept); /* in reserve, not in stock */
+void kept_take_back(struct kept *kept);          /* what is in stock goes to the front of reserve */
+void kept_burn_all(struct kept *kept, enum pawl_cause cause);
+void kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause);
+bool kept_add(struct kept *kept, struct held held); /* behind the reserve; merges */
+bool kept_add_front(struct kept *kept, struct held held);
+/* Cuts up to count ids off the reserve, from `skip` ids inside its range `at` on. count 0 of the
+ * result: no room to split that range. */
+struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
+bool kept_adjacent(struct held a, struct held b);
+void kept_publish(struct kept *kept);
+void kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
+double asker_sum(struct kept *kept);
+void asker_told(struct kept *kept, const struct pawl_ask *ask);
+void asker_granted(struct kept *kept, uint64_t asker, uint64_t count);
+
+/* keeper_errand.c: the one ask below */
+void errand_take(struct kept *kept, uint64_t count);
+void errand_check(struct kept *kept);
+bool errand_return(struct kept *kept); /* false: nothing that could be given back; all is burned */
+void errand_change(struct kept *kept);
+void errand_next(struct kept *kept);
+void errand_ended(struct kept *kept); /* judges its answer, on the keeper's turn */
+
+/* keeper_serve.c: those who wait here */
+void serve_takes(struct kept *kept);
+void serve_nexts(struct kept *kept);
+void serve_waits(struct kept *kept);
+void serve_opens(struct kept *kept);
+void serve_checks(struct kept *kept, const pawl_error *error);
+void serve_return(struct kept *kept, struct pawl_ask *ask);
+void serve_batch(struct kept *kept, struct pawl_range range);
+void fail_waiting(struct kept *kept, const pawl_error *error);
+void fail_asks(struct pawl_asks *asks, const pawl_error *error);
+void fail_expired(struct kept *kept);
+uint64_t waited_ids(const struct kept *kept); /* that callers wait for here */
+
+#endif
