@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line on a real server, and straight on a store."""
+import json
+import os
+import subprocess
+
+import pytest
+from live import free_port, next_ids, pawl, pawl_json, program
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -(2**63)
+
+
+@pytest.fixture(params=["server", "store"])
+def url(request, tmp_path):
+    """Everything must work alike through a server and without one."""
+    if request.param == "server":
+        return request.getfixturevalue("server").url
+    os.makedirs(tmp_path / "store")
+    return f"lmdb:{tmp_path / 'store'}"
+
+
+def ends(done, code, *texts):
+    assert done.returncode == code, (done.stdout, done.stderr)
+    for text in texts:
+        assert text in done.stderr
+    assert done.stderr.count("\n") == 1, "an error is one line"
+    assert done.stderr.startswith("pawl: ")
+
+
+def test_ids_are_one_a_line_and_follow_each_other(url):
+    assert pawl("create", "orders", url=url).returncode == 0
+    assert pawl("next", "orders", url=url).stdout == "1\n"
+    assert next_ids("orders", 5, url) == [2, 3, 4, 5, 6]
+    assert pawl("next", "orders", url=url).stdout == "7\n"
+
+
+def test_json_has_the_same_ids(url):
+    pawl("create", "orders", "--start", 10, "--increment", -2, "--min", -100, "--max", 10, url=url)
+    assert pawl_json("next", "orders", "-n", 3, url=url) == {"name": "orders", "ids": [10, 8, 6]}
+
+
+def test_a_record_shows_every_parameter(url):
+    done = pawl("create", "s", "--start", 5, "--increment", 3, "--min", 1, "--max", 10, "--cycle",
+                "--block", 4, "--type", "smallint", url=url)
+    assert done.returncode == 0, done.stderr
+    info = pawl_json("show", "s", url=url)
+    wanted = {"name": "s", "next": 5, "start": 5, "increment": 3, "min": 1, "max": 10,
+              "cycle": True, "block": 4, "order": "client", "type": "smallint", "ended": False,
+              "lap": 0}
+    assert {key: info[key] for key in wanted} == wanted
+    text = pawl("show", "s", url=url).stdout
+    assert "increment   3\n" in text and "block       4\n" in text
+
+
+def test_cycling_is_postgresqls(url):
+    pawl("create", "s", "--start", 5, "--increment", 3, "--min", 1, "--max", 10, "--cycle", url=url)
+    assert next_ids("s", 7, url) == [5, 8, 1, 4, 7, 10, 1]
+
+
+def test_both_ends_of_int64(url):
+    pawl("create", "up", "--start", INT64_MAX - 1, url=url)
+    pawl("create", "down", "--increment", -1, "--min", INT64_MIN, "--max", INT64_MAX, "--start",
+         INT64_MIN + 1, url=url)
+    assert next_ids("up", 2, url) == [INT64_MAX - 1, INT64_MAX]
+    assert next_ids("down", 2, url) == [INT64_MIN + 1, INT64_MIN]
+    ends(pawl("next", "up", url=url), 6)
+    ends(pawl("next", "down", url=url), 6)
+
+
+def test_what_was_taken_is_printed_though_the_sequence_ends(url):
+    pawl("create", "short", "--max", 3, url=url)
+    done = pawl("next", "short", "-n", 10, url=url)
+    assert done.returncode == 6
+    assert done.stdout == "1\n2\n3\n"
+    assert "3 of 10" in done.stderr
+
+
+def test_listing_is_in_order_and_takes_a_glob(url):
+    for name in ("beta", "alpha", "gamma", "be ta", "größe"):
+        assert pawl("create", name, url=url).returncode == 0
+    assert pawl("list", url=url).stdout.splitlines() == ["alpha", "be ta", "beta", "gamma", "größe"]
+    assert pawl("list", "be*", url=url).stdout.splitlines() == ["be ta", "beta"]
+    assert [one["name"] for one in pawl_json("list", "*a", url=url)] == \
+        ["alpha", "be ta", "beta", "gamma"]
+    assert pawl_json("list", "nothing*", url=url) == []
+
+
+def test_creating_twice_is_an_error_or_not(url):
+    assert pawl("create", "s", "--start", 7, url=url).returncode == 0
+    ends(pawl("create", "s", url=url), 4, "s")
+    assert pawl("create", "s", "--if-not-exists", url=url).returncode == 0
+    assert next_ids("s", 1, url) == [7]
+
+
+def test_setting_forward_and_backward(url):
+    pawl("create", "s", url=url)
+    assert pawl("set", "s", 100, url=url).returncode == 0
+    assert next_ids("s", 1, url) == [100]
+    ends(pawl("set", "s", 50, url=url), 8)
+    assert next_ids("s", 1, url) == [101]
+    assert pawl("set", "s", 50, "--force", url=url).returncode == 0
+    assert next_ids("s", 1, url) == [50]
+
+
+def test_altering_and_restarting(url):
+    pawl("create", "s", "--start", 3, url=url)
+    assert next_ids("s", 2, url) == [3, 4]
+    assert pawl("alter", "s", "--increment", 10, url=url).returncode == 0
+    assert next_ids("s", 2, url) == [14, 24]
+    assert pawl("alter", "s", "--restart", url=url).returncode == 0
+    assert next_ids("s", 2, url) == [3, 13]
+    assert pawl("alter", "s", "--restart", 1000, "--max", 1005, url=url).returncode == 0
+    assert next_ids("s", 1, url) == [1000]
+    ends(pawl("next", "s", url=url), 6)
+    assert pawl("alter", "s", "--no-max", url=url).returncode == 0
+    assert next_ids("s", 1, url) == [1010]
+
+
+def test_dropping_and_creating_again(url):
+    pawl("create", "s", url=url)
+    assert pawl("drop", "s", url=url).returncode == 0
+    for words in (["next", "s"], ["show", "s"], ["drop", "s"], ["set", "s", 5],
+                  ["alter", "s", "--cycle"], ["fence", "s"], ["bench", "s", "--seconds", 0.1]):
+        ends(pawl(*words, url=url), 3)
+    assert pawl("create", "s", "--start", 50, url=url).returncode == 0
+    assert next_ids("s", 1, url) == [50]
+
+
+def test_waiting_for_a_change_takes_the_layers_times_the_interval(url):
+    pawl("create", "s", url=url)
+    done = pawl("--json", "set", "s", 9, "--wait", "--layers", 2, "--refill-interval", 0.1, url=url)
+    assert json.loads(done.stdout) == {"name": "s", "done": "set", "complete": True}
+    done = pawl("--json", "set", "s", 10, url=url)
+    assert json.loads(done.stdout) == {"name": "s", "done": "set", "complete": False}
+
+
+def test_fencing_skips(url):
+    pawl("create", "s", url=url)
+    first = next_ids("s", 1, url)[0]
+    before = pawl_json("show", "s", url=url)
+    assert pawl("fence", "s", "--skip", 5000, url=url).returncode == 0
+    after = pawl_json("show", "s", url=url)
+    assert after["line"] == before["line"] and after["epoch"] > before["epoch"]
+    assert next_ids("s", 1, url)[0] >= first + 5000
+    assert pawl("fence", "s", "--beyond", after["line"] + 7, url=url).returncode == 0
+    assert pawl_json("show", "s", url=url)["line"] > after["line"] + 7
+
+
+def test_ping_and_bench(url):
+    assert pawl_json("ping", url=url)["ms"] >= 0
+    pawl("create", "s", url=url)
+    result = pawl_json("bench", "s", "--seconds", 0.5, "--threads", 2, url=url)
+    assert result["ids"] > 100 and result["threads"] == 2 and result["seconds"] >= 0.5
+    assert result["p50_ns"] <= result["p99_ns"] <= result["p999_ns"] <= result["most_ns"]
+    assert result["store_writes"] >= 1
+    lane = pawl("bench", "s", "--seconds", 0.2, "--lane", url=url)
+    assert lane.returncode == 0 and "per million ids" in lane.stdout
+
+
+def test_ids_drawn_by_bench_never_come_again(url):
+    pawl("create", "s", url=url)
+    drawn = pawl_json("bench", "s", "--seconds", 0.3, url=url)["ids"]
+    assert next_ids("s", 1, url)[0] > drawn
+
+
+@pytest.mark.parametrize("words", [
+    ["create", "s", "--min", 5, "--max", 4], ["create", "s", "--start", 0],
+    ["create", ""], ["create", "x" * 256], ["create", "a\tb"], ["create", b"\xff"],
+    ["create", "s", "--increment", 0], ["create", "s", "--type", "smallint", "--max", 40000]])
+def test_what_cannot_be_meant_is_refused(url, words):
+    done = subprocess.run([program("pawl"), "--url", url, *[
+        word if isinstance(word, bytes) else str(word) for word in words]],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(b"pawl: ") and done.stderr.count(b"\n") == 1
+
+
+def test_a_name_of_255_bytes_is_a_name(url):
+    name = "n" * 255
+    assert pawl("create", name, url=url).returncode == 0
+    assert next_ids(name, 1, url) == [1]
+
+
+def test_global_order_needs_no_special_command(url):
+    pawl("create", "g", "--order", "global", url=url)
+    assert next_ids("g", 3, url) == [1, 2, 3]
+    ends(pawl("bench", "g", "--lane", "--seconds", 0.1, url=url), 8)
+
+
+def test_no_server_is_an_error_within_the_timeout():
+    done = pawl("next", "orders", "--timeout", 1, url=f"pawl://127.0.0.1:{free_port()}", limit_s=10)
+    ends(done, 5)
+
+
+def test_errors_are_json_too(server):
+    done = pawl("--json", "next", "nobody", url=server.url)
+    assert done.returncode == 3 and done.stdout == ""
+    assert json.loads(done.stderr)["error"] == "NOSEQ"
+
+
+def test_the_url_may_come_from_the_environment(server):
+    pawl("create", "s", url=server.url)
+    assert pawl("next", "s", env={"PAWL_URL": server.url}).stdout == "1\n"
+
+
+def test_unwritable_output_is_an_error(server):
+    pawl("create", "s", url=server.url)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program("pawl"), "--url", server.url, "next", "s"], stdout=full,
+                              stderr=subprocess.PIPE, check=False, timeout=30)
+    assert done.returncode == 1
+
+
+def test_usage_errors_and_help():
+    ends(pawl("frobnicate"), 2, "frobnicate")
+    assert pawl().returncode == 2
+    assert "pawl next NAME" in pawl("--help").stdout
+    assert "--restart" in pawl("alter", "--help").stdout
+    assert pawl("--version").stdout.startswith("pawl ")
