@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store that forgets: records in a treap, which finds a name in logarithmic time and lists in
+ * order of names, so that a hash table beside it would only repeat it.
+ */
+#include "base/clock.h"
+#include "store/schemes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct node {
+    struct pawl_record record;
+    uint64_t priority; /* no child's is higher: a hash of the name, so the tree is balanced */
+    struct node *less, *more;
+};
+
+struct memory {
+    struct pawl_source source;
+    struct pawl_store_options options;
+    uint64_t random;
+    struct node *root;
+    struct pawl_asks queue;
+};
+
+static int node_order(const struct node *node, struct pawl_bytes name)
+{
+    return pawl_bytes_order(name, pawl_name_bytes(&node->record.name));
+}
+
+static struct node *find(struct node *node, struct pawl_bytes name)
+{
+    while (node != NULL) {
+        int order = node_order(node, name);
+
+        if (order == 0) return node;
+        node = order < 0 ? node->less : node->more;
+    }
+    return NULL;
+}
+
+/* The first node beyond name, NULL if there is none. */
+static struct node *find_beyond(struct node *node, struct pawl_bytes name)
+{
+    struct node *beyond = NULL;
+
+    while (node != NULL) {
+        if (node_order(node, name) < 0) {
+            beyond = node;
+            node = node->less;
+        } else {
+            node = node->more;
+        }
+    }
+    return beyond;
+}
+
+/* Parts tree into what lies before name and what lies beyond; name itself is not in it. */
+static void split(struct node *tree, struct pawl_bytes name, struct node **less, struct node **more)
+{
+    while (tree != NULL) {
+        if (node_order(tree, name) < 0) {
+            *more = tree;
+            more = &tree->less;
+            tree = tree->less;
+        } else {
+            *less = tree;
+            less = &tree->more;
+            tree = tree->more;
+        }
+    }
+    *less = NULL;
+    *more = NULL;
+}
+
+static void insert(struct node **root, struct node *node)
+{
+    struct pawl_bytes name = pawl_name_bytes(&node->record.name);
+
+    while (*root != NULL && (*root)->priority >= node->priority) {
+        root = node_order(*root, name) < 0 ? &(*root)->less : &(*root)->more;
+    }
+    split(*root, name, &node->less, &node->more);
+    *root = node;
+}
+
+/* Turns the tree into a list as it goes, so that it needs no memory. */
+static void free_all(struct node *node)
+{
+    while (node != NULL) {
+        if (node->less != NULL) {
+            struct node *less = node->less;
+
+            node->less = less->more;
+            less->more = node;
+            node = less;
+        } else {
+            struct node *more = node->more;
+
+            free(node);
+            node = more;
+        }
+    }
+}
+
+static void list_page(const struct memory *memory, struct pawl_page *page)
+{
+    const struct node *node = find_beyond(memory->root, pawl_name_bytes(&page->after));
+    uint32_t left = page->count_max > 0 ? page->count_max : 1; /* so that every page goes on */
+
+    for (; node != NULL && left > 0; left--) {
+        struct pawl_bytes name = pawl_name_bytes(&node->record.name);
+
+        page->after = node->record.name;
+        if (!node->record.dropped && (page->glob.size == 0 || pawl_glob_match(page->glob, name))) {
+            page->each(page, &node->record);
+        }
+        node = find_beyond(memory->root, name);
+    }
+    page->more = node != NULL;
+}
+
+static void apply(struct memory *memory, struct pawl_ask *ask)
+{
+    struct pawl_record fresh = {0};
+    struct pawl_moment moment = {
+        .random = &memory->random,
+        .wall_s = memory->options.wall_s != NULL ? memory->options.wall_s(memory->options.arg)
+                                                 : pawl_clock_wall_s(),
+        .refill_interval_ns = memory->options.refill_interval_ns,
+    };
+
+    if (pawl_name_set(&fresh.name, ask->name, &ask->error) != PAWL_OK) return;
+
+    struct node *node = find(memory->root, ask->name);
+
+    if (node != NULL) {
+        (void)pawl_record_apply(&node->record, ask, &moment);
+        return;
+    }
+    /* Before the ask is told that it succeeded: an ask on a new name that changes it keeps it. */
+    node = calloc(1, sizeof *node);
+    if (node == NULL) {
+        (void)pawl_fail(&ask->error, PAWL_NO_MEMORY, "memory: no memory for one more sequence");
+        return;
+    }
+    node->record = fresh;
+    node->priority = pawl_bytes_hash(ask->name, memory->options.seed);
+    if (pawl_record_apply(&node->record, ask, &moment)) {
+        insert(&memory->root, node);
+    } else {
+        free(node);
+    }
+}
+
+static void memory_ask(struct pawl_source *self, struct pawl_ask *ask)
+{
+    pawl_asks_add(&PAWL_OWNER(self, struct memory, source)->queue, ask);
+}
+
+static uint64_t memory_turn(struct pawl_source *self, uint64_t now_ns)
+{
+    struct memory *memory = PAWL_OWNER(self, struct memory, source);
+    struct pawl_asks begun = {0};
+    struct pawl_ask *ask;
+
+    /* What done asks again waits for the next turn, so that every turn ends. */
+    while ((ask = pawl_asks_pop(&memory->queue)) != NULL)
+        pawl_asks_add(&begun, ask);
+    while ((ask = pawl_asks_pop(&begun)) != NULL) {
+        ask->error = (pawl_error){0};
+        ask->grant = (struct pawl_grant){0};
+        ask->burned = 0;
+        if (ask->kind == PAWL_ASK_LIST) {
+            list_page(memory, ask->page);
+        } else if (ask->kind != PAWL_ASK_PING) {
+            apply(memory, ask);
+        }
+        pawl_ask_answer(ask);
+    }
+    return memory->queue.first != NULL ? now_ns : PAWL_NEVER;
+}
+
+static void memory_close(struct pawl_source *self)
+{
+    struct memory *memory = PAWL_OWNER(self, struct memory, source);
+    struct pawl_ask *ask;
+
+    while ((ask = pawl_asks_pop(&memory->queue)) != NULL)
+        pawl_ask_fail(ask, PAWL_CLOSED, "memory: the store is being closed");
+    free_all(memory->root);
+    free(memory);
+}
+
+static const struct pawl_source_ops memory_ops = {
+    .scheme = "memory",
+    .ask = memory_ask,
+    .turn = memory_turn,
+    .close = memory_close,
+};
+
+pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *options,
+                          struct pawl_source **store, pawl_error *error)
+{
+    if (*rest != '\0') {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "\"memory:%.200s\" has something behind the colon; write memory:", rest);
+    }
+
+    struct memory *memory = calloc(1, sizeof *memory);
+
+    if (memory == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "memory: no memory for a store");
+    memory->source.ops = &memory_ops;
+    memory->options = *options;
+    memory->random = options->seed;
+    *store = &memory->source;
+    return PAWL_OK;
+}

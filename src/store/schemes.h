@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stores that pawl_store_open knows. Each opens what its URL says behind the scheme. */
+#ifndef PAWL_STORE_SCHEMES_H
+#define PAWL_STORE_SCHEMES_H
+
+#include "store/store.h"
+
+/* Everything is lost at close: for tests, and for trying things out. rest must be empty. */
+pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *options,
+                          struct pawl_source **store, pawl_error *error);
+
+/* rest is a folder, absolute or relative. */
+pawl_err pawl_lmdb_open(const char *rest, const struct pawl_store_options *options,
+                        struct pawl_source **store, pawl_error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include "store/schemes.h"
+
+#include <string.h>
+
+typedef pawl_err store_open(const char *rest, const struct pawl_store_options *options,
+                            struct pawl_source **store, pawl_error *error);
+
+struct scheme {
+    const char *name; /* with its colon */
+    store_open *open;
+};
+
+static const struct scheme schemes[] = {
+    {"lmdb:", pawl_lmdb_open},
+    {"memory:", pawl_memory_open},
+};
+
+pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
+                         struct pawl_source **store, pawl_error *error)
+{
+    PAWL_ASSERT(url != NULL && options != NULL && store != NULL);
+    for (size_t i = 0; i < PAWL_COUNT(schemes); i++) {
+        size_t size = strlen(schemes[i].name);
+
+        if (strncmp(url, schemes[i].name, size) == 0) {
+            return schemes[i].open(url + size, options, store, error);
+        }
+    }
+    return pawl_fail(
+        error, PAWL_BAD_REQUEST,
+        "no store has the URL \"%.200s\"; the stores are lmdb:/folder and memory:", url);
+}
