@@ -238,7 +238,7 @@ void kept_step(struct kept *kept)
         (void)leave(kept);
     } else if (kept->errand != ERRAND_RETURN) {
         kept->leaving = false;
-        kept->pace.asked_rate = asker_sum(kept);
+        asker_sum(kept);
         kept->rate =
             pawl_pace_rate(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns);
         low = pawl_pace_low(kept->rate, &kept->keeper->settings.pace);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SUMS_PER_INTERVAL = 64 };
+
 static void count_add(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -265,26 +267,33 @@ void asker_granted(struct kept *kept, uint64_t id, uint64_t count)
     if (asker->id == id) asker->granted += count;
 }
 
-/* A rate counts at most twice what its asker was granted in the last two refill intervals. */
-double asker_sum(struct kept *kept)
+/*
+ * A rate counts at most twice what its asker was granted in the last two refill intervals. Summed
+ * often enough to follow growth, not at every lease: there may be many askers.
+ */
+void asker_sum(struct kept *kept)
 {
+    uint64_t now_ns = kept->keeper->now_ns;
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
     double sum = 0;
     size_t stale = 0;
 
+    if (kept->askers.count == 0 || now_ns - kept->summed_ns < interval_ns / SUMS_PER_INTERVAL)
+        return;
+    kept->summed_ns = now_ns;
     for (size_t i = 0; i < kept->askers.size; i++) {
         struct asker *asker = &kept->askers.at[i];
 
         if (asker->id == 0) continue;
-        if (kept->keeper->now_ns - asker->told_ns >= 2 * interval_ns) {
+        if (now_ns - asker->told_ns >= 2 * interval_ns) {
             stale++;
             continue;
         }
-        asker_roll(asker, interval_ns, kept->keeper->now_ns);
+        asker_roll(asker, interval_ns, now_ns);
         double granted = (double)(asker->granted + asker->granted_before);
         double most = granted / ((double)interval_ns / 1e9);
         sum += asker->rate < most ? asker->rate : most;
     }
     if (stale * 2 > kept->askers.count) (void)askers_move(kept, kept->askers.size);
-    return sum;
+    kept->pace.asked_rate = sum;
 }

@@ -160,30 +160,59 @@ void serve_checks(struct kept *kept, const pawl_error *error)
     }
 }
 
+/* Where in a range an id lies; false: it is none of the range's. */
+static bool range_index(struct pawl_range range, int64_t id, uint64_t *index)
+{
+    bool ahead = range.increment > 0 ? id >= range.first : id <= range.first;
+
+    if (!ahead) return false;
+    *index = steps(range.first, id, range.increment);
+    return *index < range.count &&
+           (uint64_t)range.first + *index * (uint64_t)range.increment == (uint64_t)id;
+}
+
+/*
+ * What a RETURN gives back: from its value to the end of the asker's latest lease, over leases
+ * that it had one right after the other. *keep: how many leases stay. count 0: not to be taken
+ * back.
+ */
+static struct held returned_tail(const struct kept *kept, const struct pawl_ask *ask, size_t *keep)
+{
+    const struct held none = {{0, 1, 0}, 0};
+    uint64_t behind = 0;
+
+    for (size_t i = kept->lease_count; i > 0; i--) {
+        const struct lease *lease = &kept->leases[i - 1];
+        struct held tail = lease->held;
+        uint64_t index = 0;
+
+        if (lease->asker != ask->asker) return none;
+        if (i == kept->lease_count && lease->number != ask->lease) return none;
+        if (i < kept->lease_count && !kept_adjacent(lease->held, kept->leases[i].held)) return none;
+        if (range_index(lease->held.range, ask->value, &index)) {
+            (void)pawl_range_cut(&tail.range, index);
+            tail.range.count += behind;
+            *keep = index == 0 ? i - 1 : 0;
+            return tail;
+        }
+        behind += lease->held.range.count;
+    }
+    return none;
+}
+
 /* Only the latest lease, only while nothing was cut or published after it, only once. */
 void serve_return(struct kept *kept, struct pawl_ask *ask)
 {
-    struct lease *lease = &kept->leases[kept->lease_count > 0 ? kept->lease_count - 1 : 0];
-    bool known = kept->lease_count > 0 && kept->epoch != 0 && lease->number == ask->lease &&
-                 lease->asker == ask->asker;
-    uint64_t index = 0;
+    size_t keep = 0;
+    struct held tail = returned_tail(kept, ask, &keep);
+    bool open = kept->epoch != 0 && !kept->leaving && kept->changes.first == NULL;
 
-    if (known) {
-        const struct pawl_range *range = &lease->held.range;
-        bool ahead = range->increment > 0 ? ask->value >= range->first : ask->value <= range->first;
-
-        if (ahead) index = steps(range->first, ask->value, range->increment);
-        known = ahead && index < range->count &&
-                (uint64_t)range->first + index * (uint64_t)range->increment == (uint64_t)ask->value;
-    }
-    struct held tail = known ? lease->held : (struct held){{0, 1, 0}, 0};
-    if (known) (void)pawl_range_cut(&tail.range, index);
-    if (!known || kept->leaving || kept->changes.first != NULL || !kept_add_front(kept, tail)) {
+    if (tail.range.count == 0 || !open || !kept_add_front(kept, tail)) {
         pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu can no longer be taken back",
                       (unsigned long long)ask->lease);
         return;
     }
-    kept->lease_count = index == 0 ? kept->lease_count - 1 : 0;
+    kept->lease_count = keep;
     add(&kept->keeper->counts.returned, tail.range.count);
     add(&kept->keeper->counts.held, tail.range.count);
     answer_ok(ask);

@@ -80,6 +80,7 @@ struct kept {
     struct lease leases[KEPT_LEASES_MAX]; /* oldest first */
     size_t lease_count;
     struct askers askers;
+    uint64_t summed_ns; /* when their rates were last summed */
 
     uint64_t put;      /* ids published and not yet noticed as taken */
     uint64_t overruns; /* of the stock, noticed so far */
@@ -152,7 +153,7 @@ struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count
 bool kept_adjacent(struct held a, struct held b);
 void kept_publish(struct kept *kept);
 void kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
-double asker_sum(struct kept *kept);
+void asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
 void asker_told(struct kept *kept, const struct pawl_ask *ask);
 void asker_granted(struct kept *kept, uint64_t asker, uint64_t count);
 

@@ -288,6 +288,28 @@ static void leases_are_cut_and_taken_back_once(void **state)
     world_free(world);
 }
 
+static void leases_in_a_row_are_taken_back_together(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask warm = {.kind = PAWL_ASK_TAKE, .count = 1000};
+    struct pawl_ask first = {.kind = PAWL_ASK_TAKE, .count = 10};
+    struct pawl_ask second = {.kind = PAWL_ASK_TAKE, .count = 10};
+
+    (void)state;
+    do_ask(world, &warm);
+    do_ask(world, &first);
+    do_ask(world, &second);
+    struct pawl_ask back = {
+        .kind = PAWL_ASK_RETURN, .lease = second.grant.lease, .value = first.grant.range.first + 3};
+    do_ask(world, &back);
+    assert_int_equal(back.error.code, PAWL_OK);
+    struct pawl_ask again = {.kind = PAWL_ASK_TAKE, .count = 1};
+    do_ask(world, &again);
+    assert_int_equal(again.grant.range.first, first.grant.range.first + 3);
+    assert_conserved(world);
+    world_free(world);
+}
+
 static void an_outage_is_waited_out(void **state)
 {
     struct world *world = world_new(NULL);
@@ -413,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_change_first_gives_back),
         cmocka_unit_test(exact_takes_hang_together),
         cmocka_unit_test(leases_are_cut_and_taken_back_once),
+        cmocka_unit_test(leases_in_a_row_are_taken_back_together),
         cmocka_unit_test(an_outage_is_waited_out),
         cmocka_unit_test(a_store_that_went_back_is_moved_on),
         cmocka_unit_test(global_callers_share_what_is_not_yet_sent),
