@@ -9,13 +9,7 @@
 #include <pthread.h>
 #include <uv.h>
 
-#include "base/base.h"
-
-/* Lives inside what it is about. From post until act is called it is the mailbox's. */
-struct pawl_mail {
-    struct pawl_mail *next;
-    void (*act)(struct pawl_mail *mail); /* on the loop's thread; may free or post the mail again */
-};
+#include "net/mail.h"
 
 struct pawl_mailbox {
     pthread_mutex_t lock;

@@ -54,10 +54,11 @@ struct conn {
     size_t sent;                /* of sending */
     struct pending *pending_first, *pending_last; /* begun and not answered, in order */
     uint32_t pending_count;
-    int protocol; /* RESP 2 or 3 */
-    bool closing; /* answers nothing more; hangs up when the output is sent */
-    bool closed;  /* conn_close was called */
-    bool listed;  /* in the desk's list of changed connections */
+    bool pending_takes; /* none of them does anything but take ids */
+    int protocol;       /* RESP 2 or 3 */
+    bool closing;       /* answers nothing more; hangs up when the output is sent */
+    bool closed;        /* conn_close was called */
+    bool listed;        /* in the desk's list of changed connections */
     struct conn *changed_next, *changed_previous;
     const struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;

@@ -10,15 +10,24 @@
 
 #include <stdatomic.h>
 
+#include "net/mail.h"
 #include "range/keeper.h"
 
 struct conn;
 struct desk;
 
+/* What every ask given to submit lies in: PAWL_OWNER(ask, struct desk_ask, ask). */
+struct desk_ask {
+    struct pawl_ask ask;
+    struct pawl_mail mail; /* the carrier's, there and back */
+    void *carrier;         /* likewise */
+};
+
 /* An ask that nobody waits for any more, on its way to the keeper and back. */
 struct desk_forget {
     struct pawl_ask *ask;
-    struct desk_forget *next; /* whoever holds it: links it */
+    struct pawl_mail mail; /* the carrier's, there and back */
+    void *carrier;         /* likewise */
 };
 
 struct desk_settings {
@@ -35,8 +44,7 @@ struct desk_settings {
     /*
      * Takes ask to the keeper's thread and asks its source there. When it has been answered it is
      * brought back to desk_answered on this thread, never from inside submit. The ask's done is
-     * the carrier's to set. `next` is free for the carrier's queues before the source has the ask
-     * and after it is answered.
+     * the carrier's to set.
      */
     void (*submit)(struct pawl_ask *ask, void *arg);
     /*
