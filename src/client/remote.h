@@ -42,6 +42,8 @@ struct pawl_source *pawl_remote_source(struct pawl_remote *remote);
 
 /* The connection's number, 1 and up, each dialling another; 0: there is none that is open. */
 uint64_t pawl_remote_connection(const struct pawl_remote *remote);
+/* Until then it refuses to dial; 0 before it ever failed. Known after the turn that follows. */
+uint64_t pawl_remote_retry_ns(const struct pawl_remote *remote);
 /* "host:port", as in the URL. */
 const char *pawl_remote_address(const struct pawl_remote *remote);
 
