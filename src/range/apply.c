@@ -250,7 +250,7 @@ static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
     return commit(record, &next, ask, moment);
 }
 
-/* The next id as a mark, a used-up lap turned if it can be. */
+/* The first id that would be granted, as a mark; a used-up lap has been turned by then. */
 static struct pawl_mark would_grant(const struct pawl_record *record)
 {
     return (struct pawl_mark){.line = record->line, .lap = record->lap, .id = record->next};
@@ -275,12 +275,12 @@ static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, c
     return false;
 }
 
-static void log_step_back(const struct pawl_record *before, const struct pawl_record *after,
-                          const struct pawl_ask *ask)
+static void log_step_back(const char *event, const struct pawl_record *before,
+                          const struct pawl_record *after, const struct pawl_ask *ask)
 {
     char name[LOG_NAME_BYTES];
 
-    pawl_log(PAWL_LOG_ERROR, "store went back",
+    pawl_log(PAWL_LOG_ERROR, event,
              "seq=%s asker=%" PRIu64 " line=%" PRIu64 " next=%" PRIu64 "/%" PRId64 " floor=%" PRIu64
              "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,
              pawl_log_quote(name, sizeof name, pawl_name_bytes(&before->name)), ask->asker,
@@ -316,6 +316,7 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
                         "the store went back and too few ids are left to move \"%.*s\" on by "
                         "itself: it stops; see how far it had come, then: pawl fence %.*s --skip N",
                         NAME(record), NAME(record));
+        log_step_back("store went back, a sequence stops", record, record, ask);
         return false;
     }
     if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
@@ -323,7 +324,7 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
 
     PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
     if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
-    log_step_back(record, next, ask);
+    log_step_back("store went back", record, next, ask);
     return true;
 }
 

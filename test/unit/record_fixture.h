@@ -11,6 +11,16 @@
 
 #include "range/source.h"
 
+/* Definitions by their maximum. */
+#define UP_TO(n)                            \
+    {                                       \
+        .given = PAWL_GIVEN_MAX, .max = (n) \
+    }
+#define CYCLE_TO(n)                                                           \
+    {                                                                         \
+        .given = PAWL_GIVEN_MAX | PAWL_GIVEN_CYCLE, .max = (n), .cycle = true \
+    }
+
 /* A record, and the moment at which asks come to it. Tests move wall_s. */
 struct desk {
     struct pawl_record record;
@@ -89,6 +99,34 @@ static inline struct pawl_ask desk_put(struct desk *desk, int64_t value, bool fo
 static inline struct pawl_mark desk_floor(const struct pawl_ask *ask)
 {
     return (struct pawl_mark){ask->grant.line, ask->grant.lap, pawl_range_last(ask->grant.range)};
+}
+
+static inline void desk_open(struct desk *desk, pawl_definition definition)
+{
+    desk_set(desk, "s");
+    assert_int_equal(desk_create(desk, &definition).error.code, PAWL_OK);
+}
+
+static inline struct pawl_ask desk_fence(struct desk *desk, uint64_t count, uint64_t line)
+{
+    struct pawl_ask ask = {.kind = PAWL_ASK_FENCE, .count = count, .line = line};
+
+    (void)desk_ask(desk, &ask);
+    return ask;
+}
+
+static inline struct pawl_ask desk_return(struct desk *desk, const struct pawl_ask *taken,
+                                          int64_t value)
+{
+    struct pawl_ask ask = {
+        .kind = PAWL_ASK_RETURN,
+        .value = value,
+        .lease = taken->grant.lease,
+        .epoch = taken->grant.epoch,
+    };
+
+    (void)desk_ask(desk, &ask);
+    return ask;
 }
 
 #endif
