@@ -35,10 +35,10 @@ sabotage: build ## breaks pawl in a dozen ways and sees that the simulation noti
 	@tools/sabotage
 
 models: setup ## checks the protocol models exhaustively with spin
-	@tools/test models
+	@models/run
 
 bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
-	@tools/bench
+	@bench/run
 
 install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
