@@ -70,7 +70,11 @@ static void refill(struct kept *kept, uint64_t low)
 
     if (!asked_for && held >= low) return;
     if (blocked && kept->failures == 0 && asked_for) blocked = false; /* it had ended: ask anew */
-    if (blocked || kept->reserve_count == KEPT_RESERVE_MAX || !retry_allowed(kept)) return;
+    if (blocked || !retry_allowed(kept)) return;
+    if (kept->reserve_count == KEPT_RESERVE_MAX) {
+        if (!asked_for) return;
+        kept_burn_front(kept); /* none of it serves who waits, and what does must have a place */
+    }
 
     struct pawl_need need = {held, asked_for && waited == 0 ? 1 : waited, kept->block};
     uint64_t count = pawl_pace_want(&kept->pace, &keeper->settings.pace, kept->rate, &need);
@@ -288,7 +292,7 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
     }
     if (ask->count == 0) {
         pawl_error fine = {.code = PAWL_OK};
-        bool known = kept->epoch != 0 && !global(kept) && kept->changes.first == NULL &&
+        bool known = kept->seen_ns != 0 && !global(kept) && kept->changes.first == NULL &&
                      keeper->now_ns - kept->seen_ns < interval_ns;
 
         pawl_asks_add(&kept->takes, ask);

@@ -145,6 +145,13 @@ void kept_take_back(struct kept *kept)
     }
 }
 
+void kept_burn_front(struct kept *kept)
+{
+    kept_burn(kept, kept->reserve[0].range.count, PAWL_CAUSE_EXACT);
+    reserve_remove(kept, 0);
+    kept->lease_count = 0;
+}
+
 void kept_burn_all(struct kept *kept, enum pawl_cause cause)
 {
     kept_take_back(kept);

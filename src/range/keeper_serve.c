@@ -282,10 +282,8 @@ void serve_nexts(struct kept *kept)
         size_t at = find_run(kept, ask, ask->exact ? ask->count : 1);
 
         if (at == SIZE_MAX) break;
-        for (; at > 0; at--) {
-            kept_burn(kept, kept->reserve[0].range.count, PAWL_CAUSE_EXACT);
-            (void)kept_cut(kept, 0, 0, kept->reserve[0].range.count);
-        }
+        for (; at > 0; at--)
+            kept_burn_front(kept);
         (void)pawl_asks_pop(&kept->nexts);
         hand_out(kept, ask, kept_cut(kept, 0, 0, ask->count));
     }

@@ -143,6 +143,7 @@ void kept_notice(struct kept *kept); /* counts what takers took since the last l
 uint64_t kept_held(const struct kept *kept);
 uint64_t kept_reserved(const struct kept *kept); /* in reserve, not in stock */
 void kept_take_back(struct kept *kept);          /* what is in stock goes to the front of reserve */
+void kept_burn_front(struct kept *kept);         /* the first range of the reserve */
 void kept_burn_all(struct kept *kept, enum pawl_cause cause);
 void kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause);
 bool kept_add(struct kept *kept, struct held held); /* behind the reserve; merges */
