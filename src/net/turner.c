@@ -10,11 +10,18 @@
 enum { LEAVE_MS = 1000 };
 
 enum phase {
-    PHASE_NEW,      /* no thread yet */
-    PHASE_SERVES,   /* the keeper is turned */
-    PHASE_DRAINS,   /* until drained, or drain_end_ns */
-    PHASE_ANSWERED, /* below is closed, nothing is pending */
-    PHASE_LEAVES,   /* keeper is freed, handles are closing */
+    PHASE_NEW,    /* no thread yet */
+    PHASE_SERVES, /* the keeper is turned */
+    PHASE_DRAINS, /* until drained, or drain_end_ns */
+    PHASE_CLOSED, /* what was below is closed; the keeper still answers: that it is closed */
+    PHASE_LEAVES, /* the keeper is freed, handles are closing */
+};
+
+/* Stands between the keeper and what is below, so that the keeper may outlive that. */
+struct door {
+    struct pawl_source source;
+    struct pawl_source *below; /* NULL: closed */
+    struct pawl_asks refused;  /* they came after that */
 };
 
 struct pawl_turner {
@@ -26,7 +33,7 @@ struct pawl_turner {
     pthread_t thread;
     enum phase phase; /* the thread's, once it runs */
     struct pawl_keeper *keeper;
-    struct pawl_source *below;
+    struct door door;
     _Atomic uint64_t drain_limit_ns; /* written before drain_mail is posted */
     atomic_flag drain_asked;
     uint64_t drain_end_ns;
@@ -36,6 +43,47 @@ struct pawl_turner {
     bool late;
     bool left; /* the loop is closed: the memory may go */
     struct pawl_mail drain_mail, leave_mail;
+};
+
+static void door_ask(struct pawl_source *self, struct pawl_ask *ask)
+{
+    struct door *door = PAWL_OWNER(self, struct door, source);
+
+    if (door->below != NULL) {
+        pawl_source_ask(door->below, ask);
+    } else {
+        pawl_asks_add(&door->refused, ask);
+    }
+}
+
+static uint64_t door_turn(struct pawl_source *self, uint64_t now_ns)
+{
+    struct door *door = PAWL_OWNER(self, struct door, source);
+    struct pawl_ask *ask = NULL;
+
+    if (door->below != NULL) return door->below->ops->turn(door->below, now_ns);
+    while ((ask = pawl_asks_pop(&door->refused)) != NULL) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "it is being shut down");
+    }
+    return PAWL_NEVER;
+}
+
+static void door_close(struct pawl_source *self)
+{
+    struct door *door = PAWL_OWNER(self, struct door, source);
+
+    struct pawl_source *below = door->below;
+
+    door->below = NULL; /* whoever is answered may ask again */
+    if (below != NULL) below->ops->close(below);
+    (void)door_turn(self, 0);
+}
+
+static const struct pawl_source_ops door_ops = {
+    .scheme = "turner",
+    .ask = door_ask,
+    .turn = door_turn,
+    .close = door_close,
 };
 
 static void timer_rang(uv_timer_t *timer)
@@ -67,9 +115,8 @@ static void arm(struct pawl_turner *turner, uint64_t next_ns, uint64_t now_ns)
 static void close_below(struct pawl_turner *turner)
 {
     turner->drained = pawl_keeper_drained(turner->keeper);
-    turner->below->ops->close(turner->below);
-    turner->below = NULL;
-    turner->phase = PHASE_ANSWERED;
+    door_close(&turner->door.source);
+    turner->phase = PHASE_CLOSED;
 }
 
 static void leave(struct pawl_turner *turner)
@@ -86,22 +133,21 @@ static void leave(struct pawl_turner *turner)
 static void pump(uv_prepare_t *prepare)
 {
     struct pawl_turner *turner = prepare->data;
+    uint64_t next_ns = pawl_keeper_turn(turner->keeper, pawl_clock_ns());
     uint64_t now_ns = pawl_clock_ns();
 
-    if (turner->phase == PHASE_SERVES || turner->phase == PHASE_DRAINS) {
-        uint64_t next_ns = pawl_keeper_turn(turner->keeper, now_ns);
-
-        now_ns = pawl_clock_ns();
-        if (turner->phase == PHASE_DRAINS && next_ns > turner->drain_end_ns) {
+    if (turner->phase == PHASE_DRAINS) {
+        if (pawl_keeper_drained(turner->keeper) || now_ns >= turner->drain_end_ns) {
+            close_below(turner);
+            next_ns = now_ns; /* to pass on how the asks below have ended */
+        } else if (next_ns > turner->drain_end_ns) {
             next_ns = turner->drain_end_ns;
         }
-        arm(turner, next_ns, now_ns);
+    } else if (turner->phase == PHASE_CLOSED && turner->leave_asked) {
+        leave(turner);
+        return;
     }
-    if (turner->phase == PHASE_DRAINS &&
-        (pawl_keeper_drained(turner->keeper) || now_ns >= turner->drain_end_ns)) {
-        close_below(turner);
-    }
-    if (turner->phase == PHASE_ANSWERED && turner->leave_asked) leave(turner);
+    arm(turner, next_ns, now_ns);
 }
 
 static void drain_came(struct pawl_mail *mail)
@@ -187,12 +233,12 @@ pawl_err pawl_turner_start(struct pawl_turner *turner, struct pawl_source *below
                            const struct pawl_keeper_settings *settings, pawl_error *error)
 {
     PAWL_ASSERT(turner->phase == PHASE_NEW);
-    turner->keeper = pawl_keeper_new(below, settings);
+    turner->door = (struct door){.source = {&door_ops}, .below = below};
+    turner->keeper = pawl_keeper_new(&turner->door.source, settings);
     if (turner->keeper == NULL) {
-        below->ops->close(below);
+        door_close(&turner->door.source);
         return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a keeper");
     }
-    turner->below = below;
     turner->phase = PHASE_SERVES;
     turner->started = true;
     (void)uv_prepare_start(&turner->prepare, pump);
@@ -221,11 +267,7 @@ void pawl_turner_post(struct pawl_turner *turner, struct pawl_mail *mail)
 
 void pawl_turner_ask(struct pawl_turner *turner, struct pawl_ask *ask)
 {
-    if (turner->phase == PHASE_ANSWERED) {
-        pawl_ask_fail(ask, PAWL_CLOSED, "it is being shut down");
-    } else {
-        pawl_source_ask(pawl_keeper_source(turner->keeper), ask);
-    }
+    pawl_source_ask(pawl_keeper_source(turner->keeper), ask);
 }
 
 void pawl_turner_forget(struct pawl_turner *turner, struct pawl_ask *ask)

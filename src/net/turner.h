@@ -43,7 +43,7 @@ void pawl_turner_wake(void *turner);
 /* Any thread, until pawl_turner_free: mail->act is called on the keeper's thread. */
 void pawl_turner_post(struct pawl_turner *turner, struct pawl_mail *mail);
 
-/* The keeper's thread only, from an act. Once the keeper has drained: answers PAWL_CLOSED. */
+/* The keeper's thread only, from an act: asks the keeper. */
 void pawl_turner_ask(struct pawl_turner *turner, struct pawl_ask *ask);
 /* The keeper's thread only, from an act: pawl_keeper_forget. */
 void pawl_turner_forget(struct pawl_turner *turner, struct pawl_ask *ask);

@@ -94,8 +94,6 @@ struct desk *desk_new(const struct desk_settings *settings);
 /* Any thread. */
 const struct desk_counts *desk_counts(const struct desk *desk);
 
-/* Any thread, while the ask is with the carrier: the `arg` of the settings of its desk. */
-void *desk_ask_arg(const struct pawl_ask *ask);
 /* An ask of this desk has been answered. */
 void desk_answered(struct desk *desk, struct pawl_ask *ask, uint64_t now_ns);
 /* A forget has been to the keeper. */

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/daemon.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pawl/pawl.h"
+#include "server/ground.h"
+#include "server/io.h"
+#include "server/listener.h"
+
+/* How DAEMON_STOP_S is shared out. */
+#define STOP_CONNECTIONS_NS (1000 * PAWL_NS_PER_MS)
+#define STOP_KEEPER_NS      (2500 * PAWL_NS_PER_MS)
+
+enum { THREAD_NAME_BYTES_MAX = 16, URL_SHOW_BYTES_MAX = 512, LISTEN_ALL_BYTES_MAX = 2048 };
+
+struct daemon {
+    const struct config *config;
+    struct ground ground;
+    struct listeners listeners;
+    _Atomic uint64_t clients;
+    struct server_facts facts;
+    size_t io_count;
+    struct io *ios[GROUND_THREADS_MAX];
+    struct desk *desks[GROUND_THREADS_MAX];
+    char names[GROUND_THREADS_MAX][THREAD_NAME_BYTES_MAX];
+    char store[URL_SHOW_BYTES_MAX];
+    char listen[LISTEN_ALL_BYTES_MAX];
+    struct pawl_mail close_listeners_mail;
+};
+
+static void keeper_wakes(void *arg)
+{
+    pawl_turner_wake(((struct daemon *)arg)->ground.turner);
+}
+
+static void holding_idle(struct pawl_holding *holding, void *arg)
+{
+    struct daemon *daemon = arg;
+
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_tell_idle(daemon->ios[i], holding);
+    }
+}
+
+static void list_addresses(struct daemon *daemon)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < daemon->ground.addresses.count; i++) {
+        const char *shown = daemon->ground.addresses.all[i].shown;
+        int size = snprintf(daemon->listen + at, sizeof daemon->listen - at, "%s%s",
+                            i > 0 ? " " : "", shown);
+
+        if (size > 0 && at + (size_t)size < sizeof daemon->listen) at += (size_t)size;
+    }
+}
+
+static void gather_facts(struct daemon *daemon)
+{
+    daemon->facts.version = PAWL_VERSION;
+    daemon->facts.store = daemon->store;
+    daemon->facts.listen = daemon->listen;
+    daemon->facts.pid = (uint64_t)getpid();
+    daemon->facts.started_ns = pawl_clock_ns();
+    daemon->facts.max_clients = daemon->config->max_clients;
+    daemon->facts.counts = pawl_keeper_counts(pawl_turner_keeper(daemon->ground.turner));
+    daemon->facts.desks = daemon->desks;
+    daemon->facts.desk_count = daemon->ground.threads;
+}
+
+static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
+{
+    const struct config *config = daemon->config;
+    struct io_settings settings = {
+        .turner = daemon->ground.turner,
+        .clients = &daemon->clients,
+        .desk =
+            {
+                .request_timeout_ns = config->request_timeout_ns,
+                .refill_interval_ns = config->refill_interval_ns,
+                .max_take = config->max_take,
+                .auto_create = {config->auto_create, strlen(config->auto_create)},
+                .id_step = daemon->ground.threads,
+                .facts = &daemon->facts,
+            },
+    };
+
+    pawl_entropy(&settings.desk.seed, sizeof settings.desk.seed);
+    for (size_t i = 0; i < daemon->ground.threads; i++) {
+        (void)snprintf(daemon->names[i], sizeof daemon->names[i], "pawld-io-%zu", i);
+        settings.name = daemon->names[i];
+        settings.desk.id_first = i + 1;
+        daemon->ios[i] = io_new(&settings, error);
+        if (daemon->ios[i] == NULL) return error->code;
+        daemon->desks[i] = io_desk(daemon->ios[i]);
+        daemon->io_count++;
+    }
+    return PAWL_OK;
+}
+
+static pawl_err open_listeners(struct daemon *daemon, pawl_error *error)
+{
+    struct listeners *listeners = &daemon->listeners;
+
+    listeners->ios = daemon->ios;
+    listeners->io_count = daemon->io_count;
+    listeners->max_clients = daemon->config->max_clients;
+    listeners->clients = &daemon->clients;
+    listeners->refused = &daemon->facts.refused_clients;
+    return listeners_open(listeners, &daemon->ground.addresses, error);
+}
+
+/* Before any thread runs: what was made so far goes again. */
+static void unmake(struct daemon *daemon)
+{
+    listeners_abandon(&daemon->listeners);
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_join(daemon->ios[i]);
+    }
+    (void)ground_close(&daemon->ground);
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_free(daemon->ios[i]);
+    }
+    free(daemon);
+}
+
+static bool end_ios(struct daemon *daemon)
+{
+    bool drained = false;
+
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_drain(daemon->ios[i], STOP_CONNECTIONS_NS);
+    }
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_drained(daemon->ios[i]);
+    }
+    pawl_turner_drain(daemon->ground.turner, STOP_KEEPER_NS);
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_leave(daemon->ios[i]);
+    }
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_join(daemon->ios[i]);
+    }
+    drained = ground_close(&daemon->ground);
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        io_free(daemon->ios[i]);
+    }
+    return drained;
+}
+
+static pawl_err start_threads(struct daemon *daemon, pawl_error *error)
+{
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        pawl_err err = io_start(daemon->ios[i], error);
+
+        if (err == PAWL_OK) continue;
+        for (size_t rest = i; rest < daemon->io_count; rest++) {
+            io_join(daemon->ios[rest]);
+            io_free(daemon->ios[rest]);
+        }
+        daemon->io_count = i;
+        (void)end_ios(daemon);
+        return err;
+    }
+    return PAWL_OK;
+}
+
+static void say_ready(const struct daemon *daemon)
+{
+    char store[URL_SHOW_BYTES_MAX + 16];
+    char listen[LISTEN_ALL_BYTES_MAX];
+
+    for (size_t i = 0; i < daemon->ground.addresses.count; i++) {
+        const struct listen_address *address = &daemon->ground.addresses.all[i];
+
+        if (address->loopback) continue;
+        pawl_log(PAWL_LOG_WARN, "open to everybody who can connect: every peer is an admin",
+                 "listen=%s", address->shown);
+    }
+    pawl_log(PAWL_LOG_INFO, "ready",
+             "version=" PAWL_VERSION " pid=%ld listen=%s store=%s threads=%zu", (long)getpid(),
+             pawl_log_quote(listen, sizeof listen,
+                            (struct pawl_bytes){daemon->listen, strlen(daemon->listen)}),
+             pawl_log_quote(store, sizeof store,
+                            (struct pawl_bytes){daemon->store, strlen(daemon->store)}),
+             daemon->io_count);
+}
+
+struct daemon *daemon_start(const struct config *config, const sigset_t *ends, pawl_error *error)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+    struct pawl_keeper_settings keeper = {
+        .wake = keeper_wakes, .idle = holding_idle, .arg = daemon};
+
+    if (daemon == NULL) {
+        (void)pawl_fail(error, PAWL_NO_MEMORY, "no memory to start");
+        return NULL;
+    }
+    daemon->config = config;
+    (void)config_url_show(daemon->store, sizeof daemon->store, config->store);
+    if (ground_open(&daemon->ground, config, &keeper, error) != PAWL_OK) {
+        free(daemon);
+        return NULL;
+    }
+    (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
+    gather_facts(daemon);
+    pawl_err err = make_ios(daemon, error);
+    if (err == PAWL_OK) err = open_listeners(daemon, error);
+    if (err != PAWL_OK) {
+        unmake(daemon);
+        return NULL;
+    }
+    list_addresses(daemon);
+    listeners_start(&daemon->listeners, io_loop(daemon->ios[0]));
+    if (start_threads(daemon, error) != PAWL_OK) {
+        free(daemon);
+        return NULL;
+    }
+    say_ready(daemon);
+    return daemon;
+}
+
+static void close_listeners(struct pawl_mail *mail)
+{
+    listeners_close(&PAWL_OWNER(mail, struct daemon, close_listeners_mail)->listeners);
+}
+
+bool daemon_stop(struct daemon *daemon)
+{
+    daemon->close_listeners_mail.act = close_listeners;
+    io_post(daemon->ios[0], &daemon->close_listeners_mail);
+    bool drained = end_ios(daemon);
+    free(daemon);
+    return drained;
+}
+
+/* --check */
+
+struct ping {
+    struct pawl_ask ask;
+    struct pawl_mail mail;
+    struct pawl_turner *turner;
+    uv_sem_t answered;
+};
+
+static void ping_done(struct pawl_ask *ask)
+{
+    uv_sem_post(&PAWL_OWNER(ask, struct ping, ask)->answered);
+}
+
+static void ping_at_keeper(struct pawl_mail *mail)
+{
+    struct ping *ping = PAWL_OWNER(mail, struct ping, mail);
+
+    pawl_turner_ask(ping->turner, &ping->ask);
+}
+
+static pawl_err ping_store(struct ground *ground, pawl_error *error)
+{
+    struct ping ping = {
+        .ask = {.kind = PAWL_ASK_PING, .done = ping_done},
+        .mail = {.act = ping_at_keeper},
+        .turner = ground->turner,
+    };
+
+    ping.ask.deadline_ns = pawl_clock_ns() + ground->config->request_timeout_ns;
+    PAWL_ASSERT(uv_sem_init(&ping.answered, 0) == 0);
+    pawl_turner_post(ground->turner, &ping.mail);
+    uv_sem_wait(&ping.answered);
+    uv_sem_destroy(&ping.answered);
+    if (ping.ask.error.code == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, ping.ask.error.code, "--store: %s", ping.ask.error.text);
+}
+
+static void wake_turner_of(void *arg)
+{
+    pawl_turner_wake(((struct ground *)arg)->turner);
+}
+
+pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
+{
+    static const char *const rollback[] = {"skip", "refuse"};
+    struct ground ground;
+    struct pawl_keeper_settings keeper = {.wake = wake_turner_of, .arg = &ground};
+    char store[URL_SHOW_BYTES_MAX];
+    pawl_err err = ground_open(&ground, config, &keeper, error);
+
+    if (err != PAWL_OK) return err;
+    err = ping_store(&ground, error);
+    if (err == PAWL_OK) {
+        (void)fprintf(to, "pawld %s would run:\n  store             %s\n", PAWL_VERSION,
+                      config_url_show(store, sizeof store, config->store));
+        for (size_t i = 0; i < ground.addresses.count; i++) {
+            const struct listen_address *address = &ground.addresses.all[i];
+
+            (void)fprintf(to, "  listen            %s%s\n", address->shown,
+                          address->loopback ? "" : " (open to everybody who can connect)");
+        }
+        if (config->data[0] != '\0') (void)fprintf(to, "  data              %s\n", config->data);
+        (void)fprintf(to,
+                      "  threads           %zu\n  max-clients       %llu\n"
+                      "  ride-through      %.9g s\n  refill-interval   %.9g s\n"
+                      "  on-rollback       %s\n",
+                      ground.threads, (unsigned long long)config->max_clients,
+                      (double)config->ride_through_ns / 1e9,
+                      (double)config->refill_interval_ns / 1e9, rollback[config->on_rollback]);
+    }
+    (void)ground_close(&ground);
+    return err;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/ground.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "client/fleet.h"
+#include "store/store.h"
+
+enum {
+    OWN_DESCRIPTORS = 128, /* the store's, logs, listeners, connections below */
+    DESCRIPTORS_PER_THREAD = 8,
+};
+
+/* Back-off of the keeper after a failed refill. */
+#define RETRY_LEAST_NS (10 * PAWL_NS_PER_MS)
+#define RETRY_MOST_NS  (2 * PAWL_NS_PER_S)
+
+static pawl_err raise_descriptor_limit(const struct config *config, size_t threads,
+                                       pawl_error *error)
+{
+    struct rlimit limit;
+    uint64_t own = OWN_DESCRIPTORS + DESCRIPTORS_PER_THREAD * threads;
+    uint64_t wanted = config->max_clients + own;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return PAWL_OK;
+    struct rlimit raised = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "--max-clients %llu: that takes %llu file descriptors, and this process may "
+                     "have %llu; raise that (ulimit -n, LimitNOFILE= in a unit), or say "
+                     "--max-clients %llu",
+                     (unsigned long long)config->max_clients, (unsigned long long)wanted,
+                     (unsigned long long)limit.rlim_max,
+                     (unsigned long long)(limit.rlim_max > own ? limit.rlim_max - own : 1));
+}
+
+/* path as it will be called once it is made; false: its parent is not there. */
+static bool future_path(const char *path, char real[PATH_MAX])
+{
+    char parent[PATH_MAX];
+
+    if (realpath(path, real) != NULL) return true;
+    int size = snprintf(parent, sizeof parent, "%s", path);
+    if (size < 0 || (size_t)size >= sizeof parent) return false;
+    while (size > 1 && parent[size - 1] == '/') {
+        parent[--size] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    char last[PATH_MAX];
+
+    (void)snprintf(last, sizeof last, "%s", name);
+    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
+    if (realpath(slash == NULL ? "." : parent, real) == NULL) return false;
+    size_t at = strlen(real);
+    size = snprintf(real + at, PATH_MAX - at, "/%s", last);
+    return size >= 0 && (size_t)size < PATH_MAX - at;
+}
+
+/* Backups of a store take all of its folder, and what guards against old backups must not go
+ * back with them. */
+static pawl_err take_data(struct ground *ground, pawl_error *error)
+{
+    static const char scheme[] = "lmdb:";
+    const struct config *config = ground->config;
+    char data[PATH_MAX];
+    char store[PATH_MAX];
+
+    if (config->data[0] == '\0') return PAWL_OK;
+    if (strncmp(config->store, scheme, sizeof scheme - 1) == 0 &&
+        realpath(config->store + sizeof scheme - 1, store) != NULL &&
+        future_path(config->data, data)) {
+        size_t size = strlen(store);
+
+        if (strncmp(data, store, size) == 0 && (data[size] == '/' || data[size] == '\0')) {
+            return pawl_fail(error, PAWL_BAD_REQUEST,
+                             "--data %.150s: it lies in the store's folder %.150s; give one beside "
+                             "it, since it must not go back in time together with the store",
+                             config->data, store);
+        }
+    }
+    pawl_error why;
+    pawl_err err = pawl_folder_take(&ground->data, config->data, config->takeover_timeout_ns, &why);
+    if (err != PAWL_OK) return pawl_fail(error, err, "--data: %s", why.text);
+    return PAWL_OK;
+}
+
+static bool is_remote(const char *url)
+{
+    return strncmp(url, "pawl:", 5) == 0;
+}
+
+static pawl_err open_source(struct ground *ground, struct pawl_source **source, pawl_error *error)
+{
+    const struct config *config = ground->config;
+    uint64_t seed = 0;
+    pawl_err err = PAWL_OK;
+    pawl_error why = {.code = PAWL_OK};
+
+    pawl_entropy(&seed, sizeof seed);
+    if (is_remote(config->store)) {
+        const struct pawl_fleet_settings settings = {
+            .seed = seed,
+            .exchange_ns = config->request_timeout_ns,
+            .refill_interval_ns = config->refill_interval_ns,
+        };
+
+        err =
+            pawl_fleet_new(config->store, pawl_turner_net(ground->turner), &settings, source, &why);
+    } else {
+        const struct pawl_store_options options = {
+            .seed = seed,
+            .refill_interval_ns = config->refill_interval_ns,
+            .takeover_ns = config->takeover_timeout_ns,
+        };
+
+        err = pawl_store_open(config->store, &options, source, &why);
+    }
+    if (err == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, err, "--store: %s", why.text);
+}
+
+static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *keeper,
+                            pawl_error *error)
+{
+    const struct config *config = ground->config;
+    struct pawl_source *source = NULL;
+
+    ground->turner = pawl_turner_new(error);
+    if (ground->turner == NULL) return error->code;
+    pawl_err err = open_source(ground, &source, error);
+    if (err == PAWL_OK) {
+        err = take_data(ground, error);
+        if (err != PAWL_OK) source->ops->close(source);
+    }
+    if (err != PAWL_OK) return err;
+    pawl_entropy(&keeper->seed, sizeof keeper->seed);
+    keeper->pace = (struct pawl_pace_settings){
+        .ride_through_ns = config->ride_through_ns,
+        .refill_interval_ns = config->refill_interval_ns,
+        .max_blocks = config->max_blocks,
+    };
+    keeper->retry_least_ns = RETRY_LEAST_NS;
+    keeper->retry_most_ns = RETRY_MOST_NS;
+    keeper->refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE;
+    return pawl_turner_start(ground->turner, source, keeper, error);
+}
+
+pawl_err ground_open(struct ground *ground, const struct config *config,
+                     struct pawl_keeper_settings *keeper, pawl_error *error)
+{
+    ground->config = config;
+    ground->turner = NULL;
+    ground->data.owner_fd = -1;
+    ground->threads = config->threads > 0 ? config->threads : uv_available_parallelism();
+    if (ground->threads > GROUND_THREADS_MAX) ground->threads = GROUND_THREADS_MAX;
+    pawl_err err = raise_descriptor_limit(config, ground->threads, error);
+    if (err == PAWL_OK) err = listen_resolve(config, &ground->addresses, error);
+    if (err == PAWL_OK) err = open_keeper(ground, keeper, error);
+    if (err != PAWL_OK) (void)ground_close(ground);
+    return err;
+}
+
+bool ground_close(struct ground *ground)
+{
+    bool drained = pawl_turner_free(ground->turner);
+
+    ground->turner = NULL;
+    pawl_folder_leave(&ground->data);
+    return drained;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What pawld stands on before it serves: descriptors, its own folder, its store and a keeper. */
+#ifndef PAWLD_GROUND_H
+#define PAWLD_GROUND_H
+
+#include "net/turner.h"
+#include "server/config.h"
+#include "server/listener.h"
+#include "store/folder.h"
+
+enum { GROUND_THREADS_MAX = 256 };
+
+struct ground {
+    const struct config *config;
+    struct listen_addresses addresses;
+    struct pawl_folder data; /* owned if config->data is given */
+    struct pawl_turner *turner;
+    size_t threads;
+};
+
+/*
+ * Opens it all; the keeper runs. keeper: seed and pace are filled in from config, wake is to end in
+ * ground->turner's, which is set by then.
+ *
+ * Errors:   PAWL_BAD_REQUEST  an option cannot be meant
+ *           any other         it cannot be opened now; nothing is left open
+ */
+pawl_err ground_open(struct ground *ground, const struct config *config,
+                     struct pawl_keeper_settings *keeper, pawl_error *error);
+
+/* Ends the keeper, which has had its time to drain. false: it had not drained. */
+bool ground_close(struct ground *ground);
+
+#endif

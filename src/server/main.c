@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pawld: reads its options, starts, waits for a signal, stops. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "pawl/pawl.h"
+#include "server/daemon.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_CANNOT_RUN = 1, /* or could not stop in time */
+    EXIT_USAGE = 2,
+};
+
+/* Before pawld is ready, and from the second signal on: nothing is waited for. */
+static void exit_at_once(int number)
+{
+    _exit(128 + number);
+}
+
+static void set_handler(int number, void (*handler)(int number))
+{
+    struct sigaction action = {.sa_handler = handler};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(number, &action, NULL);
+}
+
+/* Waits for SIGTERM or SIGINT. A second one, or a stop that takes too long, then ends pawld. */
+static const char *wait_for_end(const sigset_t *ends)
+{
+    int number = 0;
+
+    while (sigwait(ends, &number) != 0) {
+    }
+    (void)pthread_sigmask(SIG_UNBLOCK, ends, NULL);
+    (void)alarm(DAEMON_STOP_S);
+    return number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+static int serve(const struct config *config)
+{
+    pawl_error error;
+    sigset_t ends;
+
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    struct daemon *daemon = daemon_start(config, &ends, &error);
+    if (daemon == NULL) {
+        (void)fprintf(stderr, "pawld: %s\n", error.text);
+        return error.code == PAWL_BAD_REQUEST ? EXIT_USAGE : EXIT_CANNOT_RUN;
+    }
+    const char *signal_name = wait_for_end(&ends);
+    pawl_log(PAWL_LOG_INFO, "stopping", "signal=%s", signal_name);
+    bool drained = daemon_stop(daemon);
+    pawl_log(drained ? PAWL_LOG_INFO : PAWL_LOG_WARN, "stopped", "let-go=%s",
+             drained ? "all" : "\"not all in time: the rest is burned\"");
+    return EXIT_DONE;
+}
+
+static int check(const struct config *config)
+{
+    pawl_error error;
+
+    if (daemon_check(config, stdout, &error) != PAWL_OK) {
+        (void)fprintf(stderr, "pawld: %s\n", error.text);
+        return error.code == PAWL_BAD_REQUEST ? EXIT_USAGE : EXIT_CANNOT_RUN;
+    }
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_CANNOT_RUN;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    pawl_error error;
+    size_t arg_count = argc > 0 ? (size_t)argc - 1 : 0;
+
+    if (config_read(&config, argv + 1, arg_count, getenv, &error) != PAWL_OK) {
+        (void)fprintf(stderr, "pawld: %s\n", error.text);
+        return EXIT_USAGE;
+    }
+    if (config.help) {
+        config_help(stdout);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_CANNOT_RUN;
+    }
+    if (config.version) {
+        (void)printf("pawld %s\n", PAWL_VERSION);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_CANNOT_RUN;
+    }
+    pawl_log_set((enum pawl_log_level)config.log_level, NULL, NULL);
+    set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGTERM, exit_at_once);
+    set_handler(SIGINT, exit_at_once);
+    set_handler(SIGALRM, exit_at_once);
+    return config.check ? check(&config) : serve(&config);
+}
