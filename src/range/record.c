@@ -35,6 +35,7 @@ static uint64_t count_ids(pawl_wide first, pawl_wide last, int64_t increment)
 {
     pawl_wide distance = increment > 0 ? last - first : first - last;
 
+    PAWL_ASSERT(increment != 0);
     if (distance < 0) return 0;
     pawl_wide count = distance / pawl_wide_step(increment) + 1;
     return count > UINT64_MAX ? UINT64_MAX : (uint64_t)count;

@@ -62,7 +62,7 @@ static bool same(const struct pawl_record *a, const struct pawl_record *b)
            a->epoch == b->epoch && a->line == b->line && a->lap == b->lap &&
            a->version == b->version && a->start == b->start && a->increment == b->increment &&
            a->min == b->min && a->max == b->max && a->next == b->next && a->origin == b->origin &&
-           a->block == b->block && memcmp(&a->rate, &b->rate, sizeof a->rate) == 0 &&
+           a->block == b->block && !(a->rate < b->rate) && !(a->rate > b->rate) &&
            a->created_at == b->created_at && a->changed_at == b->changed_at &&
            a->written_at == b->written_at && a->order == b->order && a->data_type == b->data_type &&
            a->cycle == b->cycle && a->ended == b->ended && a->dropped == b->dropped &&
@@ -117,6 +117,24 @@ static void every_cut_and_every_tail_is_refused(void **state)
     }
     assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size + 1}, NULL),
                      PAWL_STORE);
+}
+
+/* One byte more than a record has, under a checksum that is right. */
+static void a_longer_record_is_refused(void **state)
+{
+    char bytes[PAWL_RECORD_BYTES_MAX];
+    struct pawl_record record = any_record(5);
+    struct pawl_record back;
+    size_t size = pawl_record_write(&record, bytes) - 4;
+
+    (void)state;
+    bytes[size++] = 0;
+    uint32_t crc = pawl_bytes_crc32((struct pawl_bytes){bytes, size});
+
+    for (int i = 0; i < 4; i++) {
+        bytes[size++] = (char)(crc >> (8 * i));
+    }
+    assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL), PAWL_STORE);
 }
 
 static void a_newer_format_is_named(void **state)
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(every_cut_and_every_tail_is_refused),
+        cmocka_unit_test(a_longer_record_is_refused),
         cmocka_unit_test(a_newer_format_is_named),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(the_format_does_not_drift),

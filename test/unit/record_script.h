@@ -135,7 +135,7 @@ static inline void script_next(struct desk *desk, int64_t count, struct script_a
 /* Each step's answer, then ';'. */
 static inline void script_run(const char *script, struct script_answer *answer)
 {
-    struct script_step step;
+    struct script_step step = {.count = 0};
     struct desk desk;
 
     desk_set(&desk, "s");

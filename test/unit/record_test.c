@@ -362,13 +362,16 @@ static void what_is_left_is_exact(void **state)
         if (desk_create(&desk, &definition).error.code != PAWL_OK) continue;
         struct pawl_record *record = &desk.record;
         bool up = record->increment > 0;
+
+        PAWL_ASSERT(record->increment != 0); /* which cmocka's asserts do not tell analysers */
         pawl_wide bound = up ? record->max : record->min;
         pawl_wide distance = up ? bound - record->next : record->next - bound;
         pawl_wide left = distance / pawl_wide_step(record->increment) + 1;
         uint64_t got = pawl_record_left_in_lap(record);
 
-        if ((pawl_wide)got != (left > UINT64_MAX ? UINT64_MAX : left))
+        if ((pawl_wide)got != (left > UINT64_MAX ? UINT64_MAX : left)) {
             fail_msg("seed %" PRIu64, seed);
+        }
         pawl_wide last = record->next + (pawl_wide)(got - 1) * record->increment;
 
         pawl_record_advance(record, got);
