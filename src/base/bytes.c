@@ -44,13 +44,18 @@ uint64_t pawl_bytes_hash(struct pawl_bytes bytes, uint64_t seed)
 
 uint32_t pawl_bytes_crc32(struct pawl_bytes bytes)
 {
+    /* What four bits do to the remainder of the polynomial 0xedb88320. */
+    static const uint32_t steps[16] = {
+        0x00000000U, 0x1db71064U, 0x3b6e20c8U, 0x26d930acU, 0x76dc4190U, 0x6b6b51f4U,
+        0x4db26158U, 0x5005713cU, 0xedb88320U, 0xf00f9344U, 0xd6d6a3e8U, 0xcb61b38cU,
+        0x9b64c2b0U, 0x86d3d2d4U, 0xa00ae278U, 0xbdbdf21cU,
+    };
     uint32_t crc = UINT32_MAX;
 
     for (size_t i = 0; i < bytes.size; i++) {
         crc ^= (unsigned char)bytes.at[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
-        }
+        crc = (crc >> 4) ^ steps[crc & 15U];
+        crc = (crc >> 4) ^ steps[crc & 15U];
     }
     return ~crc;
 }
