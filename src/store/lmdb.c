@@ -339,19 +339,21 @@ static void settle(struct lmdb *lmdb, struct pawl_asks *batch)
     distrust(lmdb, why);
 }
 
+static void list(struct lmdb *lmdb, struct pawl_ask *ask)
+{
+    int failure = lmdb->env.env != NULL ? list_page(lmdb, ask) : MDB_BAD_TXN;
+
+    if (failure == 0) return;
+    ask_not_carried_out(lmdb, ask, mdb_strerror(failure));
+    if (lmdb->env.env != NULL) distrust(lmdb, mdb_strerror(failure));
+}
+
 static void answer(struct lmdb *lmdb, struct pawl_asks *batch)
 {
     struct pawl_ask *ask;
 
     while ((ask = pawl_asks_pop(batch)) != NULL) {
-        if (ask->kind == PAWL_ASK_LIST && ask->error.code == PAWL_OK) {
-            int failure = lmdb->env.env != NULL ? list_page(lmdb, ask) : MDB_BAD_TXN;
-
-            if (failure != 0) {
-                ask_not_carried_out(lmdb, ask, mdb_strerror(failure));
-                if (lmdb->env.env != NULL) distrust(lmdb, mdb_strerror(failure));
-            }
-        }
+        if (ask->kind == PAWL_ASK_LIST && ask->error.code == PAWL_OK) list(lmdb, ask);
         pawl_ask_answer(ask);
     }
 }
@@ -361,8 +363,9 @@ static void fail_queue(struct lmdb *lmdb, pawl_err code, const char *why)
     struct pawl_asks begun = {0};
     struct pawl_ask *ask;
 
-    while ((ask = pawl_asks_pop(&lmdb->queue)) != NULL)
+    while ((ask = pawl_asks_pop(&lmdb->queue)) != NULL) {
         pawl_asks_add(&begun, ask);
+    }
     while ((ask = pawl_asks_pop(&begun)) != NULL) {
         ask_reset(ask);
         pawl_ask_fail(ask, code, "lmdb:%.*s: %s", FOLDER_SHOWN_MAX, lmdb->folder.path, why);
@@ -388,8 +391,9 @@ static uint64_t lmdb_turn(struct pawl_source *self, uint64_t now_ns)
         return PAWL_NEVER;
     }
     /* What done asks again waits for the next turn, so that every turn ends. */
-    while ((ask = pawl_asks_pop(&lmdb->queue)) != NULL)
+    while ((ask = pawl_asks_pop(&lmdb->queue)) != NULL) {
         pawl_asks_add(&begun, ask);
+    }
     while (begun.first != NULL) {
         struct pawl_asks batch = {0};
 

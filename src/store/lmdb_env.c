@@ -186,31 +186,40 @@ static pawl_err check_meta(struct pawl_lmdb_env *env, MDB_txn *txn, MDB_dbi meta
     return check_uuid(env, uuid, error);
 }
 
-static bool is_new(MDB_txn *txn)
+static int count_entries(MDB_txn *txn, size_t *count)
 {
     MDB_dbi main_db;
-    MDB_stat stat;
+    MDB_stat stat = {0};
+    int rc = mdb_dbi_open(txn, NULL, 0, &main_db);
 
-    return mdb_dbi_open(txn, NULL, 0, &main_db) == 0 && mdb_stat(txn, main_db, &stat) == 0 &&
-           stat.ms_entries == 0;
+    if (rc == 0) rc = mdb_stat(txn, main_db, &stat);
+    *count = stat.ms_entries;
+    return rc;
+}
+
+static pawl_err ensure_databases(struct pawl_lmdb_env *env, pawl_error *error)
+{
+    MDB_txn *txn;
+    size_t count = 0;
+    int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == 0) {
+        rc = count_entries(txn, &count);
+        mdb_txn_abort(txn);
+    }
+    if (rc != 0) return fail(env, "cannot read", rc, error);
+    return count == 0 ? make_new(env, error) : PAWL_OK;
 }
 
 static pawl_err open_databases(struct pawl_lmdb_env *env, pawl_error *error)
 {
     MDB_txn *txn;
     MDB_dbi meta;
+    pawl_err err = PAWL_OK;
     int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
 
     if (rc != 0) return fail(env, "cannot read", rc, error);
     rc = mdb_dbi_open(txn, "meta", 0, &meta);
-    if (rc == MDB_NOTFOUND && is_new(txn)) {
-        mdb_txn_abort(txn);
-        pawl_err err = make_new(env, error);
-        return err == PAWL_OK ? open_databases(env, error) : err;
-    }
-
-    pawl_err err;
-
     if (rc == MDB_NOTFOUND) {
         err = pawl_fail(error, PAWL_STORE,
                         "lmdb:%.*s holds an LMDB environment that is not pawl's; give a folder of "
@@ -232,6 +241,7 @@ static pawl_err open_databases(struct pawl_lmdb_env *env, pawl_error *error)
 static pawl_err open_files(struct pawl_lmdb_env *env, pawl_error *error)
 {
     int dead_readers = 0;
+    int fd = -1;
     MDB_envinfo info;
     int rc = fill_lock_file(env);
 
@@ -246,6 +256,8 @@ static pawl_err open_files(struct pawl_lmdb_env *env, pawl_error *error)
     /* Neither MDB_NOSYNC nor MDB_NOMETASYNC, ever: what was answered is on disk. Nor MDB_WRITEMAP:
      * a full disk would end the process by SIGBUS. */
     if (rc == 0) rc = mdb_env_open(env->env, env->folder, MDB_NOTLS | MDB_NORDAHEAD, FILE_MODE);
+    if (rc == 0) rc = mdb_env_get_fd(env->env, &fd);
+    if (rc == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) rc = errno; /* LMDB does the others */
     if (rc == 0) rc = mdb_reader_check(env->env, &dead_readers);
     if (rc == 0) rc = mdb_env_info(env->env, &info);
     if (rc != 0) return fail(env, "cannot open data.mdb", rc, error);
@@ -260,6 +272,7 @@ pawl_err pawl_lmdb_env_open(struct pawl_lmdb_env *env, pawl_error *error)
 
     pawl_err err = open_files(env, error);
 
+    if (err == PAWL_OK) err = ensure_databases(env, error);
     if (err == PAWL_OK) err = open_databases(env, error);
     if (err == PAWL_OK) {
         /* After a failed commit the page cache may hold what the disk does not. */

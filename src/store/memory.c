@@ -165,8 +165,9 @@ static uint64_t memory_turn(struct pawl_source *self, uint64_t now_ns)
     struct pawl_ask *ask;
 
     /* What done asks again waits for the next turn, so that every turn ends. */
-    while ((ask = pawl_asks_pop(&memory->queue)) != NULL)
+    while ((ask = pawl_asks_pop(&memory->queue)) != NULL) {
         pawl_asks_add(&begun, ask);
+    }
     while ((ask = pawl_asks_pop(&begun)) != NULL) {
         ask->error = (pawl_error){0};
         ask->grant = (struct pawl_grant){0};
@@ -186,8 +187,9 @@ static void memory_close(struct pawl_source *self)
     struct memory *memory = PAWL_OWNER(self, struct memory, source);
     struct pawl_ask *ask;
 
-    while ((ask = pawl_asks_pop(&memory->queue)) != NULL)
+    while ((ask = pawl_asks_pop(&memory->queue)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "memory: the store is being closed");
+    }
     free_all(memory->root);
     free(memory);
 }
