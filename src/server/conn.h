@@ -58,9 +58,11 @@ struct conn {
     int protocol;       /* RESP 2 or 3 */
     bool closing;       /* answers nothing more; hangs up when the output is sent */
     bool closed;        /* conn_close was called */
+    bool running;       /* requests are being answered */
+    bool paused;        /* requests wait for room in the output */
     bool listed;        /* in the desk's list of changed connections */
     struct conn *changed_next, *changed_previous;
-    const struct entry *entry; /* the sequence used last, valid while generation is the desk's */
+    struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;
     uint8_t name_size;
     char name[CONN_CLIENT_NAME_BYTES_MAX];

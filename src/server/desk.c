@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/desk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/work.h"
+
+/* Settings and small things. */
+
+struct desk *desk_new(const struct desk_settings *settings)
+{
+    struct desk *desk = calloc(1, sizeof *desk);
+
+    if (desk == NULL) return NULL;
+    desk->settings = *settings;
+    if (settings->request_timeout_ns == 0) desk->settings.request_timeout_ns = 5 * PAWL_NS_PER_S;
+    if (settings->refill_interval_ns == 0) desk->settings.refill_interval_ns = 30 * PAWL_NS_PER_S;
+    if (settings->max_take == 0) desk->settings.max_take = PAWL_TAKE_MAX;
+    if (settings->id_first == 0) desk->settings.id_first = 1;
+    if (settings->id_step == 0) desk->settings.id_step = 1;
+    desk->next_id = desk->settings.id_first;
+    desk->generation = 1;
+    return desk;
+}
+
+const struct desk_counts *desk_counts(const struct desk *desk)
+{
+    return &desk->counts;
+}
+
+size_t desk_under_way(const struct desk *desk)
+{
+    return desk->under_way;
+}
+
+int64_t desk_wall_s(const struct desk *desk)
+{
+    if (desk->settings.wall_s == NULL) return pawl_clock_wall_s();
+    return desk->settings.wall_s(desk->settings.arg);
+}
+
+void desk_note_changed(struct desk *desk, struct conn *conn)
+{
+    if (conn->listed) return;
+    conn->listed = true;
+    conn->changed_next = NULL;
+    conn->changed_previous = desk->changed_last;
+    *(desk->changed_last == NULL ? &desk->changed_first : &desk->changed_last->changed_next) = conn;
+    desk->changed_last = conn;
+}
+
+void desk_forget_changed(struct desk *desk, struct conn *conn)
+{
+    struct conn *next = conn->changed_next;
+    struct conn *previous = conn->changed_previous;
+
+    if (!conn->listed) return;
+    conn->listed = false;
+    *(previous == NULL ? &desk->changed_first : &previous->changed_next) = next;
+    *(next == NULL ? &desk->changed_last : &next->changed_previous) = previous;
+}
+
+/* At the very end of what the carrier called, since it may call back and close connections. */
+static void flush_changed(struct desk *desk)
+{
+    while (desk->changed_first != NULL) {
+        struct conn *conn = desk->changed_first;
+
+        desk_forget_changed(desk, conn);
+        desk->settings.changed(conn, desk->settings.arg);
+    }
+}
+
+/* Entries. */
+
+static bool same_name(const void *item, const void *key)
+{
+    return pawl_bytes_equal(entry_name(item), *(const struct pawl_bytes *)key);
+}
+
+static bool same_holding(const void *item, const void *key)
+{
+    return ((const struct entry *)item)->holding == key;
+}
+
+static uint64_t holding_hash(const struct pawl_holding *holding)
+{
+    uint64_t state = (uint64_t)(uintptr_t)holding;
+
+    return pawl_random(&state);
+}
+
+struct entry *desk_find(struct desk *desk, struct pawl_bytes name)
+{
+    uint64_t hash = pawl_bytes_hash(name, desk->settings.seed);
+
+    return table_find(&desk->by_name, hash, same_name, &name);
+}
+
+struct entry *desk_entry(struct desk *desk, struct pawl_bytes name)
+{
+    struct entry *entry = desk_find(desk, name);
+
+    if (entry != NULL) return entry;
+    entry = calloc(1, sizeof *entry + name.size);
+    if (entry == NULL) return NULL;
+    entry->desk = desk;
+    entry->hash = pawl_bytes_hash(name, desk->settings.seed);
+    entry->name_size = (uint8_t)name.size;
+    memcpy(entry->name, name.at, name.size);
+    if (!table_add(&desk->by_name, entry->hash, entry)) {
+        free(entry);
+        return NULL;
+    }
+    return entry;
+}
+
+static void let_go(struct entry *entry)
+{
+    struct desk *desk = entry->desk;
+
+    if (entry->holding == NULL) return;
+    table_remove(&desk->by_holding, holding_hash(entry->holding), entry);
+    pawl_holding_release(entry->holding);
+    entry->holding = NULL;
+    entry->last_stamp = 0;
+    count_add(&desk->counts.open, UINT64_MAX); /* one less */
+}
+
+static void entry_free(struct entry *entry)
+{
+    struct desk *desk = entry->desk;
+
+    PAWL_ASSERT(entry->parked_first == NULL && entry->retry_ns == 0);
+    let_go(entry);
+    if (entry->call != NULL) call_free(entry->call);
+    table_remove(&desk->by_name, entry->hash, entry);
+    desk->generation++;
+    free(entry);
+}
+
+/* The line of entries that ask again after a while. The while is the same for all: first in,
+ * first out. */
+
+static void retry_later(struct entry *entry)
+{
+    struct desk *desk = entry->desk;
+
+    PAWL_ASSERT(entry->retry_ns == 0);
+    entry->retry_ns = desk->now_ns + DESK_RETRY_NS;
+    entry->retry_next = NULL;
+    entry->retry_previous = desk->retry_last;
+    *(desk->retry_last == NULL ? &desk->retry_first : &desk->retry_last->retry_next) = entry;
+    desk->retry_last = entry;
+}
+
+static void retry_not(struct entry *entry)
+{
+    struct desk *desk = entry->desk;
+    struct entry *next = entry->retry_next;
+    struct entry *previous = entry->retry_previous;
+
+    if (entry->retry_ns == 0) return;
+    entry->retry_ns = 0;
+    *(previous == NULL ? &desk->retry_first : &previous->retry_next) = next;
+    *(next == NULL ? &desk->retry_last : &next->retry_previous) = previous;
+}
+
+/* Parked requests. */
+
+static bool entry_asks(const struct entry *entry)
+{
+    return entry->call != NULL && entry->call->with_keeper;
+}
+
+static void entry_ask(struct entry *entry);
+
+/* An entry on which nothing is parked any more. */
+static void entry_rest(struct entry *entry)
+{
+    if (entry->parked_first != NULL || entry_asks(entry) || entry->answering) return;
+    retry_not(entry);
+    if (entry->call != NULL) call_free(entry->call);
+    entry->call = NULL;
+    if (entry->holding == NULL) entry_free(entry);
+}
+
+void desk_park(struct desk *desk, struct entry *entry, struct pending *pending)
+{
+    pending->entry = entry;
+    pending->deadline_ns = desk->now_ns + desk->settings.request_timeout_ns;
+    pending->parked_next = NULL;
+    pending->parked_previous = entry->parked_last;
+    *(entry->parked_last == NULL ? &entry->parked_first : &entry->parked_last->parked_next) =
+        pending;
+    entry->parked_last = pending;
+    entry->parked_count++;
+    pending->due_next = NULL;
+    pending->due_previous = desk->due_last;
+    *(desk->due_last == NULL ? &desk->due_first : &desk->due_last->due_next) = pending;
+    desk->due_last = pending;
+    count_add(&desk->counts.parked, 1);
+    if (entry->retry_ns == 0 && !entry->answering) entry_ask(entry);
+}
+
+static void unpark(struct desk *desk, struct pending *pending)
+{
+    struct entry *entry = pending->entry;
+
+    *(pending->parked_previous == NULL ? &entry->parked_first
+                                       : &pending->parked_previous->parked_next) =
+        pending->parked_next;
+    *(pending->parked_next == NULL ? &entry->parked_last : &pending->parked_next->parked_previous) =
+        pending->parked_previous;
+    *(pending->due_previous == NULL ? &desk->due_first : &pending->due_previous->due_next) =
+        pending->due_next;
+    *(pending->due_next == NULL ? &desk->due_last : &pending->due_next->due_previous) =
+        pending->due_previous;
+    pending->entry = NULL;
+    entry->parked_count--;
+    count_add(&desk->counts.parked, UINT64_MAX);
+}
+
+void desk_unpark(struct desk *desk, struct pending *pending)
+{
+    struct entry *entry = pending->entry;
+
+    unpark(desk, pending);
+    entry_rest(entry);
+}
+
+/* Takes the error by value: answering may begin the next request and so the next ask. */
+static void fail_one(struct pending *pending, const pawl_error *error)
+{
+    struct conn *conn = pending->conn;
+
+    if (error->code == PAWL_NO_SEQUENCE) {
+        say_no_sequence(conn, entry_name(pending->entry));
+    } else {
+        say_failure(conn, error);
+    }
+    unpark(conn->desk, pending);
+    conn_answered(conn, pending);
+}
+
+static void fail_parked(struct entry *entry, const pawl_error *error)
+{
+    while (entry->parked_first != NULL) {
+        fail_one(entry->parked_first, error);
+    }
+}
+
+/* Without memory there is no later: what is parked is told so at once. */
+static void entry_ask(struct entry *entry)
+{
+    static const pawl_error no_memory = {PAWL_NO_MEMORY, "pawld has no memory for this request"};
+
+    if (entry->parked_first == NULL || entry_asks(entry)) return;
+    if (entry->call == NULL) {
+        entry->call = call_new(entry->desk, PAWL_ASK_OPEN, entry_name(entry));
+        if (entry->call == NULL) {
+            entry->answering = true;
+            fail_parked(entry, &no_memory);
+            entry->answering = false;
+            entry_rest(entry);
+            return;
+        }
+        entry->call->entry = entry;
+    }
+    struct call *call = entry->call;
+    call->sent.ask.kind = entry->holding == NULL ? PAWL_ASK_OPEN : PAWL_ASK_WAIT;
+    call->sent.ask.holding = entry->holding;
+    call->sent.ask.count = entry->parked_count;
+    call->sent.ask.deadline_ns = entry->parked_first->deadline_ns;
+    call_submit(call);
+}
+
+/* What became of the entry's call. */
+
+static void opened(struct entry *entry)
+{
+    struct desk *desk = entry->desk;
+    struct pawl_holding *holding = entry->call->sent.ask.holding;
+
+    if (!table_add(&desk->by_holding, holding_hash(holding), entry)) {
+        pawl_holding_release(holding); /* to be opened again */
+        return;
+    }
+    entry->holding = holding;
+    count_add(&desk->counts.open, 1);
+}
+
+/* Serves in order of arrival as long as ids are at hand. */
+static void serve(struct entry *entry)
+{
+    while (entry->parked_first != NULL && entry->holding != NULL) {
+        struct pending *pending = entry->parked_first;
+        struct conn *conn = pending->conn;
+        pawl_ids ids = {0, 0, 0};
+        enum take take = entry_take(entry, pending->count, &ids);
+
+        if (take == TAKE_PARK) return;
+        unpark(entry->desk, pending);
+        if (take == TAKE_DONE) {
+            say_integer(conn, pawl_id_at(ids.first, ids.increment, ids.count - 1));
+            conn_answered(conn, pending);
+        } else {
+            take_ask(pending, entry_name(entry), pending->count);
+        }
+    }
+}
+
+/* There is no such sequence: INCR may make it, as --auto-create says, others are told. */
+static void missing(struct entry *entry, const pawl_error *error)
+{
+    struct pending *pending = entry->parked_first;
+    bool creates = false;
+
+    let_go(entry);
+    while (pending != NULL) {
+        struct pending *next = pending->parked_next;
+
+        if (pending->creates) {
+            creates = true;
+        } else {
+            fail_one(pending, error);
+        }
+        pending = next;
+    }
+    if (!creates) return;
+    struct call *call = entry->call;
+    call->definition = (pawl_definition){.given = PAWL_GIVEN_IF_NOT_EXISTS};
+    call->sent.ask.kind = PAWL_ASK_CREATE;
+    call->sent.ask.definition = &call->definition;
+    call->sent.ask.count = 0;
+    call->sent.ask.deadline_ns = entry->parked_first->deadline_ns;
+    call_submit(call);
+}
+
+static void expire(struct pending *pending)
+{
+    struct entry *entry = pending->entry;
+    struct call *call = entry->call;
+    struct desk *desk = entry->desk;
+    pawl_err posted = PAWL_OK;
+    pawl_error error;
+    const char *reason = "no answer yet";
+
+    if (entry->holding != NULL) {
+        posted =
+            (pawl_err)atomic_load_explicit(&entry->holding->stock->posted, memory_order_relaxed);
+    }
+    if (posted != PAWL_OK) reason = pawl_err_text(posted);
+    if (call != NULL && call->failure.code != PAWL_OK) reason = call->failure.text;
+    (void)pawl_fail(&error, PAWL_TIMEOUT, "no id came within %llu ms; the last refill: %s",
+                    (unsigned long long)(desk->settings.request_timeout_ns / PAWL_NS_PER_MS),
+                    reason);
+    count_add(&desk->counts.timeouts, 1);
+    fail_one(pending, &error);
+}
+
+/* Returns whether to ask again at once. */
+static bool work_off(struct entry *entry, const pawl_error *error)
+{
+    struct call *call = entry->call;
+    enum pawl_ask_kind kind = call->sent.ask.kind;
+    pawl_advice advice = pawl_err_advice(error->code);
+
+    if (error->code == PAWL_OK || (kind == PAWL_ASK_CREATE && error->code == PAWL_EXISTS) ||
+        (kind == PAWL_ASK_WAIT && error->code == PAWL_GLOBAL)) {
+        if (kind == PAWL_ASK_OPEN) opened(entry);
+        call->failure.code = PAWL_OK;
+        serve(entry);
+        return true;
+    }
+    if (error->code == PAWL_NO_SEQUENCE) {
+        missing(entry, error);
+        return true;
+    }
+    if (advice == PAWL_ADVICE_FIX || advice == PAWL_ADVICE_STOP) {
+        fail_parked(entry, error);
+        return true;
+    }
+    call->failure = *error;
+    while (entry->parked_first != NULL && entry->parked_first->deadline_ns <= entry->desk->now_ns) {
+        expire(entry->parked_first);
+    }
+    return false;
+}
+
+void entry_answered(struct entry *entry)
+{
+    const pawl_error error = entry->call->sent.ask.error;
+
+    entry->answering = true;
+    bool at_once = work_off(entry, &error);
+    entry->answering = false;
+    if (entry->parked_first == NULL) {
+        entry_rest(entry);
+    } else if (at_once) {
+        entry_ask(entry);
+    } else {
+        retry_later(entry);
+    }
+}
+
+/* What the carrier calls. */
+
+void desk_answered(struct desk *desk, struct pawl_ask *ask, uint64_t now_ns)
+{
+    struct call *call = PAWL_OWNER(ask, struct call, sent.ask);
+
+    PAWL_ASSERT(call->with_keeper && call->desk == desk);
+    desk->now_ns = now_ns;
+    call->with_keeper = false;
+    desk->under_way--;
+    call_settle(call);
+    flush_changed(desk);
+}
+
+void desk_forgotten(struct desk *desk, struct desk_forget *forget)
+{
+    struct call *call = PAWL_OWNER(forget, struct call, forget);
+
+    PAWL_ASSERT(call->forgetting && call->desk == desk);
+    call->forgetting = false;
+    desk->under_way--;
+    call_settle(call);
+}
+
+void desk_idle(struct desk *desk, const struct pawl_holding *holding)
+{
+    struct entry *entry =
+        table_find(&desk->by_holding, holding_hash(holding), same_holding, holding);
+
+    if (entry == NULL || entry->parked_first != NULL || entry_asks(entry)) return;
+    entry_free(entry);
+}
+
+uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
+{
+    uint64_t next_ns = PAWL_NEVER;
+
+    desk->now_ns = now_ns;
+    while (desk->due_first != NULL && desk->due_first->deadline_ns + DESK_GRACE_NS <= now_ns) {
+        struct entry *entry = desk->due_first->entry;
+
+        expire(desk->due_first);
+        entry_rest(entry);
+    }
+    while (desk->retry_first != NULL && desk->retry_first->retry_ns <= now_ns) {
+        struct entry *entry = desk->retry_first;
+
+        retry_not(entry);
+        entry_ask(entry);
+    }
+    flush_changed(desk);
+    if (desk->due_first != NULL) next_ns = desk->due_first->deadline_ns + DESK_GRACE_NS;
+    if (desk->retry_first != NULL && desk->retry_first->retry_ns < next_ns) {
+        next_ns = desk->retry_first->retry_ns;
+    }
+    return next_ns;
+}
+
+void desk_free(struct desk *desk)
+{
+    PAWL_ASSERT(desk->under_way == 0);
+    PAWL_ASSERT(atomic_load_explicit(&desk->counts.connections, memory_order_relaxed) == 0);
+    for (size_t i = 0; i < desk->by_name.capacity; i++) {
+        while (desk->by_name.slots[i].item != NULL) { /* removal shifts the next one here */
+            entry_free(desk->by_name.slots[i].item);
+        }
+    }
+    while (desk->spare_count > 0) {
+        free(desk->spare[--desk->spare_count]);
+    }
+    table_free(&desk->by_name);
+    table_free(&desk->by_holding);
+    free(desk);
+}
