@@ -69,8 +69,9 @@ static double quantile_us(const struct load *load, double q)
     uint64_t total = 0;
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < BUCKETS; i++) {
         total += load->histogram[i];
+    }
     for (size_t i = 0; i < BUCKETS; i++) {
         sum += load->histogram[i];
         if ((double)sum >= q * (double)total) return bucket_us(i);
@@ -100,8 +101,9 @@ static void read_answers(struct load *load, struct conn *conn)
     size_t lines = 0;
 
     if (got <= 0) die("the server closed a connection");
-    for (ssize_t i = 0; i < got; i++)
+    for (ssize_t i = 0; i < got; i++) {
         lines += bytes[i] == '\n';
+    }
     if (bytes[0] == '-') {
         (void)fprintf(stderr, "line_load: the server answered: %.*s", (int)got, bytes);
         exit(1);
@@ -126,8 +128,9 @@ static void dial(struct load *load, const char *host, uint16_t port, int epoll)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
 
         conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (conn->fd < 0 || connect(conn->fd, (struct sockaddr *)&to, sizeof to) != 0)
+        if (conn->fd < 0 || connect(conn->fd, (struct sockaddr *)&to, sizeof to) != 0) {
             die("connect");
+        }
         (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0) die("epoll_ctl");
     }
@@ -140,8 +143,9 @@ static void run_until(struct load *load, int epoll, uint64_t until_ns)
     while (now_ns() < until_ns) {
         int count = epoll_wait(epoll, events, EVENTS, 100);
 
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
             read_answers(load, events[i].data.ptr);
+        }
     }
 }
 
@@ -160,8 +164,9 @@ int main(int argc, char **argv)
     size_t count = 1;
 
     (void)snprintf(words, sizeof words, "%s", argv[6]);
-    for (const char *c = words; *c != '\0'; c++)
+    for (const char *c = words; *c != '\0'; c++) {
         count += *c == ' ';
+    }
     size_t size = (size_t)snprintf(one, sizeof one, "*%zu\r\n", count);
     char *rest = NULL;
     for (char *w = strtok_r(words, " ", &rest); w != NULL; w = strtok_r(NULL, " ", &rest)) {
@@ -170,15 +175,17 @@ int main(int argc, char **argv)
     char *all = malloc(size * load.pipeline);
     load.conns = calloc(load.conn_count, sizeof *load.conns);
     if (all == NULL || load.conns == NULL) die("memory");
-    for (size_t i = 0; i < load.pipeline; i++)
+    for (size_t i = 0; i < load.pipeline; i++) {
         memcpy(all + i * size, one, size);
+    }
     load.request = all;
     load.request_size = size * load.pipeline;
 
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     dial(&load, argv[1], (uint16_t)strtoul(argv[2], NULL, 10), epoll);
-    for (size_t i = 0; i < load.conn_count; i++)
+    for (size_t i = 0; i < load.conn_count; i++) {
         send_batch(&load, &load.conns[i]);
+    }
     run_until(&load, epoll, now_ns() + (uint64_t)(seconds * 2e8)); /* a fifth to warm up */
     memset(load.histogram, 0, sizeof load.histogram);
     load.answered = 0;

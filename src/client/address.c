@@ -26,8 +26,9 @@ static const char *cut_host(struct pawl_bytes *text, struct pawl_address *addres
     const char *end = text->at + text->size;
     size_t size = 0;
 
-    while (at + size < end && (literal ? is_literal_char(at[size]) : is_host_char(at[size])))
+    while (at + size < end && (literal ? is_literal_char(at[size]) : is_host_char(at[size]))) {
         size++;
+    }
     if (literal && (at + size == end || at[size] != ']')) return "its [ has no ]";
     if (size == 0) return "a host is missing";
     if (size > PAWL_REMOTE_HOST_BYTES_MAX) return "the host is longer than 255 bytes";

@@ -260,8 +260,9 @@ static uint64_t back_off_ns(struct fleet *fleet, uint32_t failures)
     uint64_t most = fleet->settings.retry_most_ns;
     uint64_t pause = fleet->settings.retry_least_ns;
 
-    for (uint32_t i = 0; i < failures && pause < most; i++)
+    for (uint32_t i = 0; i < failures && pause < most; i++) {
         pause *= 2;
+    }
     if (pause > most) pause = most;
     return pause - pawl_random(&fleet->luck) % (pause / 2 + 1);
 }
@@ -307,10 +308,12 @@ static void send_all(struct fleet *fleet)
 
     fleet->incoming = (struct pawl_asks){.first = NULL};
     fleet->fresh = (struct pawl_asks){.first = NULL};
-    while ((ask = pawl_asks_pop(&fresh)) != NULL)
+    while ((ask = pawl_asks_pop(&fresh)) != NULL) {
         send_errand(PAWL_OWNER(ask, struct errand, ask));
-    while ((ask = pawl_asks_pop(&incoming)) != NULL)
+    }
+    while ((ask = pawl_asks_pop(&incoming)) != NULL) {
         errand_begin(fleet, ask);
+    }
 }
 
 static uint64_t turn_servers(struct fleet *fleet, uint64_t now_ns)
@@ -356,10 +359,12 @@ static void fleet_close(struct pawl_source *self)
         struct pawl_source *remote = pawl_remote_source(fleet->servers[i].remote);
         remote->ops->close(remote);
     }
-    while ((ask = pawl_asks_pop(&fleet->fresh)) != NULL)
+    while ((ask = pawl_asks_pop(&fleet->fresh)) != NULL) {
         errand_end(PAWL_OWNER(ask, struct errand, ask));
-    while ((ask = pawl_asks_pop(&fleet->incoming)) != NULL)
+    }
+    while ((ask = pawl_asks_pop(&fleet->incoming)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "the client was closed");
+    }
     while (fleet->free != NULL) {
         struct errand *errand = fleet->free;
 

@@ -15,8 +15,9 @@ struct pawl_lease *pawl_leases_find(const struct pawl_leases *leases, uint64_t k
     if (leases->bucket_count == 0) return NULL;
     struct pawl_lease *lease = *bucket_of(leases, key);
 
-    while (lease != NULL && lease->key != key)
+    while (lease != NULL && lease->key != key) {
         lease = lease->next;
+    }
     return lease;
 }
 

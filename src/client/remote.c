@@ -51,8 +51,9 @@ static struct pawl_asks take_all(struct pawl_asks *asks)
     struct pawl_asks all = {.first = NULL};
     struct pawl_ask *ask;
 
-    while ((ask = pawl_asks_pop(asks)) != NULL)
+    while ((ask = pawl_asks_pop(asks)) != NULL) {
         pawl_asks_add(&all, ask);
+    }
     return all;
 }
 
@@ -104,8 +105,9 @@ static uint64_t back_off_ns(struct pawl_remote *remote)
     uint64_t most = remote->settings.retry_most_ns;
     uint64_t pause = remote->settings.retry_least_ns;
 
-    for (uint32_t i = 1; i < remote->failures && pause < most; i++)
+    for (uint32_t i = 1; i < remote->failures && pause < most; i++) {
         pause *= 2;
+    }
     if (pause > most) pause = most;
     return pause - pawl_random(&remote->luck) % (pause / 2 + 1);
 }
@@ -124,10 +126,12 @@ static void go_apart(struct pawl_remote *remote, const char *reason)
     remote->input_size = 0;
     remote->answered_count = remote->sent_count;
     remote->sent_unknown = remote->sent_count;
-    while ((ask = pawl_asks_pop(&sent)) != NULL)
+    while ((ask = pawl_asks_pop(&sent)) != NULL) {
         end_sent(remote, ask, reason);
-    while ((ask = pawl_asks_pop(&queued)) != NULL)
+    }
+    while ((ask = pawl_asks_pop(&queued)) != NULL) {
         end_queued(remote, ask, reason);
+    }
     wake(remote);
 }
 
@@ -188,8 +192,9 @@ static bool keep_input(struct pawl_remote *remote, struct pawl_bytes bytes)
     if (need > remote->input_room) {
         size_t room = remote->input_room < INPUT_BYTES_MIN ? INPUT_BYTES_MIN : remote->input_room;
 
-        while (room < need)
+        while (room < need) {
             room *= 2;
+        }
         char *input = room > 2 * PAWL_REMOTE_REPLY_BYTES_MAX ? NULL : realloc(remote->input, room);
         if (input == NULL) return false;
         remote->input = input;
@@ -227,8 +232,9 @@ static const char *read_replies(struct pawl_remote *remote)
     }
     remote->input_size -= used;
     if (used > 0) memmove(remote->input, remote->input + used, remote->input_size);
-    if (why == NULL && remote->input_size > PAWL_REMOTE_REPLY_BYTES_MAX)
+    if (why == NULL && remote->input_size > PAWL_REMOTE_REPLY_BYTES_MAX) {
         why = "its reply is endless";
+    }
     return why;
 }
 
@@ -310,8 +316,9 @@ static void refuse_queued(struct pawl_remote *remote)
     struct pawl_asks queued = take_all(&remote->queued);
     struct pawl_ask *ask;
 
-    while ((ask = pawl_asks_pop(&queued)) != NULL)
+    while ((ask = pawl_asks_pop(&queued)) != NULL) {
         end_queued(remote, ask, "it could not be reached a moment ago");
+    }
 }
 
 static void dial(struct pawl_remote *remote, uint64_t now_ns)
@@ -328,8 +335,9 @@ static uint64_t remote_turn(struct pawl_source *self, uint64_t now_ns)
     struct pawl_ask *ask;
 
     catch_up(remote, now_ns);
-    while ((ask = pawl_asks_pop(&refused)) != NULL)
+    while ((ask = pawl_asks_pop(&refused)) != NULL) {
         end_queued(remote, ask, "not the connection of that lease");
+    }
     if (now_ns >= deadline_ns(remote)) {
         give_up(remote, remote->state == REMOTE_OPEN ? "the exchange deadline passed"
                                                      : "no connection within the deadline");
@@ -361,12 +369,15 @@ static void remote_close(struct pawl_source *self)
 
     if (remote->state != REMOTE_APART) remote->link.net->ops->close(&remote->link);
     remote->state = REMOTE_APART;
-    while ((ask = pawl_asks_pop(&sent)) != NULL)
+    while ((ask = pawl_asks_pop(&sent)) != NULL) {
         end_sent(remote, ask, "the client was closed");
-    while ((ask = pawl_asks_pop(&queued)) != NULL)
+    }
+    while ((ask = pawl_asks_pop(&queued)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "%s: the client was closed", remote->address);
-    while ((ask = pawl_asks_pop(&refused)) != NULL)
+    }
+    while ((ask = pawl_asks_pop(&refused)) != NULL) {
         end_queued(remote, ask, "the client was closed");
+    }
     free(remote->input);
     free(remote);
 }

@@ -414,8 +414,9 @@ static bool turn_list(struct pawl_keeper *keeper)
         any = true;
     }
     struct pawl_asks inbox = {NULL, NULL}; /* what comes in meanwhile waits for the next round */
-    while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL)
+    while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
         pawl_asks_add(&inbox, ask);
+    }
     while ((ask = pawl_asks_pop(&inbox)) != NULL) {
         receive(keeper, ask);
         any = true;

@@ -285,8 +285,9 @@ void asker_sum(struct kept *kept)
     double sum = 0;
     size_t stale = 0;
 
-    if (kept->askers.count == 0 || now_ns - kept->summed_ns < interval_ns / SUMS_PER_INTERVAL)
+    if (kept->askers.count == 0 || now_ns - kept->summed_ns < interval_ns / SUMS_PER_INTERVAL) {
         return;
+    }
     kept->summed_ns = now_ns;
     for (size_t i = 0; i < kept->askers.size; i++) {
         struct asker *asker = &kept->askers.at[i];

@@ -84,8 +84,9 @@ static bool find_beyond(const struct kept *kept, const struct pawl_ask *ask, siz
 static void lease_remember(struct kept *kept, const struct pawl_ask *ask, struct held held)
 {
     if (kept->lease_count == KEPT_LEASES_MAX) {
-        for (size_t i = 1; i < KEPT_LEASES_MAX; i++)
+        for (size_t i = 1; i < KEPT_LEASES_MAX; i++) {
             kept->leases[i - 1] = kept->leases[i];
+        }
         kept->lease_count--;
     }
     kept->leases[kept->lease_count++] = (struct lease){ask->grant.lease, ask->asker, held};
@@ -124,8 +125,9 @@ void serve_takes(struct kept *kept)
 {
     struct pawl_asks all = {NULL, NULL};
 
-    while (kept->takes.first != NULL)
+    while (kept->takes.first != NULL) {
         pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    }
     while (all.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&all);
 
@@ -140,8 +142,9 @@ void serve_checks(struct kept *kept, const pawl_error *error)
     pawl_error copy = *error;
 
     kept->check_wanted = false;
-    while (kept->takes.first != NULL)
+    while (kept->takes.first != NULL) {
         pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    }
     while (all.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&all);
 
@@ -282,8 +285,9 @@ void serve_nexts(struct kept *kept)
         size_t at = find_run(kept, ask, ask->exact ? ask->count : 1);
 
         if (at == SIZE_MAX) break;
-        for (; at > 0; at--)
+        for (; at > 0; at--) {
             kept_burn_front(kept);
+        }
         (void)pawl_asks_pop(&kept->nexts);
         hand_out(kept, ask, kept_cut(kept, 0, 0, ask->count));
     }
@@ -321,8 +325,9 @@ static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
 {
     struct pawl_asks all = {NULL, NULL};
 
-    while (asks->first != NULL)
+    while (asks->first != NULL) {
         pawl_asks_add(&all, pawl_asks_pop(asks));
+    }
     while (all.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&all);
 

@@ -56,8 +56,9 @@ struct kept *kept_find(struct pawl_keeper *keeper, struct pawl_bytes name)
 
 static struct shelf *shelf_new(const struct pawl_keeper_settings *settings)
 {
-    if (settings->stock_new != NULL)
+    if (settings->stock_new != NULL) {
         return settings->stock_new(sizeof(struct shelf), settings->arg);
+    }
     return aligned_alloc(_Alignof(struct shelf), sizeof(struct shelf));
 }
 

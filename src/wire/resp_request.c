@@ -22,8 +22,9 @@ static enum step take_number(struct pawl_bytes bytes, size_t *at, int64_t *numbe
     size_t begin = *at + 1;
     size_t i = begin;
 
-    while (i < bytes.size && bytes.at[i] != '\r' && i - begin <= PAWL_RESP_NUMBER_BYTES_MAX)
+    while (i < bytes.size && bytes.at[i] != '\r' && i - begin <= PAWL_RESP_NUMBER_BYTES_MAX) {
         i++;
+    }
     struct pawl_bytes digits = {bytes.at + begin, i - begin};
     if (i == bytes.size) return digits.size > PAWL_RESP_NUMBER_BYTES_MAX ? STEP_BAD : STEP_MORE;
     if (bytes.at[i] != '\r') return STEP_BAD;
@@ -211,8 +212,9 @@ static ptrdiff_t parse_inline(struct pawl_bytes bytes, struct pawl_resp_request 
     for (;;) {
         struct pawl_bytes word;
 
-        while (at < line.size && is_space(line.at[at]))
+        while (at < line.size && is_space(line.at[at])) {
             at++;
+        }
         if (at == line.size) return end + 1 - bytes.at;
         if (!take_inline_word(line, &at, &to, &word)) {
             (void)bad(request, "unbalanced quotes in request");

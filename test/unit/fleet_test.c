@@ -249,8 +249,9 @@ static void goes_down_the_ranking_and_comes_back(void **state)
         }
     }
     assert_int_equal(link->dials, dials + 3);
-    while (link->state != FAKE_DIALLING)
+    while (link->state != FAKE_DIALLING) {
         bench.now_ns = turn(&bench);
+    }
     fake_open(link);
     assert_string_equal(sent(&bench, link), "PING");
     fake_reply(link, "+PONG\r\n");
@@ -279,8 +280,9 @@ static void one_that_fails_again_begins_anew(void **state)
     ask(&bench, &probe);
     fake_hang_up(link);
     (void)turn(&bench);
-    while (link->state != FAKE_DIALLING)
+    while (link->state != FAKE_DIALLING) {
         bench.now_ns = turn(&bench);
+    }
     fake_open(link);
     fake_reply(link, "+PONG\r\n");
     (void)turn(&bench);

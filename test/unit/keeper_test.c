@@ -142,8 +142,9 @@ static uint64_t burned(const struct world *world)
     const struct pawl_counts *counts = pawl_keeper_counts(world->keeper);
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++)
+    for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++) {
         sum += counts->burned[i];
+    }
     return sum;
 }
 
@@ -185,8 +186,9 @@ static void quiet_sequences_leave_no_gap(void **state)
         assert_int_equal(next_id(world, holding), day);
         assert_int_equal(world->store.record.next, day + 1);
         pawl_holding_release(holding);
-        for (int minute = 0; minute < 24 * 60; minute++)
+        for (int minute = 0; minute < 24 * 60; minute++) {
             turn(world, 60 * PAWL_NS_PER_S);
+        }
         assert_int_equal(pawl_keeper_counts(world->keeper)->holdings, 0);
     }
     assert_int_equal(burned(world), 0);
@@ -205,8 +207,9 @@ static void idle_stock_is_given_back(void **state)
         turn(world, 10 * PAWL_NS_PER_MS);
     }
     assert_true(world->store.record.next > last + 1);
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 40; i++) {
         turn(world, 10 * PAWL_NS_PER_S);
+    }
     assert_int_equal(world->store.record.next, last + 1);
     assert_int_equal(world->store.returns, 1);
     assert_int_equal(next_id(world, holding), last + 1);
@@ -224,8 +227,9 @@ static void a_change_first_gives_back(void **state)
     int64_t last = 0;
 
     (void)state;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         last = next_id(world, holding);
+    }
     do_ask(world, &alter);
     assert_int_equal(alter.error.code, PAWL_OK);
     assert_int_equal(next_id(world, holding), last + 10);
@@ -242,8 +246,9 @@ static void exact_takes_hang_together(void **state)
     int64_t last = 0;
 
     (void)state;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         last = next_id(world, holding);
+    }
     struct pawl_ask next = {.kind = PAWL_ASK_NEXT, .count = 50000, .exact = true};
     do_ask(world, &next);
     assert_int_equal(next.error.code, PAWL_OK);
@@ -324,12 +329,14 @@ static void an_outage_is_waited_out(void **state)
                             .holding = holding,
                             .deadline_ns = world->now_ns + 5 * PAWL_NS_PER_S};
     do_ask(world, &wait);
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
         turn(world, 100 * PAWL_NS_PER_MS);
+    }
     assert_int_equal(wait.asker, 0);
     world->store.fail = PAWL_OK;
-    for (int i = 0; i < 19; i++)
+    for (int i = 0; i < 19; i++) {
         turn(world, 100 * PAWL_NS_PER_MS);
+    }
     assert_int_equal(wait.asker, 1);
     assert_int_equal(wait.error.code, PAWL_OK);
     assert_true(pawl_stock_take(holding->stock, 1, &ids));
@@ -342,8 +349,9 @@ static void an_outage_is_waited_out(void **state)
                             .holding = holding,
                             .deadline_ns = world->now_ns + PAWL_NS_PER_S};
     do_ask(world, &late);
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 12; i++) {
         turn(world, 100 * PAWL_NS_PER_MS);
+    }
     assert_int_equal(late.asker, 1);
     assert_int_equal(late.error.code, PAWL_TIMEOUT);
     assert_conserved(world);
@@ -410,8 +418,9 @@ static void the_end_is_said(void **state)
     struct pawl_holding *holding = open_holding(world);
 
     (void)state;
-    for (int64_t i = 1; i <= 3; i++)
+    for (int64_t i = 1; i <= 3; i++) {
         assert_int_equal(next_id(world, holding), i);
+    }
     struct pawl_ask wait = {.kind = PAWL_ASK_WAIT, .count = 1, .holding = holding};
     do_ask(world, &wait);
     assert_int_equal(wait.error.code, PAWL_END);
