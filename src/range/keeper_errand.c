@@ -250,6 +250,7 @@ static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
         kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         kept->trouble = *error;
         fail_waiting(kept, error);
+        pawl_stock_post(kept->holding.stock, error->code);
     } else if (error->code == PAWL_FLOOR && kept->floor_from != NULL) {
         struct pawl_ask *whose = kept->floor_from;
 

@@ -417,6 +417,11 @@ static void lmdb_close(struct pawl_source *self)
     free(lmdb);
 }
 
+void pawl_lmdb_forked(struct pawl_source *store)
+{
+    pawl_folder_leave(&PAWL_OWNER(store, struct lmdb, source)->folder);
+}
+
 static const struct pawl_source_ops lmdb_ops = {
     .scheme = "lmdb",
     .ask = lmdb_ask,

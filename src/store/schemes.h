@@ -12,5 +12,7 @@ pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *opt
 /* rest is a folder, absolute or relative. */
 pawl_err pawl_lmdb_open(const char *rest, const struct pawl_store_options *options,
                         struct pawl_source **store, pawl_error *error);
+/* As pawl_store_forked. */
+void pawl_lmdb_forked(struct pawl_source *store);
 
 #endif

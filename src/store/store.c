@@ -33,3 +33,8 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
         error, PAWL_BAD_REQUEST,
         "no store has the URL \"%.200s\"; the stores are lmdb:/folder and memory:", url);
 }
+
+void pawl_store_forked(struct pawl_source *store)
+{
+    if (strcmp(store->ops->scheme, "lmdb") == 0) pawl_lmdb_forked(store);
+}

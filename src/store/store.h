@@ -32,4 +32,10 @@ struct pawl_store_options {
 pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
                          struct pawl_source **store, pawl_error *error);
 
+/*
+ * In a forked child, whose parent goes on using the store: closes the descriptors by which the
+ * child would keep the store from a later owner. Nothing else may be called on it there.
+ */
+void pawl_store_forked(struct pawl_source *store);
+
 #endif
