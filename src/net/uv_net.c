@@ -111,12 +111,8 @@ static void fail_due(uv_timer_t *timer)
 /* For failures noticed inside a call of the link's owner, who must not be called back from it. */
 static void fail_soon(struct io *io, const char *what, int status)
 {
-    if (status == 0) {
-        (void)snprintf(io->reason, sizeof io->reason, "%s:%u: %s", io->host, io->port, what);
-    } else {
-        (void)snprintf(io->reason, sizeof io->reason, "%s:%u: %s: %s", io->host, io->port, what,
-                       uv_strerror(status));
-    }
+    (void)snprintf(io->reason, sizeof io->reason, "%s%s%s", what, status == 0 ? "" : ": ",
+                   status == 0 ? "" : uv_strerror(status));
     (void)uv_timer_start(&io->timer, fail_due, 0, 0);
 }
 
@@ -136,7 +132,7 @@ static void input_came(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     if (got > 0) {
         io->link->events->received(io->link, (struct pawl_bytes){buf->base, (size_t)got});
     } else if (got < 0) {
-        (void)snprintf(io->reason, sizeof io->reason, "%s:%u: %s", io->host, io->port,
+        (void)snprintf(io->reason, sizeof io->reason, "%s",
                        got == UV_EOF ? "closed by the peer" : uv_strerror((int)got));
         failed(io);
     }
@@ -149,8 +145,7 @@ static void address_connected(uv_connect_t *connect, int status)
     if (io->link == NULL || uv_is_closing((uv_handle_t *)&io->tcp)) return;
     if (status == 0) status = uv_read_start((uv_stream_t *)&io->tcp, input_wanted, input_came);
     if (status != 0) {
-        (void)snprintf(io->reason, sizeof io->reason, "cannot connect to %s:%u: %s", io->host,
-                       io->port, uv_strerror(status));
+        (void)snprintf(io->reason, sizeof io->reason, "cannot connect: %s", uv_strerror(status));
         uv_close((uv_handle_t *)&io->tcp, tcp_closed);
         return;
     }
@@ -167,8 +162,7 @@ static void address_slow(uv_timer_t *timer)
 {
     struct io *io = timer->data;
 
-    (void)snprintf(io->reason, sizeof io->reason, "cannot connect to %s:%u: no answer", io->host,
-                   io->port);
+    (void)snprintf(io->reason, sizeof io->reason, "cannot connect: no answer");
     if (!uv_is_closing((uv_handle_t *)&io->tcp)) uv_close((uv_handle_t *)&io->tcp, tcp_closed);
 }
 
@@ -191,8 +185,7 @@ static void try_address(struct io *io)
     int status =
         uv_tcp_connect(&io->connect, &io->tcp, (struct sockaddr *)address, address_connected);
     if (status != 0) {
-        (void)snprintf(io->reason, sizeof io->reason, "cannot connect to %s:%u: %s", io->host,
-                       io->port, uv_strerror(status));
+        (void)snprintf(io->reason, sizeof io->reason, "cannot connect: %s", uv_strerror(status));
         uv_close((uv_handle_t *)&io->tcp, tcp_closed);
     }
 }
@@ -209,7 +202,7 @@ static void host_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo
              at != NULL && io->address_count < PAWL_UV_NET_ADDRESSES_MAX; at = at->ai_next) {
             memcpy(&io->addresses[io->address_count++], at->ai_addr, at->ai_addrlen);
         }
-        (void)snprintf(io->reason, sizeof io->reason, "cannot resolve %s: %s", io->host,
+        (void)snprintf(io->reason, sizeof io->reason, "cannot resolve its name: %s",
                        status == 0 ? "it has no address" : uv_strerror(status));
         try_address(io);
     }
@@ -220,7 +213,7 @@ static void resolve_slow(uv_timer_t *timer)
 {
     struct io *io = timer->data;
 
-    (void)snprintf(io->reason, sizeof io->reason, "cannot resolve %s: no answer", io->host);
+    (void)snprintf(io->reason, sizeof io->reason, "cannot resolve its name: no answer");
     failed(io);
 }
 
@@ -233,7 +226,7 @@ static void resolve(struct io *io)
     (void)uv_timer_start(&io->timer, resolve_slow, io->net->connect_ms, 0);
     int status = uv_getaddrinfo(io->net->loop, &io->resolve, host_resolved, io->host, port, &hints);
     if (status != 0) {
-        fail_soon(io, "cannot resolve", status);
+        fail_soon(io, "cannot resolve its name", status);
     } else {
         io->resolving = true;
     }
