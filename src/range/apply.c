@@ -223,7 +223,10 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
     return commit_change(record, &next, ask, moment);
 }
 
-/* Un-reserves the tail of the grant that was the record's last write. */
+/*
+ * Un-reserves the tail of the grant that was the record's last write. Its length must fit, too: a
+ * store that went back and came to the same version again has reserved something else meanwhile.
+ */
 static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
                          const struct pawl_moment *moment)
 {
@@ -239,8 +242,10 @@ static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
                         "\"%.*s\" was written since that grant: its ids stay burned", NAME(record));
         return false;
     }
+    pawl_wide tail = distance / record->increment + (record->ended ? 1 : 0);
+
     if (!reserved || !since_origin || value < record->min || value > record->max ||
-        distance % record->increment != 0) {
+        distance % record->increment != 0 || (ask->count != 0 && tail != ask->count)) {
         (void)pawl_fail(&ask->error, PAWL_NOT_KEPT,
                         "%" PRId64 " is no id that \"%.*s\" granted last", value, NAME(record));
         return false;

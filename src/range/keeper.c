@@ -128,15 +128,15 @@ static void change(struct kept *kept)
 
 static void serve(struct kept *kept)
 {
+    /* While the source is away, leases share what threads would take. */
+    if (kept->takes.first != NULL && kept->failures > 0 && kept->reserve_count == 0) {
+        kept_take_back(kept);
+    }
     if (!global(kept)) serve_nexts(kept);
+    if (kept->takes.first != NULL) serve_takes(kept);
     kept_publish(kept);
     serve_opens(kept);
     serve_waits(kept);
-    serve_takes(kept);
-    if (kept_reserved(kept) > 0 && kept->waits.first != NULL) { /* leasing left the stock dry */
-        kept_publish(kept);
-        serve_waits(kept);
-    }
 }
 
 /* Wakes us when less than low is left in all, or when more of the reserve should be published. */
@@ -301,6 +301,7 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
         kept_step(kept);
         return;
     }
+    kept->leased_ns = keeper->now_ns; /* what comes is for it, not for the stock */
     wait_in(kept, &kept->takes, ask);
 }
 

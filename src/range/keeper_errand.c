@@ -127,7 +127,7 @@ bool errand_return(struct kept *kept)
     ask->value = first;
     ask->lease = lease;
     ask->epoch = kept->epoch;
-    ask->count = count; /* for the books: the source looks at value alone */
+    ask->count = count;
     errand_send(kept);
     return true;
 }

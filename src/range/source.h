@@ -12,7 +12,7 @@
 enum pawl_ask_kind {
     PAWL_ASK_TAKE,   /* a range to keep: 1 to count ids. count 0: only whether the epoch stands */
     PAWL_ASK_NEXT,   /* count contiguous ids to hand out at once, fewer only if !exact */
-    PAWL_ASK_RETURN, /* un-reserves a grant's tail, value being its first id */
+    PAWL_ASK_RETURN, /* un-reserves a grant's tail: value its first id, count its length if known */
     PAWL_ASK_READ,   /* the record */
     PAWL_ASK_CREATE,
     PAWL_ASK_ALTER,

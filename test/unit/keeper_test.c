@@ -385,6 +385,28 @@ static void a_store_that_went_back_is_moved_on(void **state)
     world_free(world);
 }
 
+/* The same version again, after a step back and other writes: what we hold is not its tail. */
+static void a_tail_that_does_not_fit_is_not_given_back(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 100};
+
+    (void)state;
+    do_ask(world, &take);
+    assert_int_equal(take.grant.range.first, 1);
+    world->store.record.next += 7;
+    int64_t next = world->store.record.next;
+    struct pawl_ask back = {
+        .kind = PAWL_ASK_RETURN, .lease = take.grant.lease, .value = take.grant.range.first};
+    do_ask(world, &back);
+    assert_int_equal(back.error.code, PAWL_OK);
+    pawl_keeper_drain(world->keeper);
+    turn(world, 0);
+    assert_int_equal(world->store.record.next, next);
+    assert_int_equal(pawl_keeper_counts(world->keeper)->burned[PAWL_CAUSE_NOT_KEPT], 100);
+    world_free(world);
+}
+
 static void global_callers_share_what_is_not_yet_sent(void **state)
 {
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
@@ -447,6 +469,7 @@ int main(void)
         cmocka_unit_test(leases_in_a_row_are_taken_back_together),
         cmocka_unit_test(an_outage_is_waited_out),
         cmocka_unit_test(a_store_that_went_back_is_moved_on),
+        cmocka_unit_test(a_tail_that_does_not_fit_is_not_given_back),
         cmocka_unit_test(global_callers_share_what_is_not_yet_sent),
         cmocka_unit_test(the_end_is_said),
     };
