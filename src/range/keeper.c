@@ -133,10 +133,10 @@ static void serve(struct kept *kept)
         kept_take_back(kept);
     }
     if (!global(kept)) serve_nexts(kept);
-    if (kept->takes.first != NULL) serve_takes(kept);
     kept_publish(kept);
     serve_opens(kept);
     serve_waits(kept);
+    serve_takes(kept);
 }
 
 /* Wakes us when less than low is left in all, or when more of the reserve should be published. */
