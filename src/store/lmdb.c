@@ -20,11 +20,9 @@
 #include <sys/statvfs.h>
 
 enum {
-    BATCH_ASKS_MAX = 32768, /* in one transaction; LMDB can hold 131,071 changed pages */
-    PAGE_RECORDS_MAX =
-        4096, /* looked at in one page of a listing: a long read makes the file grow */
-    FOLDER_SHOWN_MAX = 200, /* bytes of a path in an error, so that its advice always fits */
-    WANTS_TO_WRITE = -1,    /* beside LMDB's own codes */
+    BATCH_ASKS_MAX = 32768,  /* in one transaction; LMDB can hold 131,071 changed pages */
+    PAGE_RECORDS_MAX = 4096, /* looked at in one page of a listing: a long read grows the file */
+    FOLDER_SHOWN_MAX = 200,  /* bytes of a path in an error, so that its advice always fits */
 };
 
 struct lmdb {
@@ -41,7 +39,6 @@ enum outcome {
     OUTCOME_DONE,
     OUTCOME_REFUSED, /* nothing was written */
     OUTCOME_UNKNOWN, /* it may have been written, or not */
-    OUTCOME_WRITES,  /* a batch that seemed to read only wants to write */
 };
 
 static bool is_on_record(const struct pawl_ask *ask)
@@ -144,7 +141,7 @@ static int record_put(struct lmdb *lmdb, MDB_txn *txn, struct pawl_record *recor
     return mdb_put(txn, lmdb->env.seq, &key, &value, 0);
 }
 
-/* Carries out every ask on a record; txn reads only if `writes` is NULL. */
+/* Carries out every ask on a record. writes counts them; NULL: txn is one that reads only. */
 static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *batch, uint64_t *writes)
 {
     struct pawl_moment moment = {
@@ -164,7 +161,7 @@ static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *batch, u
 
         if (rc != 0) return rc;
         if (ask->error.code != PAWL_OK || !pawl_record_apply(&record, ask, &moment)) continue;
-        if (writes == NULL) return WANTS_TO_WRITE;
+        PAWL_ASSERT(writes != NULL); /* else may_write was wrong about the ask */
         rc = record_put(lmdb, txn, &record);
         if (rc != 0) return rc;
         (*writes)++;
@@ -180,7 +177,6 @@ static enum outcome read_batch(struct lmdb *lmdb, struct pawl_asks *batch, int *
     if (*failure != 0) return OUTCOME_REFUSED;
     *failure = carry_out(lmdb, txn, batch, NULL);
     mdb_txn_abort(txn);
-    if (*failure == WANTS_TO_WRITE) return OUTCOME_WRITES;
     return *failure == 0 ? OUTCOME_DONE : OUTCOME_REFUSED;
 }
 
@@ -315,7 +311,6 @@ static bool ready(struct lmdb *lmdb, struct pawl_asks *batch)
 /* Sets every ask's results; those of listings come later, each from a short read of its own. */
 static void settle(struct lmdb *lmdb, struct pawl_asks *batch)
 {
-    enum outcome outcome = OUTCOME_WRITES;
     int failure = 0;
     bool writes = false;
 
@@ -323,8 +318,10 @@ static void settle(struct lmdb *lmdb, struct pawl_asks *batch)
     for (struct pawl_ask *ask = batch->first; ask != NULL && !writes; ask = ask->next) {
         writes = may_write(ask);
     }
-    if (!writes) outcome = read_batch(lmdb, batch, &failure);
-    if (outcome == OUTCOME_WRITES) outcome = write_batch(lmdb, batch, &failure);
+
+    enum outcome outcome =
+        writes ? write_batch(lmdb, batch, &failure) : read_batch(lmdb, batch, &failure);
+
     if (outcome == OUTCOME_DONE) return;
 
     const char *why = failure_text(lmdb, failure);
