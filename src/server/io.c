@@ -179,7 +179,7 @@ static void peer_begin(struct io *io, int socket)
 {
     struct peer *peer = calloc(1, sizeof *peer);
 
-    if (peer == NULL || io->draining || uv_tcp_init(&io->loop, &peer->tcp) != 0) {
+    if (peer == NULL || io->leaving || uv_tcp_init(&io->loop, &peer->tcp) != 0) {
         free(peer);
         refuse(io, socket);
         return;

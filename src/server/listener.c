@@ -205,6 +205,25 @@ static void take_in(struct listeners *listeners, int client)
     listeners->io_next = (listeners->io_next + 1) % listeners->io_count;
 }
 
+/* Takes in what has connected, ACCEPT_MAX at most. false: the system refuses. */
+static bool accept_some(struct listener *listener)
+{
+    for (int i = 0; i < ACCEPT_MAX; i++) {
+        int client = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (client >= 0) {
+            take_in(listener->listeners, client);
+            continue;
+        }
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        if (errno == EAGAIN) return true;
+        pawl_log(PAWL_LOG_ERROR, "cannot accept", "err=\"%s\"",
+                 uv_strerror(uv_translate_sys_error(errno)));
+        return false;
+    }
+    return true;
+}
+
 static void clients_came(uv_poll_t *poll, int status, int events);
 
 static void pause_over(uv_timer_t *timer)
@@ -220,21 +239,9 @@ static void clients_came(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPT_MAX; i++) {
-        int client = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (client >= 0) {
-            take_in(listener->listeners, client);
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) return;
-        pawl_log(PAWL_LOG_ERROR, "cannot accept", "err=\"%s\"",
-                 uv_strerror(uv_translate_sys_error(errno)));
-        (void)uv_poll_stop(poll); /* or it would say so all the time */
-        (void)uv_timer_start(&listener->pause, pause_over, PAUSE_MS, 0);
-        return;
-    }
+    if (accept_some(listener)) return;
+    (void)uv_poll_stop(poll); /* or it would try again all the time */
+    (void)uv_timer_start(&listener->pause, pause_over, PAUSE_MS, 0);
 }
 
 void listeners_start(struct listeners *listeners, uv_loop_t *loop)
@@ -252,6 +259,7 @@ void listeners_start(struct listeners *listeners, uv_loop_t *loop)
 void listeners_close(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
+        (void)accept_some(&listeners->all[i]); /* who waits in the system's queue was promised */
         uv_close((uv_handle_t *)&listeners->all[i].poll, NULL);
         uv_close((uv_handle_t *)&listeners->all[i].pause, NULL);
     }
