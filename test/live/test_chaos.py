@@ -76,7 +76,7 @@ def collect(folder, takers):
 def test_nothing_is_given_twice_whoever_is_killed(fleet, tmp_path, dice):
     """Two servers on a third on LMDB, behind one client URL: all killed at random moments."""
     top = fleet.start("top", options=FAST)
-    assert pawl("create", "orders", url=top.url).returncode == 0
+    top.redis().execute_command("SEQ.CREATE", "orders")
     pair = [fleet.start(f"leaf{i}", store=top.url, options=FAST) for i in range(2)]
     url = "pawl://" + ",".join(f"127.0.0.1:{server.port}" for server in pair)
     takers = [RedisTaker(server, f"redis{i}") for i, server in enumerate([top, *pair])]
