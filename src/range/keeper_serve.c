@@ -55,6 +55,7 @@ void serve_waits(struct kept *kept)
 /* How many whole increments lie between two ids, `to` not being behind `from`. Never overflows. */
 static uint64_t steps(int64_t from, int64_t to, int64_t increment)
 {
+    PAWL_ASSERT(increment != 0);
     if (increment > 0) return ((uint64_t)to - (uint64_t)from) / (uint64_t)increment;
     return ((uint64_t)from - (uint64_t)to) / (0 - (uint64_t)increment);
 }
