@@ -26,10 +26,17 @@ const struct command *command_at(size_t index)
     return &commands[index];
 }
 
-/* INCR comes first in the table and is nearly all there is; the rest may take its time. */
+/* INCR is nearly all that is asked. A letter of ASCII and 0x20 is its lower case. */
+static inline bool is_incr(struct pawl_bytes word)
+{
+    return word.size == 4 && (word.at[0] | 0x20) == 'i' && (word.at[1] | 0x20) == 'n' &&
+           (word.at[2] | 0x20) == 'c' && (word.at[3] | 0x20) == 'r';
+}
+
 static const struct command *find(struct pawl_bytes word)
 {
-    for (size_t i = 0; i < PAWL_COUNT(commands); i++) {
+    if (is_incr(word)) return &commands[0];
+    for (size_t i = 1; i < PAWL_COUNT(commands); i++) {
         if (pawl_bytes_equal_nocase(word, commands[i].name)) return &commands[i];
     }
     return NULL;

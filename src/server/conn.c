@@ -50,19 +50,17 @@ static size_t output_backlog(const struct conn *conn)
     return conn->output.size + conn->sending.size - conn->sent;
 }
 
-char *conn_room(struct conn *conn, size_t size)
+char *conn_room_grow(struct conn *conn, size_t size)
 {
     struct conn_buffer *output = &conn->output;
+    size_t capacity = output->capacity == 0 ? CONN_BUFFER_BYTES : output->capacity * 2;
 
-    if (output->capacity - output->size < size) {
-        size_t capacity = output->capacity == 0 ? CONN_BUFFER_BYTES : output->capacity * 2;
-
-        while (capacity - output->size < size)
-            capacity *= 2;
-        if (!buffer_grow(conn->desk, output, capacity)) {
-            conn->closing = true;
-            return NULL;
-        }
+    while (capacity - output->size < size) {
+        capacity *= 2;
+    }
+    if (!buffer_grow(conn->desk, output, capacity)) {
+        conn->closing = true;
+        return NULL;
     }
     return output->at + output->size;
 }

@@ -141,8 +141,22 @@ static void take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool
     }
 }
 
+/* The path of nearly every request: the sequence used last, an id at hand, nobody who waits. */
 void run_incr(struct conn *conn, const struct pawl_resp_request *request)
 {
+    const struct pawl_bytes name = request->words[1];
+    struct desk *desk = conn->desk;
+    struct entry *entry = conn->entry;
+    int64_t id = 0;
+
+    if (conn->generation == desk->generation && entry != NULL && entry->name_size == name.size &&
+        memcmp(entry->name, name.at, name.size) == 0 && entry->holding != NULL &&
+        entry->parked_first == NULL && pawl_stock_next(entry->holding->stock, &id)) {
+        remember_last(entry, id);
+        count_add(&desk->counts.ids, 1);
+        say_integer(conn, id);
+        return;
+    }
     take(conn, request->words[1], 1, true);
 }
 

@@ -164,7 +164,17 @@ void conn_answered(struct conn *conn, struct pending *pending);
 void conn_go_on(struct conn *conn);
 
 /* say.c: answers. Without memory the connection is closed. */
-char *conn_room(struct conn *conn, size_t size); /* NULL: no memory */
+char *conn_room_grow(struct conn *conn, size_t size);
+
+/* Where size bytes of an answer go; NULL: no memory. */
+static inline char *conn_room(struct conn *conn, size_t size)
+{
+    struct conn_buffer *output = &conn->output;
+
+    if (output->capacity - output->size < size) return conn_room_grow(conn, size);
+    return output->at + output->size;
+}
+
 void say_integer(struct conn *conn, int64_t value);
 void say_unsigned(struct conn *conn, uint64_t value); /* those beyond int64 as int64's largest */
 void say_simple(struct conn *conn, struct pawl_bytes text);

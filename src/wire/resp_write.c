@@ -10,33 +10,36 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
+static inline size_t count_digits(uint64_t magnitude)
+{
+    size_t count = 1;
+
+    for (; magnitude >= 10000; magnitude /= 10000)
+        count += 4;
+    return count + (magnitude >= 10 ? 1U : 0U) + (magnitude >= 100 ? 1U : 0U) +
+           (magnitude >= 1000 ? 1U : 0U);
+}
+
 /* mark, number, line end. */
 static size_t write_line(char *to, char mark, bool negative, uint64_t magnitude)
 {
-    char digits[PAWL_RESP_NUMBER_BYTES_MAX];
-    char *const end = digits + sizeof digits;
-    char *at = end;
-    char *out = to;
+    size_t size = (negative ? 2U : 1U) + count_digits(magnitude);
+    char *at = to + size;
 
+    to[0] = mark;
+    to[1] = '-'; /* a digit comes here if it is not negative */
+    memcpy(at, "\r\n", 2);
     while (magnitude >= 100) {
         at -= 2;
         memcpy(at, digit_pairs + magnitude % 100 * 2, 2);
         magnitude /= 100;
     }
     if (magnitude >= 10) {
-        at -= 2;
-        memcpy(at, digit_pairs + magnitude * 2, 2);
+        memcpy(at - 2, digit_pairs + magnitude * 2, 2);
     } else {
-        *--at = (char)('0' + magnitude);
+        at[-1] = (char)('0' + magnitude);
     }
-    *out++ = mark;
-    if (negative) *out++ = '-';
-    for (; at < end; at++) {
-        *out++ = *at;
-    }
-    *out++ = '\r';
-    *out++ = '\n';
-    return (size_t)(out - to);
+    return size + 2;
 }
 
 size_t pawl_resp_write_integer(char *to, int64_t value)
