@@ -16,8 +16,6 @@ build: ## pawld, pawl and libpawl.so into build/
 	    { cat build.log; rm -f build.log; exit 1; }
 	@rm -f build.log
 	@ninja -C build --quiet
-	@for made in server/pawld cli/pawl client/libpawl.so; do \
-	    [ ! -e build/src/$$made ] || ln -sfn src/$$made build/$${made#*/}; done
 
 run: build ## starts pawld on a local store, with a sequence to take ids from
 	@exec tools/run

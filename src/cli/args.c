@@ -313,6 +313,7 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
         .count = 1,
         .threads = 1,
         .layers = 2,
+        .timeout_ns = 5 * PAWL_NS_PER_S,
         .refill_interval_ns = 30 * PAWL_NS_PER_S,
         .seconds_ns = 5 * PAWL_NS_PER_S,
     };

@@ -16,9 +16,8 @@ READY_S = 20
 
 
 def program(name):
-    """A program of the build under test, wherever the build folder has it."""
-    folder = {"pawld": "server", "pawl": "cli"}[name]
-    return str(BUILD / "src" / folder / name)
+    """A program of the build under test."""
+    return str(BUILD / name)
 
 
 def free_port():
