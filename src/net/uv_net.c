@@ -293,7 +293,7 @@ static void net_send(struct pawl_link *link, struct pawl_bytes bytes)
 
     PAWL_ASSERT(io != NULL && io->open);
     if (bytes.size == 0 || uv_is_active((uv_handle_t *)&io->timer)) return; /* failing already */
-    uv_buf_t buf = {.base = (char *)(uintptr_t)bytes.at, .len = bytes.size};
+    uv_buf_t buf = pawl_uv_buf(bytes);
     int sent = uv_try_write((uv_stream_t *)&io->tcp, &buf, 1);
 
     if (sent < 0 && sent != UV_EAGAIN) {

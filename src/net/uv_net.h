@@ -8,6 +8,7 @@
 #define PAWL_UV_NET_H
 
 #include <stdatomic.h>
+#include <string.h>
 #include <uv.h>
 
 #include "net/link.h"
@@ -20,6 +21,15 @@ enum {
     PAWL_UV_NET_FORK_SOCKETS_MAX = 64,   /* that a forked child can close */
     PAWL_UV_NET_UNSENT_BYTES_MAX = 16 * 1024 * 1024,
 };
+
+/* For writing: libuv's buffers are not const, since it reads into them as well. */
+static inline uv_buf_t pawl_uv_buf(struct pawl_bytes bytes)
+{
+    uv_buf_t buf = {.len = bytes.size};
+
+    memcpy(&buf.base, &bytes.at, sizeof buf.base);
+    return buf;
+}
 
 /* Lives inside whoever owns the loop. send is for links that have opened. */
 struct pawl_uv_net {

@@ -17,8 +17,8 @@ struct ferry {
 void ferry_init(struct ferry *ferry, struct pawl_turner *turner, struct pawl_mailbox *home);
 
 /* For desk_settings, whose arg is the ferry. */
-void ferry_submit(struct pawl_ask *ask, void *ferry);
-void ferry_forget(struct desk_forget *forget, void *ferry);
+void ferry_submit(struct pawl_ask *ask, void *arg);
+void ferry_forget(struct desk_forget *forget, void *arg);
 
 /* The keeper's thread: its settings' idle, for this desk. */
 void ferry_tell_idle(struct ferry *ferry, const struct pawl_holding *holding);

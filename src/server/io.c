@@ -95,7 +95,7 @@ static void peer_written(uv_write_t *write, int status)
 /* Waits for the socket with what it does not take now. NULL, or why that cannot be. */
 static const char *peer_write_later(struct peer *peer, struct pawl_bytes bytes)
 {
-    uv_buf_t buf = {.base = (char *)(uintptr_t)bytes.at, .len = bytes.size};
+    uv_buf_t buf = pawl_uv_buf(bytes);
     int status = uv_write(&peer->write, (uv_stream_t *)&peer->tcp, &buf, 1, peer_written);
 
     peer->writing = status == 0;
@@ -108,7 +108,7 @@ static const char *peer_write(struct peer *peer)
     struct pawl_bytes bytes;
 
     while (!peer->writing && (bytes = conn_output(&peer->conn)).size > 0) {
-        uv_buf_t buf = {.base = (char *)(uintptr_t)bytes.at, .len = bytes.size};
+        uv_buf_t buf = pawl_uv_buf(bytes);
         int sent = uv_try_write((uv_stream_t *)&peer->tcp, &buf, 1);
 
         if (sent == UV_EAGAIN) return peer_write_later(peer, bytes);
