@@ -148,6 +148,7 @@ static void set_low(struct kept *kept, uint64_t low)
     if (kept->put == 0) return; /* dry: whoever takes wakes us, and the timer comes back to it */
     if (kept->errand != ERRAND_NONE && reserved == 0) return; /* its answer is our wake */
     if (kept->errand != ERRAND_NONE || kept->retry_ns > kept->keeper->now_ns) least = 0;
+    if (kept->reserve_count == KEPT_RESERVE_MAX) least = 0; /* no room for a refill's answer */
     if (reserved > 0 && least < kept->put / 2) least = kept->put / 2;
     pawl_stock_set_low(kept->holding.stock, least);
 }

@@ -249,6 +249,8 @@ static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
     } else if (error->code == PAWL_NO_SEQUENCE) {
         kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         kept->trouble = *error;
+        kept->seen_ns = kept->asked_ns;
+        kept->retry_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
         fail_waiting(kept, error);
         pawl_stock_post(kept->holding.stock, error->code);
     } else if (error->code == PAWL_FLOOR && kept->floor_from != NULL) {
