@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole fleets of the real code on a clock, a network and a store of our own, driven by a seed.
+ * The laws stand in sim_ledger.h (ids), sim_tap.c (asks), sim_node.c (counts) and below.
+ *
+ *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
+ *     PAWL_SEEDS=n   so many runs instead of 2,000; PAWL_SEED_FIRST=n  from this seed on
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim_admin.h"
+#include "sim_user.h"
+
+enum {
+    SEEDS = 2000,
+    CHAOS_INTERVALS = 14, /* refill intervals in which things go wrong */
+    LIVE_S = 12,          /* in which everybody must be served afterwards */
+    END_S = 30,           /* in which everything ends */
+};
+
+static bool drawn(struct sim *sim, uint64_t percent)
+{
+    return sim_luck(sim, percent);
+}
+
+static void draw_faults(struct sim *sim)
+{
+    struct sim_faults *faults = &sim->plan.faults;
+
+    faults->change = drawn(sim, 50);
+    faults->recreate = faults->change && drawn(sim, 40);
+    faults->restart = drawn(sim, 50);
+    sim->plan.faultless = drawn(sim, 30);
+    if (sim->plan.faultless) return;
+    faults->refuse = drawn(sim, 50);
+    faults->lose = drawn(sim, 50);
+    faults->slow = drawn(sim, 40);
+    faults->outage = drawn(sim, 40);
+    faults->rewind = drawn(sim, 30);
+    faults->twice = drawn(sim, 30);
+    faults->crash = drawn(sim, 50);
+    faults->cut = drawn(sim, 50);
+    faults->partition = drawn(sim, 40);
+}
+
+static void draw_plan(struct sim *sim)
+{
+    static const uint64_t latencies_us[] = {1, 100, 2000, 20000};
+    struct sim_plan *plan = &sim->plan;
+
+    draw_faults(sim);
+    plan->in_order = drawn(sim, 50);
+    plan->turning = drawn(sim, 40);
+    plan->store_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
+    plan->net_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
+    plan->wake_latency_ns = latencies_us[sim_dice(sim, 3)] * PAWL_NS_PER_US;
+    plan->refill_interval_ns = (400 + sim_dice(sim, 1200)) * PAWL_NS_PER_MS;
+    plan->ride_through_ns = (400 + sim_dice(sim, 3000)) * PAWL_NS_PER_MS;
+    plan->chaos_until_ns = 2 * PAWL_NS_PER_S + (uint64_t)CHAOS_INTERVALS * plan->refill_interval_ns;
+    plan->live_until_ns = plan->chaos_until_ns + (uint64_t)LIVE_S * PAWL_NS_PER_S;
+}
+
+static void draw_fleet(struct sim *sim)
+{
+    size_t nodes = 2 + sim_dice(sim, 4);
+    size_t users = nodes + 2 + sim_dice(sim, 8);
+
+    for (size_t i = 0; i < nodes; i++) {
+        sim_node_start(sim_node_new(sim, SIM_CLIENT, 1, NULL));
+    }
+    for (size_t i = 0; i < users; i++) {
+        (void)sim_user_new(sim->nodes[sim_dice(sim, nodes)], (int)sim_dice(sim, SIM_SEQS));
+    }
+}
+
+/* What goes wrong, one thing at a time. */
+
+static struct sim_node *draw_up(struct sim *sim)
+{
+    struct sim_node *node = sim->nodes[sim_dice(sim, sim->node_count)];
+
+    return node->up ? node : NULL;
+}
+
+static void go_wrong(struct sim *sim)
+{
+    const struct sim_faults *faults = &sim->plan.faults;
+    struct sim_node *node = draw_up(sim);
+
+    switch (sim_dice(sim, 6)) {
+    case 0:
+        if (faults->outage) {
+            sim_store_away(sim, sim->now_ns + sim_dice(sim, 3 * sim->plan.refill_interval_ns));
+        }
+        break;
+    case 1:
+        if (faults->rewind && sim_luck(sim, 30)) sim_store_rewind(sim);
+        break;
+    case 2:
+        if (faults->rewind) sim_store_keep(sim);
+        break;
+    case 3:
+        if (faults->crash && node != NULL) sim_node_crash(node, true);
+        break;
+    case 4:
+        if (faults->restart && node != NULL) sim_node_stop(node, true);
+        break;
+    default:
+        break;
+    }
+}
+
+static void goes_wrong(void *object, uint64_t arg)
+{
+    struct sim *sim = object;
+
+    (void)arg;
+    if (sim->now_ns >= sim->plan.chaos_until_ns) return;
+    if (sim->made) go_wrong(sim);
+    sim_after(sim, 1 + sim_dice(sim, sim->plan.refill_interval_ns), goes_wrong, sim, 0);
+}
+
+static void run_until(struct sim *sim, uint64_t until_ns)
+{
+    while (sim_step(sim, until_ns)) {
+    }
+}
+
+/* Everybody goes; the clients first, as they give back to the servers. */
+static void end_fleet(struct sim *sim)
+{
+    int depth = 0;
+
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i]->depth > depth) depth = sim->nodes[i]->depth;
+    }
+    for (; depth > 0; depth--) {
+        for (size_t i = 0; i < sim->node_count; i++) {
+            if (sim->nodes[i]->depth == depth) sim_node_stop(sim->nodes[i], false);
+        }
+        run_until(sim, sim->now_ns + (uint64_t)END_S * PAWL_NS_PER_S);
+    }
+    for (size_t i = 0; i < sim->node_count; i++) {
+        if (sim->nodes[i]->keeper == NULL) continue;
+        sim_fail(sim, SIM_NO_SEQ, "live", "node %zu does not end", i);
+    }
+}
+
+static void run(struct sim *sim, uint64_t seed)
+{
+    sim_begin(sim, seed);
+    draw_plan(sim);
+    sim_seqs_draw(sim);
+    sim_store_new(sim);
+    draw_fleet(sim);
+    (void)sim_admin_new(sim);
+    sim_after(sim, sim->plan.refill_interval_ns, goes_wrong, sim, 0);
+
+    run_until(sim, sim->plan.chaos_until_ns);
+    sim->calm = true;
+    sim_store_away(sim, sim->now_ns);
+    run_until(sim, sim->plan.live_until_ns);
+    sim_users_check_served(sim, sim->plan.chaos_until_ns);
+    sim->quiet = true;
+    run_until(sim, sim->now_ns + PAWL_NS_PER_S);
+    end_fleet(sim);
+    sim_end(sim);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+/* Seeds that once failed, one a line. */
+static void run_file(struct sim *sim, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[128];
+
+    if (file == NULL) {
+        (void)fprintf(stderr, "cannot read the seeds in %s\n", path);
+        exit(2);
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] != '#' && line[0] != '\n') run(sim, strtoull(line, NULL, 10));
+    }
+    (void)fclose(file);
+}
+
+int main(int argc, char **argv)
+{
+    static struct sim sim;
+    uint64_t first = number("PAWL_SEED_FIRST", 1);
+    uint64_t seeds = number("PAWL_SEEDS", SEEDS);
+    uint64_t steps = 0;
+    uint64_t handed = 0;
+
+    if (getenv("PAWL_SEED") != NULL) {
+        first = number("PAWL_SEED", 1);
+        seeds = 1;
+    } else if (argc > 1) {
+        run_file(&sim, argv[1]);
+    }
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        run(&sim, seed);
+        steps += sim.step;
+        handed += sim.handed;
+    }
+    (void)printf("%" PRIu64 " seeds, %" PRIu64 " steps, %" PRIu64 " ids: every law holds\n", seeds,
+                 steps, handed);
+    return 0;
+}

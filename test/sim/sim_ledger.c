@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim_ledger.h"
+
+#include <inttypes.h>
+
+#include "sim_node.h"
+
+enum { SPAN_IDS_MAX = 1 << 26 };
+
+static bool before(int64_t a, int64_t b, int64_t increment)
+{
+    return increment > 0 ? a < b : a > b;
+}
+
+static bool span_of(const struct sim_span *span, uint64_t line, uint64_t lap)
+{
+    return span->line == line && span->lap == lap && span->range.count > 0;
+}
+
+static uint64_t offset_of(const struct sim_span *span, int64_t id)
+{
+    uint64_t way = span->range.increment > 0 ? (uint64_t)id - (uint64_t)span->range.first
+                                             : (uint64_t)span->range.first - (uint64_t)id;
+    uint64_t pace = span->range.increment > 0 ? (uint64_t)span->range.increment
+                                              : 0 - (uint64_t)span->range.increment;
+
+    return way % pace == 0 ? way / pace : UINT64_MAX;
+}
+
+static bool span_has(const struct sim_span *span, int64_t id)
+{
+    if (span->range.count == 0 || before(id, span->range.first, span->range.increment))
+        return false;
+    return offset_of(span, id) < span->range.count;
+}
+
+static bool span_handed(const struct sim_span *span, int64_t id)
+{
+    uint64_t offset = offset_of(span, id);
+
+    return span->handed != NULL && (span->handed[offset / 64] >> (offset % 64) & 1) != 0;
+}
+
+static void span_hand(struct sim *sim, struct sim_span *span, int64_t id)
+{
+    uint64_t offset = offset_of(span, id);
+
+    if (span->handed == NULL) {
+        if (span->granted > SPAN_IDS_MAX) {
+            sim_fail(sim, SIM_NO_SEQ, "simulation", "a grant of %" PRIu64 " ids", span->granted);
+        }
+        span->handed = sim_alloc(sim, (span->granted + 63) / 64 * 8);
+    }
+    span->handed[offset / 64] |= UINT64_C(1) << (offset % 64);
+    if (offset >= span->handed_end) span->handed_end = offset + 1;
+}
+
+static struct sim_span *span_new(struct sim *sim, struct sim_span **list,
+                                 const struct pawl_grant *grant)
+{
+    struct sim_span *span = sim_alloc(sim, sizeof *span);
+
+    *span = (struct sim_span){.next = *list,
+                              .line = grant->line,
+                              .lap = grant->lap,
+                              .epoch = grant->epoch,
+                              .lease = grant->lease,
+                              .era = sim->era,
+                              .at_ns = sim->now_ns,
+                              .range = grant->range,
+                              .granted = grant->range.count};
+    *list = span;
+    return span;
+}
+
+/* Cuts everything from id on off span; true if there was something. */
+static bool span_shrink(struct sim *sim, int seq, struct sim_span *span, int64_t id)
+{
+    int64_t increment = span->range.increment;
+
+    if (before(pawl_range_last(span->range), id, increment)) return false;
+    uint64_t keep = before(span->range.first, id, increment) ? offset_of(span, id) : 0;
+
+    if (keep == UINT64_MAX) {
+        sim_fail(sim, seq, "once", "%" PRId64 " is given back and was never in its range", id);
+    }
+    if (span->handed_end > keep) {
+        sim_fail(sim, seq, "once", "%" PRId64 " and on are given back, %" PRIu64 " were handed out",
+                 id, span->handed_end - keep);
+    }
+    span->range.count = keep;
+    return true;
+}
+
+/* What is reserved lies beyond all that is, as long as the store does not go back. */
+static void check_free(struct sim *sim, int seq, const struct pawl_grant *grant)
+{
+    const struct sim_span *span = sim->seqs[seq].spans;
+
+    while (span != NULL && (span->era != sim->era || !span_of(span, grant->line, grant->lap))) {
+        span = span->next;
+    }
+    if (span == NULL ||
+        before(pawl_range_last(span->range), grant->range.first, grant->range.increment)) {
+        return;
+    }
+    sim_fail(sim, seq, "once", "the store reserves %" PRId64 " to %" PRId64 " again",
+             grant->range.first, pawl_range_last(grant->range));
+}
+
+void sim_reserved(struct sim *sim, int seq, int node, const struct pawl_ask *ask)
+{
+    struct sim_seq *about = &sim->seqs[seq];
+    const struct pawl_grant *grant = &ask->grant;
+    struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
+    int64_t increment = grant->range.increment;
+
+    if (ask->floor.line == grant->line) {
+        about->reached = pawl_mark_further(about->reached, ask->floor, increment);
+    }
+    if (about->reached.line == grant->line &&
+        pawl_mark_order(first, about->reached, increment) <= 0) {
+        sim_fail(sim, seq, "floors",
+                 "%" PRId64 " is reserved, a floor of %" PRId64 " had been told", first.id,
+                 about->reached.id);
+    }
+    check_free(sim, seq, grant);
+    (void)span_new(sim, &about->spans, grant);
+    about->increment = increment;
+    SIM_NOTE(sim, seq, node, .what = "store reserves %lld x %lld, lap %lld, version %lld",
+             .a = grant->range.first, .b = (long long)grant->range.count,
+             .c = (long long)grant->lap, .d = (long long)grant->lease);
+}
+
+void sim_taken_back(struct sim *sim, int seq, const struct pawl_record *after)
+{
+    struct pawl_mark *reached = &sim->seqs[seq].reached;
+    struct pawl_mark next = {after->line, after->lap, after->next};
+
+    /* Whoever gives back is the only one who can have told a floor that far: his falls with it. */
+    if (reached->line == next.line && pawl_mark_order(*reached, next, after->increment) >= 0) {
+        *reached = (struct pawl_mark){0, 0, 0};
+    }
+    for (struct sim_span *span = sim->seqs[seq].spans; span != NULL; span = span->next) {
+        if (span->era != sim->era || !span_of(span, after->line, after->lap)) continue;
+        /* Once the store went back, two may hold one id, and it is not known whose was struck. */
+        if (sim->era > 0) span->handed_end = 0;
+        (void)span_shrink(sim, seq, span, after->next);
+    }
+    for (size_t i = 0; i < sim->node_count && sim->era == 0; i++) {
+        const struct sim_node *node = sim->nodes[i];
+
+        if (!node->up) continue;
+        for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
+            if (!span_of(span, after->line, after->lap)) continue;
+            if (before(pawl_range_last(span->range), after->next, span->range.increment)) continue;
+            sim_fail(sim, seq, "once", "%" PRId64 " and on are taken back, node %zu holds them",
+                     after->next, i);
+        }
+    }
+}
+
+void sim_rewound(struct sim *sim, int seq, struct pawl_mark reached)
+{
+    sim->seqs[seq].reached = reached;
+    sim->seqs[seq].rewinds++;
+}
+
+/* Nodes. */
+
+/* Once its store went back, the lap that a cycling sequence's id is of is a guess. */
+static bool guessed(const struct sim *sim, int seq)
+{
+    return sim->era > 0 && sim->seqs[seq].cycle;
+}
+
+/*
+ * A sequence that nobody on the node has open and that went idle leaves its keeper's memory, and
+ * its floor with it: until there is a guard, that is all that a node remembers.
+ */
+static void forget(struct sim_node *node, int seq)
+{
+    node->books[seq].last = (struct pawl_mark){0, 0, 0};
+    node->books[seq].forgets++;
+}
+
+void sim_floor_sent(struct sim_node *node, int seq, const struct pawl_ask *ask)
+{
+    const struct sim_book *book = &node->books[seq];
+
+    if (ask->floor.line == 0 && !sim_users_have_open(node, seq)) forget(node, seq);
+    if (guessed(node->sim, seq)) return;
+    if (book->last.line == 0 || pawl_mark_order(ask->floor, book->last, book->increment) >= 0)
+        return;
+    sim_fail(node->sim, seq, "floors",
+             "node %d asks with a floor of %" PRId64 " (line %" PRIu64 "), it handed out %" PRId64,
+             node->index, ask->floor.id, ask->floor.line, book->last.id);
+}
+
+void sim_granted(struct sim_node *node, int seq, const struct pawl_ask *ask)
+{
+    const struct pawl_grant *grant = &ask->grant;
+    struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
+
+    if (ask->floor.line == grant->line &&
+        pawl_mark_order(first, ask->floor, grant->range.increment) <= 0) {
+        sim_fail(node->sim, seq, "floors",
+                 "node %d is granted %" PRId64 " (lap %" PRIu64 "), its floor was %" PRId64
+                 " (lap %" PRIu64 ")",
+                 node->index, first.id, first.lap, ask->floor.id, ask->floor.lap);
+    }
+    (void)span_new(node->sim, &node->books[seq].spans, grant);
+    SIM_NOTE(node->sim, seq, node->index, .what = "is granted %lld x %lld, lap %lld, lease %lld",
+             .a = grant->range.first, .b = (long long)grant->range.count,
+             .c = (long long)grant->lap, .d = (long long)grant->lease);
+}
+
+void sim_returning(struct sim_node *node, int seq, const struct pawl_ask *ask)
+{
+    struct sim_span *tail = node->books[seq].spans;
+
+    while (tail != NULL && !(tail->epoch == ask->epoch && span_has(tail, ask->value))) {
+        tail = tail->next;
+    }
+    SIM_NOTE(node->sim, seq, node->index, .what = "gives back from %lld on, lease %lld",
+             .a = ask->value, .b = (long long)ask->lease);
+    if (tail == NULL) {
+        sim_fail(node->sim, seq, "once", "node %d gives back %" PRId64 " and does not hold it",
+                 node->index, ask->value);
+    }
+    for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
+        if (!span_of(span, tail->line, tail->lap) || span->epoch != tail->epoch) continue;
+        if (span->era != tail->era) continue;
+        (void)span_shrink(node->sim, seq, span, ask->value);
+    }
+}
+
+/* Calls. */
+
+struct sim_call sim_call_begin(const struct sim *sim, int seq, const struct sim_context *context)
+{
+    return (struct sim_call){context->last, sim->seqs[seq].global_last};
+}
+
+/* What the store reserved and id can be struck off; NULL: nothing. */
+static struct sim_span *span_to_strike(const struct sim_node *node, int seq,
+                                       const struct sim_span *held, int64_t id)
+{
+    struct sim_span *span = node->sim->seqs[seq].spans;
+
+    while (span != NULL && !(span_of(span, held->line, held->lap) && span_has(span, id) &&
+                             !span_handed(span, id))) {
+        span = span->next;
+    }
+    return span;
+}
+
+/*
+ * The node's span that id was handed out from. Lines never share an id here; but laps do, and the
+ * lines of a cycling sequence: of those that break no law the least is meant.
+ */
+static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_call call, int64_t id)
+{
+    struct sim_span *meant = NULL;
+    bool lawful = false;
+
+    for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
+        if (!span_has(span, id) || span_handed(span, id)) continue;
+        if (!node->sim->seqs[seq].cycle) return span;
+        struct pawl_mark mark = {span->line, span->lap, id};
+        bool fits = pawl_mark_order(mark, call.begun, span->range.increment) > 0 &&
+                    span_to_strike(node, seq, span, id) != NULL;
+
+        if (meant != NULL && lawful && !fits) continue;
+        meant = span;
+        lawful = fits;
+    }
+    return meant;
+}
+
+static void check_rising(struct sim_node *node, int seq, struct sim_call call,
+                         const struct sim_span *span, int64_t id)
+{
+    struct sim *sim = node->sim;
+    const struct sim_seq *about = &sim->seqs[seq];
+    struct pawl_mark mark = {span->line, span->lap, id};
+
+    if (pawl_mark_order(mark, call.begun, span->range.increment) <= 0) {
+        sim_fail(sim, seq, "rising",
+                 "node %d hands out %" PRId64 " (lap %" PRIu64 ") after %" PRId64 " (lap %" PRIu64
+                 ")",
+                 node->index, mark.id, mark.lap, call.begun.id, call.begun.lap);
+    }
+    if (!about->global || about->rewinds > 0) return;
+    if (pawl_mark_order(mark, call.global_begun, span->range.increment) <= 0) {
+        sim_fail(sim, seq, "order global",
+                 "node %d hands out %" PRId64 ", %" PRId64 " had been returned before", node->index,
+                 mark.id, call.global_begun.id);
+    }
+}
+
+/* A change reaches every holder within one refill interval per layer of cache. */
+static void check_epoch(struct sim_node *node, int seq, const struct sim_span *span)
+{
+    struct sim *sim = node->sim;
+    const struct sim_seq *about = &sim->seqs[seq];
+    uint64_t way_ns =
+        2 * (sim->plan.store_latency_ns + sim->plan.net_latency_ns) + 4 * sim->plan.wake_latency_ns;
+    uint64_t most_ns = (uint64_t)node->depth * (sim->plan.refill_interval_ns + way_ns);
+
+    if (!sim->plan.faultless) return;
+    uint64_t epoch = about->settled_epoch, since_ns = about->settled_ns;
+    if (about->change_ns + most_ns < sim->now_ns) {
+        epoch = about->change_epoch;
+        since_ns = about->change_ns;
+    }
+    if (span->epoch >= epoch || since_ns + most_ns >= sim->now_ns) return;
+    sim_fail(sim, seq, "changes",
+             "node %d hands out ids of epoch %" PRIu64 ", %.3f s after the "
+             "change to %" PRIu64,
+             node->index, span->epoch, (double)(sim->now_ns - since_ns) / 1e9, epoch);
+}
+
+/* Strikes id off what the store reserved. */
+static void strike(struct sim_node *node, int seq, const struct sim_span *held, int64_t id)
+{
+    struct sim_span *span = span_to_strike(node, seq, held, id);
+
+    if (span == NULL) {
+        if (guessed(node->sim, seq)) return;
+        sim_fail(node->sim, seq, "once",
+                 "node %d hands out %" PRId64 ", which is not reserved, or was handed out before",
+                 node->index, id);
+    }
+    span_hand(node->sim, span, id);
+}
+
+/* The span of id, which leaves the node's stock. */
+static struct sim_span *draw(struct sim_node *node, int seq, struct sim_call call, int64_t id)
+{
+    struct sim_span *span = span_meant(node, seq, call, id);
+
+    if (span == NULL) {
+        sim_fail(node->sim, seq, "once",
+                 "node %d hands out %" PRId64 ", which it was not granted or handed out before",
+                 node->index, id);
+    }
+    span_hand(node->sim, span, id);
+    return span;
+}
+
+void sim_lane_draws(struct sim_node *node, int seq, struct pawl_range run, struct sim_context *lane)
+{
+    struct sim_call call = sim_call_begin(node->sim, seq, &node->contexts[seq]);
+
+    lane->drawn = NULL;
+    while (run.count > 0) {
+        int64_t id = pawl_range_cut(&run, 1).first;
+        struct sim_span *span = draw(node, seq, call, id);
+
+        if (lane->drawn == NULL) lane->drawn = span;
+        call.begun = (struct pawl_mark){span->line, span->lap, id};
+    }
+}
+
+/* One id was returned. */
+static void returned(struct sim_node *node, int seq, struct sim_call *call, int64_t id,
+                     struct sim_context *context)
+{
+    struct sim_book *book = &node->books[seq];
+    struct sim_seq *about = &node->sim->seqs[seq];
+    const struct sim_span *span = context->drawn;
+
+    if (span == NULL) span = draw(node, seq, *call, id);
+    struct pawl_mark mark = {span->line, span->lap, id};
+    int64_t increment = span->range.increment;
+
+    check_rising(node, seq, *call, span, id);
+    check_epoch(node, seq, span);
+    strike(node, seq, span, id);
+    book->last = pawl_mark_further(book->last, mark, increment);
+    book->increment = increment;
+    context->last = pawl_mark_further(context->last, mark, increment);
+    call->begun = pawl_mark_further(call->begun, mark, increment); /* a run rises in itself */
+    about->global_last = pawl_mark_further(about->global_last, mark, increment);
+    node->sim->handed++;
+}
+
+void sim_call_end(struct sim_node *node, int seq, struct sim_call call, pawl_ids ids,
+                  struct sim_context *context)
+{
+    struct sim *sim = node->sim;
+    struct sim_book *book = &node->books[seq];
+    struct pawl_range range = {ids.first, ids.increment, ids.count};
+
+    if (sim->era > 0 && context->forgets != book->forgets) {
+        context->forgets = book->forgets; /* nothing keeps a store that went back from old ids */
+        context->last = call.begun = (struct pawl_mark){0, 0, 0};
+    }
+    SIM_NOTE(sim, seq, node->index, .what = "hands out %lld x %lld", .a = ids.first,
+             .b = (long long)ids.count);
+    while (range.count > 0) {
+        returned(node, seq, &call, pawl_range_cut(&range, 1).first, context);
+    }
+}

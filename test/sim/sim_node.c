@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim_node.h"
+
+#include <inttypes.h>
+
+enum {
+    TURNS_MAX = 200000, /* of one node in one run: more means that it spins */
+    PATIENCE_MS = 5000, /* for draining */
+};
+
+static uint64_t read_count(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* Ids that left the stock, as the users know it. */
+static uint64_t taken_ids(const struct sim_node *node)
+{
+    return node->taken + node->unread + sim_users_in_lanes(node);
+}
+
+/* Ids that came to this keeper are somewhere, and in one place. */
+void sim_node_check(struct sim_node *node)
+{
+    if (node->keeper == NULL) return;
+    const struct pawl_counts *counts = pawl_keeper_counts(node->keeper);
+    uint64_t came = read_count(&counts->reserved) + read_count(&counts->returned);
+    uint64_t went = read_count(&counts->handed) + read_count(&counts->leased) +
+                    read_count(&counts->given_back) + read_count(&counts->held);
+
+    for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++) {
+        went += read_count(&counts->burned[i]);
+    }
+    if (came != went) {
+        sim_fail(node->sim, SIM_NO_SEQ, "conserved",
+                 "node %d: %" PRIu64 " ids came, %" PRIu64 " are accounted for", node->index, came,
+                 went);
+    }
+    uint64_t taken = taken_ids(node);
+
+    if (read_count(&counts->reserved) > node->granted || read_count(&counts->handed) > taken) {
+        sim_fail(node->sim, SIM_NO_SEQ, "conserved",
+                 "node %d books %" PRIu64 " reserved of %" PRIu64 " granted, %" PRIu64
+                 " handed of %" PRIu64 " taken",
+                 node->index, read_count(&counts->reserved), node->granted,
+                 read_count(&counts->handed), taken);
+    }
+}
+
+/* Before it goes: the books agree to the last id. */
+static void check_end(struct sim_node *node)
+{
+    const struct pawl_counts *counts = pawl_keeper_counts(node->keeper);
+
+    sim_node_check(node);
+    if (read_count(&counts->held) == 0 && read_count(&counts->reserved) == node->granted &&
+        read_count(&counts->handed) == taken_ids(node)) {
+        return;
+    }
+    sim_fail(node->sim, SIM_NO_SEQ, "conserved",
+             "node %d at its end holds %" PRIu64 ", reserved %" PRIu64 " of %" PRIu64
+             " granted, handed %" PRIu64 " of %" PRIu64 " taken and %" PRIu64 " unread",
+             node->index, read_count(&counts->held), read_count(&counts->reserved), node->granted,
+             read_count(&counts->handed), node->taken, node->unread);
+}
+
+static void ended(struct sim_node *node);
+
+static void turn(void *object, uint64_t life)
+{
+    struct sim_node *node = object;
+    struct sim *sim = node->sim;
+
+    if (life != node->life || node->keeper == NULL || node->turn_ns != sim->now_ns) return;
+    node->turn_ns = PAWL_NEVER;
+    if (++node->turns > TURNS_MAX) {
+        sim_fail(sim, SIM_NO_SEQ, "polls", "node %d was turned %d times", node->index, TURNS_MAX);
+    }
+    uint64_t next_ns = pawl_keeper_turn(node->keeper, sim->now_ns);
+
+    sim_node_check(node);
+    if (node->closing && (pawl_keeper_drained(node->keeper) || sim->now_ns >= node->patience_ns)) {
+        ended(node);
+        return;
+    }
+    if (node->closing && next_ns > node->patience_ns) next_ns = node->patience_ns;
+    sim_node_turn_at(node, next_ns);
+}
+
+void sim_node_turn_at(struct sim_node *node, uint64_t at_ns)
+{
+    if (at_ns <= node->sim->now_ns) at_ns = node->sim->now_ns + 1;
+    if (at_ns >= node->turn_ns || node->keeper == NULL) return;
+    node->turn_ns = at_ns;
+    sim_at(node->sim, at_ns, turn, node, node->life);
+}
+
+void sim_node_wake(struct sim_node *node)
+{
+    sim_node_turn_at(node,
+                     node->sim->now_ns + 1 + sim_dice(node->sim, node->sim->plan.wake_latency_ns));
+}
+
+static void keeper_wakes(void *arg)
+{
+    struct sim_node *node = arg;
+
+    if (!node->dead) sim_node_wake(node);
+}
+
+static void keeper_idle(struct pawl_holding *holding, void *arg)
+{
+    struct sim_node *node = arg;
+
+    if (!node->dead) sim_users_idle(node, holding);
+}
+
+struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, const char *url)
+{
+    struct sim_node *node = sim_alloc(sim, sizeof *node);
+
+    PAWL_ASSERT(sim->node_count < SIM_NODES_MAX);
+    *node = (struct sim_node){.sim = sim,
+                              .index = (int)sim->node_count,
+                              .role = role,
+                              .depth = depth,
+                              .url = url,
+                              .turn_ns = PAWL_NEVER};
+    sim->nodes[sim->node_count++] = node;
+    return node;
+}
+
+void sim_node_start(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct pawl_keeper_settings settings = {
+        .pace = {.ride_through_ns = sim->plan.ride_through_ns,
+                 .refill_interval_ns = sim->plan.refill_interval_ns,
+                 .max_blocks = 1000},
+        .retry_least_ns = 10 * PAWL_NS_PER_MS,
+        .retry_most_ns = 2 * PAWL_NS_PER_S,
+        .seed = pawl_random(&sim->random),
+        .wake = keeper_wakes,
+        .idle = keeper_idle,
+        .arg = node,
+    };
+
+    PAWL_ASSERT(node->keeper == NULL);
+    node->life++;
+    node->dead = node->closing = false;
+    node->granted = node->taken = node->unread = node->turns = 0;
+    node->turn_ns = PAWL_NEVER;
+    for (int i = 0; i < SIM_SEQS; i++) {
+        node->books[i] = (struct sim_book){.spans = NULL};
+        node->contexts[i] = (struct sim_context){.forgets = 0};
+    }
+    node->tap = sim_tap_new(node, sim_store_connect(node));
+    node->keeper = pawl_keeper_new(sim_tap_source(node->tap), &settings);
+    PAWL_ASSERT(node->keeper != NULL);
+    node->source = pawl_keeper_source(node->keeper);
+    node->up = true;
+    SIM_NOTE(sim, SIM_NO_SEQ, node->index, .what = "starts");
+    sim_node_wake(node);
+}
+
+static void starts_again(void *object, uint64_t life)
+{
+    struct sim_node *node = object;
+
+    if (life == node->life && node->keeper == NULL && !node->sim->quiet) sim_node_start(node);
+}
+
+/* Its memory goes. The source below is closed first, so that nothing is pending there. */
+static void bury(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct pawl_source *below = sim_tap_source(node->tap);
+
+    node->up = node->closing = false;
+    node->dead = true;
+    below->ops->close(below);
+    pawl_keeper_free(node->keeper);
+    node->keeper = NULL;
+    node->source = NULL;
+    sim_users_orphaned(node);
+    if (node->again) {
+        sim_after(sim, sim_dice(sim, 2 * PAWL_NS_PER_S), starts_again, node, node->life);
+    }
+}
+
+void sim_node_crash(struct sim_node *node, bool again)
+{
+    if (node->keeper == NULL) return;
+    SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "crashes");
+    node->again = again;
+    bury(node);
+}
+
+void sim_node_stop(struct sim_node *node, bool again)
+{
+    if (node->keeper == NULL || node->closing) return;
+    SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "closes");
+    node->up = false;
+    node->closing = true;
+    node->again = again;
+    node->patience_ns = node->sim->now_ns + PATIENCE_MS * PAWL_NS_PER_MS;
+    sim_users_part(node);
+    pawl_keeper_drain(node->keeper);
+    sim_node_wake(node);
+}
+
+static void ended(struct sim_node *node)
+{
+    if (pawl_keeper_drained(node->keeper)) {
+        check_end(node);
+        sim_users_check_answered(node);
+    } else if (node->sim->plan.faultless || node->sim->quiet) {
+        sim_fail(node->sim, SIM_NO_SEQ, "live", "node %d does not drain", node->index);
+    }
+    SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "ends");
+    bury(node);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node: a keeper over a source, as a client or a server has one, that lives, dies and returns. */
+#ifndef PAWL_SIM_NODE_H
+#define PAWL_SIM_NODE_H
+
+#include "range/keeper.h"
+#include "sim_ledger.h"
+
+enum sim_role {
+    SIM_CLIENT, /* an application with libpawl's core */
+    SIM_SERVER, /* a pawld */
+};
+
+struct sim_tap;
+struct sim_server;
+
+struct sim_node {
+    struct sim *sim;
+    int index;
+    enum sim_role role;
+    int depth;       /* layers of cache from here to the store */
+    const char *url; /* of servers; NULL: straight on the store */
+
+    bool up;              /* takes calls */
+    bool closing;         /* drains */
+    bool dead;            /* its memory is going: whatever it says is not heard */
+    uint64_t life;        /* counts its starts; what belongs to an earlier one is void */
+    uint64_t turn_ns;     /* when it is turned next; PAWL_NEVER: not planned */
+    uint64_t patience_ns; /* when a drain is given up */
+    bool again;           /* comes back after it went */
+
+    struct pawl_keeper *keeper;
+    struct pawl_source *source; /* the keeper's, for those who ask it */
+    struct sim_tap *tap;        /* between the keeper and what is below */
+    struct sim_server *server;
+
+    struct sim_book books[SIM_SEQS];
+    struct sim_context contexts[SIM_SEQS];
+    uint64_t turns;
+    uint64_t taken;            /* ids its users and connections got */
+    uint64_t unread;           /* ids handed out that nobody heard of */
+    uint64_t granted;          /* ids the tap saw come */
+    uint64_t writes[SIM_SEQS]; /* of the record, at the store, by it */
+};
+
+struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, const char *url);
+void sim_node_start(struct sim_node *node);
+void sim_node_crash(struct sim_node *node, bool again);
+void sim_node_stop(struct sim_node *node, bool again); /* drains, then ends */
+void sim_node_wake(struct sim_node *node);             /* it is turned soon */
+void sim_node_turn_at(struct sim_node *node, uint64_t at_ns);
+void sim_node_check(struct sim_node *node); /* the laws about its counts */
+
+/* sim_user.c */
+void sim_users_idle(struct sim_node *node, const struct pawl_holding *holding);
+bool sim_users_have_open(const struct sim_node *node, int seq);
+uint64_t sim_users_in_lanes(const struct sim_node *node);
+void sim_users_part(struct sim_node *node);           /* let their holdings and lanes go */
+void sim_users_check_answered(struct sim_node *node); /* nobody waits in vain */
+void sim_users_orphaned(struct sim_node *node);       /* the node is gone */
+
+/* sim_tap.c: a source over a source that sees all that passes. Owns what is below. */
+struct sim_tap *sim_tap_new(struct sim_node *node, struct pawl_source *below);
+struct pawl_source *sim_tap_source(struct sim_tap *tap);
+
+/* sim_store.c */
+void sim_store_new(struct sim *sim);
+struct pawl_source *sim_store_connect(struct sim_node *node);
+void sim_store_away(struct sim *sim, uint64_t until_ns);
+void sim_store_keep(struct sim *sim);   /* remembers its present state */
+void sim_store_rewind(struct sim *sim); /* goes back to the state that it remembers */
+const struct pawl_record *sim_store_record(const struct sim *sim, int seq);
+
+#endif
