@@ -15,7 +15,7 @@ build: ## pawld, pawl and libpawl.so into build/
 	@[ -e build/build.ninja ] || meson setup build --buildtype=debugoptimized >build.log || \
 	    { cat build.log; rm -f build.log; exit 1; }
 	@rm -f build.log
-	@ninja -C build --quiet
+	@ninja -C build $(if $(MAKE_TERMOUT),,--quiet)
 
 run: build ## starts pawld on a local store, with a sequence to take ids from
 	@exec tools/run
