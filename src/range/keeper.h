@@ -57,6 +57,7 @@ struct pawl_keeper_settings {
     bool refuse_rollback; /* a grant that is not beyond our floor stops the sequence */
     /* Called from any thread when the keeper has something to do: makes its owner turn it. */
     void (*wake)(void *arg);
+    uint64_t (*clock)(void); /* for refill latencies; NULL: as coarse as the keeper's turns */
     /* On the keeper's thread: a holding has gone idle; whoever has it open may release it. */
     void (*idle)(struct pawl_holding *holding, void *arg);
     /* Where stocks live, 64-byte aligned; NULL: the heap. A client's are in pages that a fork
@@ -72,9 +73,10 @@ struct pawl_keeper;
 struct pawl_holding {
     struct pawl_stock *stock;
     struct pawl_name name;
-    _Atomic bool global;  /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
-    _Atomic int64_t last; /* the last id reserved, for GET; valid if last_known */
-    _Atomic bool last_known;
+    _Atomic bool global; /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
+    /* For GET, where pawl_stock_last knows nothing: the last id handed out around the stock. */
+    _Atomic int64_t handed;
+    _Atomic bool handed_known;
     _Atomic uint32_t users; /* raised by the keeper as it answers an OPEN */
 };
 

@@ -14,9 +14,11 @@ static void add(_Atomic uint64_t *counter, uint64_t n)
 /* From below, at any time: the answer is judged on the keeper's turn, when it knows the time. */
 static void errand_done(struct pawl_ask *ask)
 {
-    struct pawl_keeper *keeper = PAWL_OWNER(ask, struct kept, errand_ask)->keeper;
+    struct kept *kept = PAWL_OWNER(ask, struct kept, errand_ask);
+    struct pawl_keeper *keeper = kept->keeper;
     bool idle = keeper->answered.first == NULL && !keeper->turning;
 
+    if (keeper->settings.clock != NULL) kept->answered_ns = keeper->settings.clock();
     pawl_asks_add(&keeper->answered, ask);
     if (idle && keeper->settings.wake != NULL) keeper->settings.wake(keeper->settings.arg);
 }
@@ -46,6 +48,9 @@ static void errand_send(struct kept *kept)
 
     add(&counts->asks, 1);
     if (!reads) add(&counts->writes, 1);
+    kept->answered_ns = 0;
+    kept->sent_ns =
+        kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock() : kept->asked_ns;
     pawl_source_ask(kept->keeper->below, &kept->errand_ask);
 }
 
@@ -178,7 +183,8 @@ void errand_next(struct kept *kept)
 
 static void note_latency(struct kept *kept)
 {
-    uint64_t us = (kept->keeper->now_ns - kept->asked_ns) / PAWL_NS_PER_US;
+    uint64_t until_ns = kept->answered_ns != 0 ? kept->answered_ns : kept->keeper->now_ns;
+    uint64_t us = (until_ns - kept->sent_ns) / PAWL_NS_PER_US;
     size_t bucket = 0;
 
     while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0)
@@ -339,8 +345,6 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
     kept->failures = 0;
     kept->retry_ns = 0;
     kept->trouble.code = PAWL_OK;
-    atomic_store_explicit(&kept->holding.last, kept->top.id, memory_order_relaxed);
-    atomic_store_explicit(&kept->holding.last_known, true, memory_order_release);
 }
 
 static void ids_granted(struct kept *kept, const struct pawl_ask *ask)

@@ -125,10 +125,19 @@ struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count
     return cut;
 }
 
+void kept_handed(struct kept *kept, int64_t id)
+{
+    atomic_store_explicit(&kept->holding.handed, id, memory_order_relaxed);
+    atomic_store_explicit(&kept->holding.handed_known, true, memory_order_release);
+}
+
 void kept_take_back(struct kept *kept)
 {
     struct pawl_range left[PAWL_STOCK_SLOTS];
     uint64_t sum = 0;
+    int64_t last = 0;
+
+    if (pawl_stock_last(kept->holding.stock, &last)) kept_handed(kept, last);
     size_t count = pawl_stock_retract(kept->holding.stock, left);
 
     for (size_t i = 0; i < count; i++) {

@@ -231,6 +231,7 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
         .lap = held.lap,
     };
     kept->used_ns = kept->keeper->now_ns;
+    kept_handed(kept, pawl_range_last(held.range));
     add(&kept->keeper->counts.handed, held.range.count);
     sub(&kept->keeper->counts.held, held.range.count);
     pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,

@@ -90,6 +90,8 @@ struct kept {
     uint64_t leased_ns; /* when somebody was last leased of it; 0: never */
     uint64_t seen_ns;   /* when the source last said that the epoch stands; 0: never */
     uint64_t asked_ns;  /* when the errand went out */
+    uint64_t sent_ns;   /* the same by settings.clock, and when the answer came, for latencies */
+    uint64_t answered_ns;
     uint64_t retry_ns;  /* no refill before; 0: none failed */
     uint32_t failures;  /* in a row */
     uint64_t expiry_ns; /* earliest deadline of those who wait */
@@ -153,6 +155,7 @@ bool kept_add_front(struct kept *kept, struct held held);
 struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
 bool kept_adjacent(struct held a, struct held b);
 void kept_publish(struct kept *kept);
+void kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for GET */
 void kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
 void asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
 void asker_told(struct kept *kept, const struct pawl_ask *ask);

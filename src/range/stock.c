@@ -179,6 +179,31 @@ pawl_err pawl_stock_wait(struct pawl_stock *stock, uint32_t seen, uint64_t timeo
     return (pawl_err)atomic_load_explicit(&stock->posted, memory_order_acquire);
 }
 
+bool pawl_stock_last(const struct pawl_stock *stock, int64_t *id)
+{
+    uint64_t word = atomic_load_explicit(&stock->word, memory_order_acquire);
+    uint64_t number = word >> PAWL_STOCK_OFFSET_BITS;
+    uint64_t offset = word & PAWL_STOCK_OFFSET_MASK;
+
+    if (offset == 0) { /* nothing drawn of this slot yet: then all of the one before */
+        number--;
+        offset = UINT64_MAX;
+    }
+    const struct pawl_slot *slot = &stock->ring[number % PAWL_STOCK_SLOTS];
+    uint64_t count = atomic_load_explicit(&slot->count, memory_order_acquire);
+    struct pawl_range rest;
+
+    if (count == 0) return false;
+    if (offset >= count) {
+        /* Its end was drawn, or taken back: which, nobody can tell from here. */
+        if (atomic_load_explicit(&stock->taken_back, memory_order_relaxed) >= number) return false;
+        offset = count;
+    }
+    if (!pawl_slot_read(slot, number, offset - 1, &rest)) return false;
+    *id = rest.first;
+    return true;
+}
+
 /* The keeper. */
 
 static void notify(struct pawl_stock *stock, pawl_err posted)
@@ -278,7 +303,9 @@ size_t pawl_stock_retract(struct pawl_stock *stock, struct pawl_range left[PAWL_
            !atomic_compare_exchange_weak_explicit(&stock->word, &word, end, memory_order_seq_cst,
                                                   memory_order_acquire)) {
     }
-    return word < end ? rest_of(stock, word, left) : 0;
+    if (word >= end) return 0;
+    atomic_store_explicit(&stock->taken_back, newest, memory_order_relaxed);
+    return rest_of(stock, word, left);
 }
 
 uint64_t pawl_stock_left(const struct pawl_stock *stock)

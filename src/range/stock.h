@@ -48,10 +48,11 @@ struct pawl_stock {
     _Atomic uint64_t low;     /* a take that ends beyond this word wants a refill; advice only */
     _Atomic uint64_t stamp;   /* lanes drop their runs when it changes; 0 only in a wiped stock */
     _Atomic uint64_t overrun; /* ids burned, at most, by takers that slept for a whole ring */
-    _Atomic uint32_t wanted;  /* enum pawl_want */
-    _Atomic uint32_t signal;  /* futex word: changes with every publish and every posted error */
-    _Atomic uint32_t waiting; /* threads in pawl_stock_wait */
-    _Atomic uint32_t posted;  /* pawl_err of the last failed refill; PAWL_OK after a publish */
+    _Atomic uint64_t taken_back; /* newest slot when the keeper last took something back */
+    _Atomic uint32_t wanted;     /* enum pawl_want */
+    _Atomic uint32_t signal;     /* futex word: changes with every publish and every posted error */
+    _Atomic uint32_t waiting;    /* threads in pawl_stock_wait */
+    _Atomic uint32_t posted;     /* pawl_err of the last failed refill; PAWL_OK after a publish */
     void (*wake)(struct pawl_stock *stock); /* called by the taker that raises `wanted` */
     struct pawl_slot ring[PAWL_STOCK_SLOTS];
 };
@@ -74,6 +75,12 @@ bool pawl_stock_take_exact(struct pawl_stock *stock, uint64_t count, pawl_ids *i
  * before the take that failed), or the time is over. Returns what is posted now.
  */
 pawl_err pawl_stock_wait(struct pawl_stock *stock, uint32_t seen, uint64_t timeout_ns);
+
+/*
+ * The last id that takers have drawn; false: nobody has, or what came last was taken back by the
+ * keeper, who then knows more. Any thread; for show.
+ */
+bool pawl_stock_last(const struct pawl_stock *stock, int64_t *id);
 
 /* The keeper only, one thread. */
 

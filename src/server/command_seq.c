@@ -244,32 +244,14 @@ void run_exists(struct conn *conn, const struct pawl_resp_request *request)
 
 /* GET: the last id handed out here, as far as it is known, else the last reserved. */
 
-/* A used-up slot does not tell whether its last ids were handed out or taken back by the keeper. */
-static bool stock_last(const struct pawl_stock *stock, int64_t *id)
-{
-    uint64_t word = atomic_load_explicit(&stock->word, memory_order_acquire);
-    uint64_t number = word >> PAWL_STOCK_OFFSET_BITS;
-    uint64_t offset = word & PAWL_STOCK_OFFSET_MASK;
-    struct pawl_range rest;
-
-    if (offset == 0) return false;
-    if (!pawl_slot_read(&stock->ring[number % PAWL_STOCK_SLOTS], number, offset, &rest)) {
-        return false;
-    }
-    *id = (int64_t)((uint64_t)rest.first - (uint64_t)rest.increment);
-    return true;
-}
-
-/* The last id handed out by this server: the stock knows whichever thread took it. */
 static bool last_handed(const struct entry *entry, int64_t *id)
 {
     if (entry == NULL || entry->holding == NULL) return false;
-    if (atomic_load_explicit(&entry->holding->global, memory_order_relaxed)) return false;
-    const struct pawl_stock *stock = entry->holding->stock;
+    const struct pawl_holding *holding = entry->holding;
 
-    if (stock_last(stock, id)) return true;
-    *id = entry->last;
-    return entry->last_stamp == atomic_load_explicit(&stock->stamp, memory_order_relaxed);
+    if (pawl_stock_last(holding->stock, id)) return true;
+    *id = atomic_load_explicit(&holding->handed, memory_order_relaxed);
+    return atomic_load_explicit(&holding->handed_known, memory_order_acquire);
 }
 
 static bool answer_get(struct conn *conn, struct call *call)

@@ -125,7 +125,6 @@ static void let_go(struct entry *entry)
     table_remove(&desk->by_holding, holding_hash(entry->holding), entry);
     pawl_holding_release(entry->holding);
     entry->holding = NULL;
-    entry->last_stamp = 0;
     count_add(&desk->counts.open, UINT64_MAX); /* one less */
 }
 

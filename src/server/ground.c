@@ -144,6 +144,7 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
         .refill_interval_ns = config->refill_interval_ns,
         .max_blocks = config->max_blocks,
     };
+    keeper->clock = pawl_clock_ns;
     keeper->retry_least_ns = RETRY_LEAST_NS;
     keeper->retry_most_ns = RETRY_MOST_NS;
     keeper->refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE;

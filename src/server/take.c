@@ -9,12 +9,6 @@
 enum { RATE_BYTES_MAX = 32 };
 #define RATE_MAX 1e12 /* ids per second: more is a mistake */
 
-static void remember_last(struct entry *entry, int64_t last)
-{
-    entry->last = last;
-    entry->last_stamp = atomic_load_explicit(&entry->holding->stock->stamp, memory_order_relaxed);
-}
-
 enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids)
 {
     struct pawl_stock *stock = entry->holding->stock;
@@ -29,7 +23,6 @@ enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids)
     } else if (count > PAWL_STOCK_TAKE_MAX || !pawl_stock_take_exact(stock, count, ids)) {
         return TAKE_ASK;
     }
-    remember_last(entry, pawl_id_at(ids->first, ids->increment, count - 1));
     count_add(&entry->desk->counts.ids, count);
     return TAKE_DONE;
 }
@@ -43,12 +36,7 @@ static bool answer_next(struct conn *conn, struct call *call)
     } else if (call->sent.ask.error.code != PAWL_OK) {
         say_failure(conn, &call->sent.ask.error);
     } else {
-        struct entry *entry = desk_find(conn->desk, call->sent.ask.name);
-
         say_integer(conn, pawl_range_last(range));
-        if (entry != NULL && entry->holding != NULL) {
-            remember_last(entry, pawl_range_last(range));
-        }
     }
     return true;
 }
@@ -127,7 +115,7 @@ static void take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool
     }
     switch (entry_take(entry, count, &ids)) {
     case TAKE_DONE:
-        say_integer(conn, entry->last);
+        say_integer(conn, pawl_id_at(ids.first, ids.increment, count - 1));
         break;
     case TAKE_PARK:
         wait_for(conn, name, count, creates);
@@ -152,7 +140,6 @@ void run_incr(struct conn *conn, const struct pawl_resp_request *request)
     if (conn->generation == desk->generation && entry != NULL && entry->name_size == name.size &&
         memcmp(entry->name, name.at, name.size) == 0 && entry->holding != NULL &&
         entry->parked_first == NULL && pawl_stock_next(entry->holding->stock, &id)) {
-        remember_last(entry, id);
         count_add(&desk->counts.ids, 1);
         say_integer(conn, id);
         return;

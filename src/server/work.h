@@ -75,10 +75,8 @@ struct entry {
     uint64_t parked_count;
     struct call *call; /* opens it or waits for ids; kept while anything is parked */
     struct entry *retry_next, *retry_previous;
-    uint64_t retry_ns;   /* when to ask again; 0: not in that line */
-    int64_t last;        /* the last id that was handed out here */
-    uint64_t last_stamp; /* the stock's stamp then: void if that has changed; 0: none was */
-    bool answering;      /* entry_answered is at work, and will ask again itself */
+    uint64_t retry_ns; /* when to ask again; 0: not in that line */
+    bool answering;    /* entry_answered is at work, and will ask again itself */
     uint8_t name_size;
     char name[];
 };
