@@ -236,22 +236,31 @@ static const char *read_grant(struct cursor cursor, struct pawl_ask *ask)
     return NULL;
 }
 
-/* A page: where to go on ("" or null: nowhere), and records. */
+/* Where a listing goes on: "0" for nowhere, or "=" and a name. */
+static bool read_end(const struct pawl_resp_value *cursor, struct pawl_name *end)
+{
+    struct pawl_bytes name = {cursor->text.at + 1, cursor->text.size - 1};
+
+    end->size = 0;
+    if (cursor->type != PAWL_RESP_BULK || cursor->text.size == 0) return false;
+    if (pawl_bytes_equal(cursor->text, PAWL_BYTES("0"))) return true;
+    return cursor->text.at[0] == '=' && pawl_name_set(end, name, NULL) == PAWL_OK;
+}
+
+/* A page: where to go on, and records. */
 static const char *read_page(struct cursor cursor, struct pawl_ask *ask)
 {
     const struct pawl_resp_value *array = take(&cursor);
     const struct pawl_resp_value *after = take(&cursor);
     const struct pawl_resp_value *list = take(&cursor);
     struct pawl_record record;
-    struct pawl_name end = {.size = 0};
+    struct pawl_name end;
 
     if (array->type != PAWL_RESP_ARRAY || array->count != 2 || list == NULL ||
         list->type != PAWL_RESP_ARRAY) {
         return "its listing has a wrong shape";
     }
-    if (after->text.size > 0 && pawl_name_set(&end, after->text, NULL) != PAWL_OK) {
-        return "its listing goes on at what is no name";
-    }
+    if (!read_end(after, &end)) return "its listing goes on at what is no name";
     if (end.size > 0 &&
         pawl_bytes_order(pawl_name_bytes(&end), pawl_name_bytes(&ask->page->after)) <= 0) {
         return "its listing does not come forward";
@@ -339,7 +348,8 @@ static const char *read_plain(const struct pawl_resp_value *value, struct pawl_a
 {
     bool pong =
         value->type == PAWL_RESP_SIMPLE && pawl_bytes_equal(value->text, PAWL_BYTES("PONG"));
-    bool done = value->type == PAWL_RESP_SIMPLE && pawl_bytes_equal(value->text, PAWL_BYTES("OK"));
+    bool done = value->type == PAWL_RESP_SIMPLE && value->text.size >= 2 &&
+                memcmp(value->text.at, "OK", 2) == 0; /* changes say more behind it */
 
     if (ask->kind == PAWL_ASK_PING) return pong ? NULL : "it answered PING with something else";
     return done ? NULL : "it answered with something else than OK";

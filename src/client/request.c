@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "wire/resp.h"
 
@@ -15,6 +16,7 @@ struct words {
     size_t count;
     char numbers[NUMBERS_BYTES];
     size_t numbers_size;
+    char cursor[1 + PAWL_NAME_BYTES_MAX];
 };
 
 static void add(struct words *words, struct pawl_bytes word)
@@ -122,15 +124,19 @@ static void add_definition(struct words *words, const pawl_definition *definitio
         add(words, PAWL_BYTES("RESTART"));
         add_i64(words, definition->restart);
     }
-    if (definition->given & PAWL_GIVEN_RESTART_AT_START) add(words, PAWL_BYTES("RESTARTATSTART"));
     if (definition->given & PAWL_GIVEN_IF_NOT_EXISTS) add(words, PAWL_BYTES("IFNOTEXISTS"));
+    if (definition->given & PAWL_GIVEN_RESTART_AT_START) add(words, PAWL_BYTES("RESTART"));
 }
 
 static void add_list(struct words *words, const struct pawl_page *page)
 {
     add(words, PAWL_BYTES("SEQ.LIST"));
-    add(words, PAWL_BYTES("CURSOR"));
-    add(words, pawl_name_bytes(&page->after));
+    if (page->after.size > 0) {
+        words->cursor[0] = '=';
+        memcpy(words->cursor + 1, page->after.at, page->after.size);
+        add(words, PAWL_BYTES("CURSOR"));
+        add(words, (struct pawl_bytes){words->cursor, 1 + (size_t)page->after.size});
+    }
     if (page->glob.size > 0) {
         add(words, PAWL_BYTES("MATCH"));
         add(words, page->glob);
@@ -151,7 +157,8 @@ static void add_grant(struct words *words, const struct pawl_ask *ask)
         add(words, PAWL_BYTES("SEQ.NEXT"));
         add(words, ask->name);
         add(words, PAWL_BYTES("COUNT"));
-        add_u64(words, ask->count);
+        /* Many that share one ask may want more than a server gives at once. */
+        add_u64(words, ask->exact || ask->count < PAWL_TAKE_MAX ? ask->count : PAWL_TAKE_MAX);
         if (ask->exact) add(words, PAWL_BYTES("EXACT"));
     }
     add_floor(words, ask->floor);

@@ -8,7 +8,7 @@
 enum {
     PAWL_REQUEST_BYTES_MAX = 2048,
     PAWL_REQUEST_GLOB_BYTES_MAX = 512,
-    PAWL_REQUEST_LIST_MAX = 500, /* records in one page; whoever wants more gets it in pages */
+    PAWL_REQUEST_LIST_MAX = 250, /* records in one page; whoever wants more gets it in pages */
 };
 
 /* Writes the request and returns its size; 0: a server cannot be asked this. */

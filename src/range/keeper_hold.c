@@ -192,10 +192,21 @@ static uint64_t stock_share(const struct kept *kept)
                                  : least;
 }
 
-void kept_publish(struct kept *kept)
+/* Askers above are leased of it, or wait for their first lease: their ids must not go to the stock.
+ */
+static bool is_leasing(const struct kept *kept)
 {
     uint64_t intervals = PAWL_IDLE_INTERVALS * kept->keeper->settings.pace.refill_interval_ns;
-    bool leasing = kept->leased_ns != 0 && kept->keeper->now_ns - kept->leased_ns < intervals;
+
+    for (const struct pawl_ask *ask = kept->takes.first; ask != NULL; ask = ask->next) {
+        if (ask->count > 0) return true;
+    }
+    return kept->leased_ns != 0 && kept->keeper->now_ns - kept->leased_ns < intervals;
+}
+
+void kept_publish(struct kept *kept)
+{
+    bool leasing = is_leasing(kept);
     uint64_t wish = leasing ? stock_share(kept) : UINT64_MAX;
     bool published = false;
 

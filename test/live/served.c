@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,9 +65,15 @@ static bool accepts(int port)
 static void execute(const struct served *served)
 {
     char store[96];
+    char log_path[96];
     char listen_at[64];
 
+    /* Neither outlives the test nor holds the pipe that reads its report. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    demand(freopen("/dev/null", "w", stdout) != NULL, "be silent");
     (void)snprintf(store, sizeof store, "lmdb:%s/store", served->folder);
+    (void)snprintf(log_path, sizeof log_path, "%s/pawld.log", served->folder);
+    demand(freopen(log_path, "a", stderr) != NULL, "open a log");
     (void)snprintf(listen_at, sizeof listen_at, "resp://127.0.0.1:%d", served->port);
     (void)execl(served_binary(), "pawld", "--store", store, "--listen", listen_at, (char *)NULL);
     _exit(127);

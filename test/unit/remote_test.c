@@ -119,6 +119,9 @@ static void says_each_ask(void **state)
         .block = 500,
     };
     struct pawl_page page = {.glob = PAWL_BYTES("a*"), .count_max = 10, .each = count_record};
+    struct pawl_page onward = {
+        .after = {.size = 1, .at = "p"}, .count_max = 1000, .each = count_record};
+    static const pawl_definition anew = {.given = PAWL_GIVEN_RESTART_AT_START};
     struct pawl_mark floor = {.line = 4, .lap = 1, .id = -9};
     const struct {
         struct pawl_ask ask;
@@ -143,7 +146,10 @@ static void says_each_ask(void **state)
         {{.kind = PAWL_ASK_FENCE}, "SEQ.FENCE orders"},
         {{.kind = PAWL_ASK_FENCE, .count = 5}, "SEQ.FENCE orders SKIP 5"},
         {{.kind = PAWL_ASK_FENCE, .line = 8}, "SEQ.FENCE orders BEYOND 8"},
-        {{.kind = PAWL_ASK_LIST, .page = &page}, "SEQ.LIST CURSOR  MATCH a* COUNT 10 WITHINFO"},
+        {{.kind = PAWL_ASK_LIST, .page = &page}, "SEQ.LIST MATCH a* COUNT 10 WITHINFO"},
+        {{.kind = PAWL_ASK_LIST, .page = &onward}, "SEQ.LIST CURSOR =p COUNT 250 WITHINFO"},
+        {{.kind = PAWL_ASK_NEXT, .count = UINT32_MAX}, "SEQ.NEXT orders COUNT 1000000"},
+        {{.kind = PAWL_ASK_ALTER, .definition = &anew}, "SEQ.ALTER orders RESTART"},
         {{.kind = PAWL_ASK_PING}, "PING"},
     };
     struct bench bench;
@@ -330,7 +336,7 @@ static void a_page_is_told_whole_or_not_at_all(void **state)
     probe.ask.page = &page;
     pawl_source_ask(bench.source, &probe.ask);
     (void)turn(&bench);
-    fake_reply(link_of(&bench), "*2\r\n$1\r\np\r\n*2\r\n" INFO_ORDERS INFO_ORDERS);
+    fake_reply(link_of(&bench), "*2\r\n$2\r\n=p\r\n*2\r\n" INFO_ORDERS INFO_ORDERS);
     assert_int_equal(probe.ask.error.code, PAWL_OK);
     assert_int_equal(page.count_max, 12);
     assert_true(page.more);
@@ -338,7 +344,7 @@ static void a_page_is_told_whole_or_not_at_all(void **state)
 
     pawl_source_ask(bench.source, &probe.ask);
     (void)turn(&bench);
-    fake_reply(link_of(&bench), "*2\r\n$0\r\n\r\n*2\r\n" INFO_ORDERS "*1\r\n:1\r\n");
+    fake_reply(link_of(&bench), "*2\r\n$1\r\n0\r\n*2\r\n" INFO_ORDERS "*1\r\n:1\r\n");
     assert_int_equal(probe.ask.error.code, PAWL_BUSY);
     assert_int_equal(page.count_max, 12);
     end(&bench);
