@@ -127,7 +127,8 @@ static double measure(struct state *state, const struct subject *subject)
     pthread_barrier_t start;
     double sum_ns = 0;
 
-    shape_seq_fill(&state->seq, (uint64_t)IDS * THREADS_MAX + 2 * PAWL_RUN_MOST);
+    shape_seq_fill(&state->seq,
+                   (uint64_t)IDS * THREADS_MAX + (uint64_t)THREADS_MAX * PAWL_RUN_MOST);
     (void)pthread_barrier_init(&start, NULL, (unsigned)subject->threads);
     for (int i = 0; i < subject->threads; i++) {
         state->plain[i] = (struct shape_plain){.next = 1, .end = IDS + 1};

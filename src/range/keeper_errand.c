@@ -404,7 +404,6 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
     struct pawl_ask *wish = pawl_asks_pop(&kept->changes);
 
     kept->epoch = 0;
-    kept->told.epoch = 0;
     kept->seen_ns = 0;
     kept->retry_ns = 0;
     kept->failures = 0;

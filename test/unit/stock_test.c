@@ -104,7 +104,7 @@ static void ids_come_in_order_over_many_slots(void **state)
     (void)state;
     stock_ready(&stock);
     must_be_dry(&stock);
-    for (int64_t round = 0; round < 5 * PAWL_STOCK_SLOTS; round++) {
+    for (int64_t round = 0; round < INT64_C(5) * PAWL_STOCK_SLOTS; round++) {
         publish(&stock, 100 * round, -3, 2);
         publish(&stock, 100 * round + 50, 7, 1);
         assert_int_equal(must_next(&stock), 100 * round);
