@@ -99,29 +99,30 @@ static void count_record(struct pawl_page *page, const struct pawl_record *recor
     page->count_max++; /* the test's own count: the page is asked for once */
 }
 
+static const pawl_definition whole = {
+    .given = PAWL_GIVEN_START | PAWL_GIVEN_INCREMENT | PAWL_GIVEN_MIN | PAWL_GIVEN_MAX |
+             PAWL_GIVEN_CYCLE | PAWL_GIVEN_BLOCK | PAWL_GIVEN_ORDER | PAWL_GIVEN_TYPE |
+             PAWL_GIVEN_IF_NOT_EXISTS,
+    .start = -5,
+    .increment = -1,
+    .min = INT64_MIN,
+    .max = -1,
+    .cycle = true,
+    .order = PAWL_ORDER_GLOBAL,
+};
+static const pawl_definition change = {
+    .given = PAWL_GIVEN_RESTART | PAWL_GIVEN_BLOCK | PAWL_GIVEN_CYCLE | PAWL_GIVEN_NO_MAX,
+    .restart = 7,
+    .block = 500,
+};
+static const pawl_definition anew = {.given = PAWL_GIVEN_RESTART_AT_START};
+
 /* What each ask says on the wire. */
 static void says_each_ask(void **state)
 {
-    static const pawl_definition whole = {
-        .given = PAWL_GIVEN_START | PAWL_GIVEN_INCREMENT | PAWL_GIVEN_MIN | PAWL_GIVEN_MAX |
-                 PAWL_GIVEN_CYCLE | PAWL_GIVEN_BLOCK | PAWL_GIVEN_ORDER | PAWL_GIVEN_TYPE |
-                 PAWL_GIVEN_IF_NOT_EXISTS,
-        .start = -5,
-        .increment = -1,
-        .min = INT64_MIN,
-        .max = -1,
-        .cycle = true,
-        .order = PAWL_ORDER_GLOBAL,
-    };
-    static const pawl_definition change = {
-        .given = PAWL_GIVEN_RESTART | PAWL_GIVEN_BLOCK | PAWL_GIVEN_CYCLE | PAWL_GIVEN_NO_MAX,
-        .restart = 7,
-        .block = 500,
-    };
     struct pawl_page page = {.glob = PAWL_BYTES("a*"), .count_max = 10, .each = count_record};
     struct pawl_page onward = {
         .after = {.size = 1, .at = "p"}, .count_max = 1000, .each = count_record};
-    static const pawl_definition anew = {.given = PAWL_GIVEN_RESTART_AT_START};
     struct pawl_mark floor = {.line = 4, .lap = 1, .id = -9};
     const struct {
         struct pawl_ask ask;
