@@ -115,20 +115,6 @@ static pawl_err open_listeners(struct daemon *daemon, pawl_error *error)
     return listeners_open(listeners, &daemon->ground.addresses, error);
 }
 
-/* Before any thread runs: what was made so far goes again. */
-static void unmake(struct daemon *daemon)
-{
-    listeners_abandon(&daemon->listeners);
-    for (size_t i = 0; i < daemon->io_count; i++) {
-        io_join(daemon->ios[i]);
-    }
-    (void)ground_close(&daemon->ground);
-    for (size_t i = 0; i < daemon->io_count; i++) {
-        io_free(daemon->ios[i]);
-    }
-    free(daemon);
-}
-
 static bool end_ios(struct daemon *daemon)
 {
     bool drained = false;
@@ -153,21 +139,15 @@ static bool end_ios(struct daemon *daemon)
     return drained;
 }
 
+/* The first one last, since it accepts for all. */
 static pawl_err start_threads(struct daemon *daemon, pawl_error *error)
 {
-    for (size_t i = 0; i < daemon->io_count; i++) {
-        pawl_err err = io_start(daemon->ios[i], error);
+    pawl_err err = PAWL_OK;
 
-        if (err == PAWL_OK) continue;
-        for (size_t rest = i; rest < daemon->io_count; rest++) {
-            io_join(daemon->ios[rest]);
-            io_free(daemon->ios[rest]);
-        }
-        daemon->io_count = i;
-        (void)end_ios(daemon);
-        return err;
+    for (size_t i = daemon->io_count; i > 0 && err == PAWL_OK; i--) {
+        err = io_start(daemon->ios[i - 1], error);
     }
-    return PAWL_OK;
+    return err;
 }
 
 static void say_ready(const struct daemon *daemon)
@@ -211,13 +191,16 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
     gather_facts(daemon);
     pawl_err err = make_ios(daemon, error);
     if (err == PAWL_OK) err = open_listeners(daemon, error);
-    if (err != PAWL_OK) {
-        unmake(daemon);
-        return NULL;
+    if (err == PAWL_OK) {
+        err = listeners_start(&daemon->listeners, io_loop(daemon->ios[0]), error);
     }
-    list_addresses(daemon);
-    listeners_start(&daemon->listeners, io_loop(daemon->ios[0]));
-    if (start_threads(daemon, error) != PAWL_OK) {
+    if (err == PAWL_OK) {
+        list_addresses(daemon);
+        err = start_threads(daemon, error);
+    }
+    if (err != PAWL_OK) {
+        listeners_abandon(&daemon->listeners);
+        (void)end_ios(daemon);
         free(daemon);
         return NULL;
     }

@@ -290,15 +290,30 @@ static void *run(void *arg)
     return NULL;
 }
 
+static struct io *new_failed(struct io *io, pawl_error *error)
+{
+    if (io != NULL && io->desk != NULL) desk_free(io->desk);
+    free(io);
+    (void)pawl_fail(error, PAWL_BUSY, "cannot make an event loop: no memory or descriptors");
+    return NULL;
+}
+
 struct io *io_new(const struct io_settings *settings, pawl_error *error)
 {
     struct desk_settings desk = settings->desk;
     struct io *io = calloc(1, sizeof *io);
 
-    if (io == NULL || uv_loop_init(&io->loop) != 0) {
-        free(io);
-        (void)pawl_fail(error, PAWL_BUSY, "cannot make an event loop: no memory or descriptors");
-        return NULL;
+    if (io == NULL) return new_failed(io, error);
+    ferry_init(&io->ferry, settings->turner, &io->box);
+    desk.submit = ferry_submit;
+    desk.forget = ferry_forget;
+    desk.changed = conn_changed;
+    desk.arg = &io->ferry;
+    io->desk = io->ferry.desk = desk_new(&desk);
+    if (io->desk == NULL || uv_loop_init(&io->loop) != 0) return new_failed(io, error);
+    if (pawl_mailbox_init(&io->box, &io->loop) != 0) {
+        (void)uv_loop_close(&io->loop);
+        return new_failed(io, error);
     }
     PAWL_ASSERT(uv_sem_init(&io->drained_sem, 0) == 0);
     (void)uv_prepare_init(&io->loop, &io->prepare);
@@ -310,14 +325,6 @@ struct io *io_new(const struct io_settings *settings, pawl_error *error)
     io->name = settings->name;
     io->drain_mail.act = drain_came;
     io->leave_mail.act = leave_came;
-    PAWL_ASSERT(pawl_mailbox_init(&io->box, &io->loop) == 0);
-    ferry_init(&io->ferry, settings->turner, &io->box);
-    desk.submit = ferry_submit;
-    desk.forget = ferry_forget;
-    desk.changed = conn_changed;
-    desk.arg = &io->ferry;
-    io->desk = io->ferry.desk = desk_new(&desk);
-    PAWL_ASSERT(io->desk != NULL);
     return io;
 }
 
@@ -367,17 +374,20 @@ void io_tell_idle(struct io *io, const struct pawl_holding *holding)
 
 void io_drain(struct io *io, uint64_t limit_ns)
 {
+    if (!io->started) return;
     io->drain_limit_ns = limit_ns;
     pawl_mailbox_post(&io->box, &io->drain_mail);
 }
 
 void io_drained(struct io *io)
 {
+    if (!io->started) return;
     uv_sem_wait(&io->drained_sem);
 }
 
 void io_leave(struct io *io)
 {
+    if (!io->started) return;
     pawl_mailbox_post(&io->box, &io->leave_mail);
 }
 

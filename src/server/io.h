@@ -33,6 +33,8 @@ void io_serve(struct io *io, int socket);
 /* The keeper's thread, until io_free: its settings' idle. */
 void io_tell_idle(struct io *io, const struct pawl_holding *holding);
 
+/* The end. Of an io that was not started, the first three do nothing. */
+
 /* Any thread: hangs up where nothing is left to answer, and after limit_ns everywhere. */
 void io_drain(struct io *io, uint64_t limit_ns);
 /* Waits until io_drain has hung up everywhere. */

@@ -174,7 +174,7 @@ pawl_err listeners_open(struct listeners *listeners, struct listen_addresses *ad
             listeners_abandon(listeners);
             return cannot_listen(address, reason, error);
         }
-        listeners->all[listeners->count++].socket = listening;
+        listeners->all[listeners->count++] = (struct listener){.socket = listening};
     }
     return PAWL_OK;
 }
@@ -244,24 +244,35 @@ static void clients_came(uv_poll_t *poll, int status, int events)
     (void)uv_timer_start(&listener->pause, pause_over, PAUSE_MS, 0);
 }
 
-void listeners_start(struct listeners *listeners, uv_loop_t *loop)
+static int start_one(struct listener *listener, uv_loop_t *loop)
+{
+    int status = uv_poll_init(loop, &listener->poll, listener->socket);
+
+    if (status != 0) return status;
+    (void)uv_timer_init(loop, &listener->pause);
+    listener->started = true;
+    return uv_poll_start(&listener->poll, UV_READABLE, clients_came);
+}
+
+pawl_err listeners_start(struct listeners *listeners, uv_loop_t *loop, pawl_error *error)
 {
     for (size_t i = 0; i < listeners->count; i++) {
         struct listener *listener = &listeners->all[i];
 
         listener->listeners = listeners;
-        PAWL_ASSERT(uv_poll_init(loop, &listener->poll, listener->socket) == 0);
-        (void)uv_timer_init(loop, &listener->pause);
-        PAWL_ASSERT(uv_poll_start(&listener->poll, UV_READABLE, clients_came) == 0);
+        int status = start_one(listener, loop);
+        if (status == 0) continue;
+        listeners_abandon(listeners);
+        return pawl_fail(error, PAWL_BUSY, "cannot wait for connections: %s", uv_strerror(status));
     }
+    return PAWL_OK;
 }
 
+/* Who waits in the system's queue was promised to be served. */
 void listeners_close(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
-        (void)accept_some(&listeners->all[i]); /* who waits in the system's queue was promised */
-        uv_close((uv_handle_t *)&listeners->all[i].poll, NULL);
-        uv_close((uv_handle_t *)&listeners->all[i].pause, NULL);
+        (void)accept_some(&listeners->all[i]);
     }
     listeners_abandon(listeners);
 }
@@ -269,7 +280,13 @@ void listeners_close(struct listeners *listeners)
 void listeners_abandon(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
-        (void)close(listeners->all[i].socket);
+        struct listener *listener = &listeners->all[i];
+
+        if (listener->started) {
+            uv_close((uv_handle_t *)&listener->poll, NULL);
+            uv_close((uv_handle_t *)&listener->pause, NULL);
+        }
+        (void)close(listener->socket);
     }
     listeners->count = 0;
 }

@@ -39,6 +39,7 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t pause; /* after it could not accept */
     int socket;
+    bool started; /* poll and pause are handles of a loop */
     struct listeners *listeners;
 };
 
@@ -62,11 +63,15 @@ struct listeners {
 pawl_err listeners_open(struct listeners *listeners, struct listen_addresses *addresses,
                         pawl_error *error);
 
-/* Accepts from here on, on the thread of loop, which does not run yet. */
-void listeners_start(struct listeners *listeners, uv_loop_t *loop);
+/*
+ * Accepts from here on, on the thread of loop, which does not run yet.
+ *
+ * Errors:   PAWL_BUSY  the system does not let us wait for them: none listens any more
+ */
+pawl_err listeners_start(struct listeners *listeners, uv_loop_t *loop, pawl_error *error);
 /* On that thread, once. */
 void listeners_close(struct listeners *listeners);
-/* Instead of that, if they were not started. */
+/* Instead of that, if the loop does not run yet. */
 void listeners_abandon(struct listeners *listeners);
 
 #endif
