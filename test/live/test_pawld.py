@@ -336,8 +336,14 @@ def test_a_reader_that_never_reads_is_not_read_from(server):
 
 def test_max_clients(fleet):
     server = fleet.start(options=["--max-clients", "5", "--threads", "2"])
-    wait_until(lambda: b"connected_clients:1\r" in talk(server, b"INFO clients\r\n"), "only we")
-    held = [connect(server) for _ in range(5)]
+    held = [connect(server)]
+
+    def alone():
+        held[0].sendall(b"INFO clients\r\n")
+        return b"connected_clients:1\r" in held[0].recv(65536)
+
+    wait_until(alone, "whoever saw the server start has left")
+    held += [connect(server) for _ in range(4)]
     for connection in held:
         connection.sendall(b"PING\r\n")
         assert connection.recv(100) == b"+PONG\r\n"
