@@ -14,7 +14,7 @@ def read(path):
 
 
 def check(histories):
-    """histories: name -> ids. Fails with the takers and the ids; returns how many ids there were."""
+    """histories: name -> ids. Fails with takers and ids; returns how many ids there were."""
     for name, ids in histories.items():
         for i in range(1, len(ids)):
             assert ids[i - 1] < ids[i], f"{name}: {ids[i]} came after {ids[i - 1]}"
