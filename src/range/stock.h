@@ -54,7 +54,7 @@ struct pawl_stock {
     _Atomic uint32_t waiting;    /* threads in pawl_stock_wait */
     _Atomic uint32_t posted;     /* pawl_err of the last failed refill; PAWL_OK after a publish */
     void (*wake)(struct pawl_stock *stock); /* called by the taker that raises `wanted` */
-    struct pawl_slot ring[PAWL_STOCK_SLOTS];
+    _Alignas(64) struct pawl_slot ring[PAWL_STOCK_SLOTS]; /* no slot lies across two lines */
 };
 
 void pawl_stock_init(struct pawl_stock *stock, void (*wake)(struct pawl_stock *stock));

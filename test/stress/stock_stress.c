@@ -15,7 +15,7 @@ enum {
     IDS = 2000 * 1000, /* the source has these: ids 1 to IDS */
     TAKERS = 5,
     TAKE_MOST = 7,
-    PIECE_MOST = 700,
+    PIECE_MOST = 150,
     WAIT_NS = 20 * 1000 * 1000,
 };
 
@@ -191,7 +191,7 @@ static void keeper_run(struct keeper *keeper)
         (void)pthread_mutex_unlock(&test->lock);
 
         (void)pawl_stock_heed(&test->stock);
-        if (pawl_random(&keeper->random) % 4 == 0) retract_all(keeper);
+        if (pawl_random(&keeper->random) % 2 == 0) retract_all(keeper);
         if (pawl_random(&keeper->random) % 16 == 0) pawl_stock_post(&test->stock, PAWL_BUSY);
         publish_some(keeper);
         if (keeper->next > IDS && keeper->back_at == keeper->back_end) break;
@@ -215,6 +215,8 @@ static void check_sum(const struct keeper *keeper, const struct taker takers[TAK
     printf("handed out %ju, dropped by lanes %ju, let go %ju in %ju retracts, overrun %ju\n",
            (uintmax_t)got_all, (uintmax_t)dropped, (uintmax_t)keeper->burned,
            (uintmax_t)keeper->retracts, (uintmax_t)overrun);
+    /* Sleeping for a whole ring is rare: more of it means that slots are reused too early. */
+    if (overrun > IDS / 50) fail(keeper->test, "too many overruns", (int64_t)overrun);
     if (known > IDS) fail(keeper->test, "more ids than there were", (int64_t)known);
     if (known + overrun < IDS) fail(keeper->test, "ids are missing", (int64_t)known);
 }
