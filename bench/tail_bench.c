@@ -52,8 +52,9 @@ static void take(pawl_seq *seq, int seconds, uint32_t buckets[BUCKETS])
         int64_t id = 0;
         uint64_t start_ns = now_ns();
 
-        while (start_ns < due_ns)
+        while (start_ns < due_ns) {
             start_ns = now_ns();
+        }
         if (pawl_next(seq, &id) != PAWL_OK) die("pawl_next failed");
         uint64_t bucket = (now_ns() - start_ns) / BUCKET_NS;
         buckets[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
@@ -67,8 +68,9 @@ static double quantile_us(const uint32_t buckets[BUCKETS], double q)
     uint64_t total = 0;
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < BUCKETS; i++) {
         total += buckets[i];
+    }
     for (size_t i = 0; i < BUCKETS; i++) {
         sum += buckets[i];
         if ((double)sum >= q * (double)total) return (double)(i + 1) * BUCKET_NS / 1e3;

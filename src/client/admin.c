@@ -150,6 +150,7 @@ pawl_err pawl_list(pawl_client *client, const char *glob,
         pawl_err err = list_page(client, pattern, &turned, &page, error);
 
         if (err != PAWL_OK) return err;
+        PAWL_ASSERT(page != NULL);
         for (size_t i = 0; i < page->info_count; i++) {
             if (each(&page->infos[i], arg)) continue;
             turned.more = false;

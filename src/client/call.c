@@ -43,8 +43,8 @@ static void pause_ns(uint64_t ns)
 {
     struct timespec left = timespec_of(ns);
 
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
-        continue;
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
 }
 
 static void keep_info(struct pawl_page *page, const struct pawl_record *record)

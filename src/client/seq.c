@@ -16,8 +16,9 @@ static struct pawl_seq *find(pawl_client *client, const struct pawl_name *name)
     /* Pairs with the release in add: whoever sees a seq sees it whole. */
     struct pawl_seq *seq = atomic_load_explicit(bucket_of(client, name), memory_order_acquire);
 
-    while (seq != NULL && !pawl_bytes_equal(pawl_name_bytes(&seq->name), pawl_name_bytes(name)))
+    while (seq != NULL && !pawl_bytes_equal(pawl_name_bytes(&seq->name), pawl_name_bytes(name))) {
         seq = seq->next;
+    }
     return seq;
 }
 

@@ -33,8 +33,9 @@ static size_t class_of(size_t size, size_t *cell_size)
     size_t class = 0;
 
     PAWL_ASSERT(size > 0 && size <= PAWL_VAULT_CELL_MAX);
-    for (*cell_size = PAWL_VAULT_CELL_MIN; *cell_size < size; *cell_size *= 2)
+    for (*cell_size = PAWL_VAULT_CELL_MIN; *cell_size < size; *cell_size *= 2) {
         class ++;
+    }
     PAWL_ASSERT(class < PAWL_VAULT_CLASSES);
     return class;
 }

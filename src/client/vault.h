@@ -42,7 +42,7 @@ void pawl_vault_free(struct pawl_vault *vault);
 
 /* Any thread. Zeroed, on a cache line of its own. NULL: no memory. size <= PAWL_VAULT_CELL_MAX. */
 void *pawl_vault_take(struct pawl_vault *vault, size_t size);
-void pawl_vault_give(struct pawl_vault *vault, void *cell, size_t size);
+void pawl_vault_give(struct pawl_vault *vault, void *at, size_t size);
 
 static inline bool pawl_vault_alive(const struct pawl_vault *vault)
 {

@@ -117,12 +117,14 @@ bool errand_return(struct kept *kept)
         return false;
     }
     at--;
-    while (at > 0 && kept_adjacent(kept->reserve[at - 1], kept->reserve[at]))
+    while (at > 0 && kept_adjacent(kept->reserve[at - 1], kept->reserve[at])) {
         at--;
+    }
 
     uint64_t count = 0;
-    for (size_t i = at; i < kept->reserve_count; i++)
+    for (size_t i = at; i < kept->reserve_count; i++) {
         count += kept->reserve[i].range.count;
+    }
     int64_t first = kept->reserve[at].range.first;
     kept->reserve_count = at; /* what lies before the tail has a hole behind it */
     kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
@@ -187,8 +189,9 @@ static void note_latency(struct kept *kept)
     uint64_t us = (until_ns - kept->sent_ns) / PAWL_NS_PER_US;
     size_t bucket = 0;
 
-    while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0)
+    while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0) {
         bucket++;
+    }
     add(&kept->keeper->counts.latency[bucket], 1);
 }
 

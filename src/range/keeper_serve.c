@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Those who wait at a keeper, and how they are served from what it holds. */
 #include "range/kept.h"
+#include "range/wide.h"
 
 static void add(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -56,8 +57,8 @@ void serve_waits(struct kept *kept)
 static uint64_t steps(int64_t from, int64_t to, int64_t increment)
 {
     PAWL_ASSERT(increment != 0);
-    if (increment > 0) return ((uint64_t)to - (uint64_t)from) / (uint64_t)increment;
-    return ((uint64_t)from - (uint64_t)to) / (0 - (uint64_t)increment);
+    uint64_t apart = increment > 0 ? (uint64_t)to - (uint64_t)from : (uint64_t)from - (uint64_t)to;
+    return apart / pawl_wide_step(increment);
 }
 
 /* Where in the reserve a lease for this asker may begin: beyond its floor. */

@@ -159,7 +159,7 @@ void kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for 
 void kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
 void asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
 void asker_told(struct kept *kept, const struct pawl_ask *ask);
-void asker_granted(struct kept *kept, uint64_t asker, uint64_t count);
+void asker_granted(struct kept *kept, uint64_t id, uint64_t count);
 
 /* keeper_errand.c: the one ask below */
 void errand_take(struct kept *kept, uint64_t count);

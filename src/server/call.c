@@ -97,8 +97,9 @@ void text_add(struct text *text, const char *bytes, size_t size)
     if (text->capacity - text->size < size) {
         size_t capacity = text->capacity == 0 ? TEXT_BYTES_MIN : text->capacity * 2;
 
-        while (capacity - text->size < size)
+        while (capacity - text->size < size) {
             capacity *= 2;
+        }
         char *grown = realloc(text->at, capacity);
         if (grown == NULL) {
             text->failed = true;

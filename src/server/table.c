@@ -22,8 +22,9 @@ static void put(struct table *table, uint64_t hash, void *item)
 {
     size_t i = hash & (table->capacity - 1);
 
-    while (table->slots[i].item != NULL)
+    while (table->slots[i].item != NULL) {
         i = (i + 1) & (table->capacity - 1);
+    }
     table->slots[i] = (struct table_slot){hash, item};
 }
 

@@ -14,8 +14,9 @@ static inline size_t count_digits(uint64_t magnitude)
 {
     size_t count = 1;
 
-    for (; magnitude >= 10000; magnitude /= 10000)
+    for (; magnitude >= 10000; magnitude /= 10000) {
         count += 4;
+    }
     return count + (magnitude >= 10 ? 1U : 0U) + (magnitude >= 100 ? 1U : 0U) +
            (magnitude >= 1000 ? 1U : 0U);
 }

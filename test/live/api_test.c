@@ -160,8 +160,9 @@ static void *draw(void *arg)
         if (drawer->way == 1) err = pawl_lane_next(lane, &ids.first);
         if (drawer->way == 2) err = pawl_take(drawer->seq, 1, 5 * S, &ids);
         if (drawer->way == 3) {
-            while ((err = pawl_try_next(drawer->seq, &ids.first)) == PAWL_EMPTY)
+            while ((err = pawl_try_next(drawer->seq, &ids.first)) == PAWL_EMPTY) {
                 sched_yield();
+            }
         }
         if (ids.first <= last) drawer->rises = false;
         last = ids.first;
@@ -340,8 +341,9 @@ static void a_dropped_one_is_told(void **state)
         check(pawl_lane_next(lane, &id), PAWL_OK, NULL);
     }
     check(pawl_drop(site.client, "s", &error), PAWL_OK, &error);
-    for (int i = 0; i < 100000 && err == PAWL_OK; i++)
+    for (int i = 0; i < 100000 && err == PAWL_OK; i++) {
         err = pawl_next(seq, &id);
+    }
     check(err, PAWL_NO_SEQUENCE, NULL);
     check(pawl_lane_next(lane, &id), PAWL_NO_SEQUENCE, NULL);
     pawl_lane_close(lane);

@@ -124,8 +124,9 @@ int main(int argc, char **argv)
         drawers[i] = (struct drawer){seq, argv[5], i, until_s};
         if (pthread_create(&threads[i], NULL, run, &drawers[i]) != 0) abort();
     }
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         (void)pthread_join(threads[i], NULL);
+    }
     pawl_close(client);
     return 0;
 }

@@ -29,8 +29,9 @@ static uint64_t offset_of(const struct sim_span *span, int64_t id)
 
 static bool span_has(const struct sim_span *span, int64_t id)
 {
-    if (span->range.count == 0 || before(id, span->range.first, span->range.increment))
+    if (span->range.count == 0 || before(id, span->range.first, span->range.increment)) {
         return false;
+    }
     return offset_of(span, id) < span->range.count;
 }
 
@@ -190,8 +191,9 @@ void sim_floor_sent(struct sim_node *node, int seq, const struct pawl_ask *ask)
 
     if (ask->floor.line == 0 && !sim_users_have_open(node, seq)) forget(node, seq);
     if (guessed(node->sim, seq)) return;
-    if (book->last.line == 0 || pawl_mark_order(ask->floor, book->last, book->increment) >= 0)
+    if (book->last.line == 0 || pawl_mark_order(ask->floor, book->last, book->increment) >= 0) {
         return;
+    }
     sim_fail(node->sim, seq, "floors",
              "node %d asks with a floor of %" PRId64 " (line %" PRIu64 "), it handed out %" PRId64,
              node->index, ask->floor.id, ask->floor.line, book->last.id);

@@ -89,8 +89,9 @@ static void note_served(struct sim_store *store, struct request *request, int se
         if (ask->grant.range.count > 0) sim_reserved(sim, seq, request->node->index, ask);
         return;
     case PAWL_ASK_RETURN:
-        if (request->again && request->era == sim->era)
+        if (request->again && request->era == sim->era) {
             sim_fail(sim, seq, "once", "a RETURN was executed twice");
+        }
         sim_taken_back(sim, seq, &store->now.records[seq]);
         return;
     case PAWL_ASK_CREATE:

@@ -27,10 +27,10 @@ struct fake_net {
 void fake_net_init(struct fake_net *net);
 /* The link that was dialled to that port; NULL: none was. */
 struct fake_link *fake_link_to(struct fake_net *net, uint16_t port);
-void fake_open(struct fake_link *link);
-void fake_reply(struct fake_link *link, const char *bytes);
-void fake_hang_up(struct fake_link *link);
+void fake_open(struct fake_link *fake);
+void fake_reply(struct fake_link *fake, const char *bytes);
+void fake_hang_up(struct fake_link *fake);
 /* What was sent since the last look, as words with a space between and " | " between requests. */
-const char *fake_sent(struct fake_link *link, char *to, size_t size);
+const char *fake_sent(struct fake_link *fake, char *to, size_t size);
 
 #endif
