@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 
     if (pawl_open(url, NULL, &client, &error) != PAWL_OK ||
         pawl_seq_open(client, name, &seq, &error) != PAWL_OK) {
-        fprintf(stderr, "%s\n", error.text);
+        (void)fprintf(stderr, "%s\n", error.text);
         pawl_close(client);
         return 1;
     }
@@ -26,10 +26,10 @@ int main(int argc, char **argv)
         pawl_err err = pawl_next(seq, &id);
 
         if (err != PAWL_OK) {
-            fprintf(stderr, "%s\n", pawl_err_text(err));
+            (void)fprintf(stderr, "%s\n", pawl_err_text(err));
             break;
         }
-        printf("%" PRId64 "\n", id);
+        (void)printf("%" PRId64 "\n", id);
     }
     pawl_close(client);
     return 0;

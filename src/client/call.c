@@ -42,9 +42,11 @@ static bool wait_done(struct pawl_call *call, uint64_t deadline_ns)
 static void pause_ns(uint64_t ns)
 {
     struct timespec left = timespec_of(ns);
+    int status = 0;
 
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-    }
+    do {
+        status = nanosleep(&left, &left);
+    } while (status != 0 && errno == EINTR);
 }
 
 static void keep_info(struct pawl_page *page, const struct pawl_record *record)

@@ -14,7 +14,7 @@
 /* How many exchanges with a server fit into a call's deadline: the second may be another's. */
 enum { EXCHANGES = 2 };
 
-#define DAY_NS (24 * 3600 * PAWL_NS_PER_S)
+#define DAY_NS (UINT64_C(86400) * PAWL_NS_PER_S)
 
 /* Each option, its default and what makes sense. */
 static const struct {

@@ -195,7 +195,7 @@ static bool keep_input(struct pawl_remote *remote, struct pawl_bytes bytes)
         while (room < need) {
             room *= 2;
         }
-        char *input = room > 2 * PAWL_REMOTE_REPLY_BYTES_MAX ? NULL : realloc(remote->input, room);
+        char *input = room > PAWL_REMOTE_INPUT_BYTES_MAX ? NULL : realloc(remote->input, room);
         if (input == NULL) return false;
         remote->input = input;
         remote->input_room = room;

@@ -20,8 +20,9 @@
 enum {
     PAWL_REMOTE_HOST_BYTES_MAX = 255,
     PAWL_REMOTE_REPLY_BYTES_MAX =
-        4 * 1024 * 1024,             /* one reply: a page of a listing is the largest */
-    PAWL_REMOTE_PIPELINE_MAX = 1024, /* asks unanswered on a connection */
+        4 * 1024 * 1024, /* one reply: a page of a listing is the largest */
+    PAWL_REMOTE_INPUT_BYTES_MAX = 8 * 1024 * 1024, /* of a reply and what comes behind it */
+    PAWL_REMOTE_PIPELINE_MAX = 1024,               /* asks unanswered on a connection */
 };
 
 struct pawl_remote_settings {

@@ -30,14 +30,14 @@ static struct pawl_vault_chunk *chunk_new(void)
 
 static size_t class_of(size_t size, size_t *cell_size)
 {
-    size_t class = 0;
+    size_t kind = 0;
 
     PAWL_ASSERT(size > 0 && size <= PAWL_VAULT_CELL_MAX);
     for (*cell_size = PAWL_VAULT_CELL_MIN; *cell_size < size; *cell_size *= 2) {
-        class ++;
+        kind++;
     }
-    PAWL_ASSERT(class < PAWL_VAULT_CLASSES);
-    return class;
+    PAWL_ASSERT(kind < PAWL_VAULT_CLASSES);
+    return kind;
 }
 
 static void chunk_use(struct pawl_vault *vault, struct pawl_vault_chunk *chunk)
@@ -95,14 +95,14 @@ void pawl_vault_free(struct pawl_vault *vault)
 void *pawl_vault_take(struct pawl_vault *vault, size_t size)
 {
     size_t cell_size = 0;
-    size_t class = class_of(size, &cell_size);
+    size_t kind = class_of(size, &cell_size);
     struct pawl_vault_chunk *chunk = NULL;
     void *at = NULL;
 
     (void)pthread_mutex_lock(&vault->lock);
-    if (vault->free[class] != NULL) {
-        at = vault->free[class];
-        vault->free[class] = vault->free[class]->next;
+    if (vault->free[kind] != NULL) {
+        at = vault->free[kind];
+        vault->free[kind] = vault->free[kind]->next;
     } else {
         if (vault->room_size < cell_size) {
             chunk = chunk_new();
@@ -118,10 +118,10 @@ void pawl_vault_give(struct pawl_vault *vault, void *at, size_t size)
 {
     struct pawl_vault_cell *cell = at;
     size_t cell_size = 0;
-    size_t class = class_of(size, &cell_size);
+    size_t kind = class_of(size, &cell_size);
 
     (void)pthread_mutex_lock(&vault->lock);
-    cell->next = vault->free[class];
-    vault->free[class] = cell;
+    cell->next = vault->free[kind];
+    vault->free[kind] = cell;
     (void)pthread_mutex_unlock(&vault->lock);
 }

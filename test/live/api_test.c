@@ -21,7 +21,7 @@
 #include "pawl/stores.h"
 #include "served.h"
 
-enum { THREADS = 4, IDS_EACH = 20000 };
+enum { THREADS = 4, IDS_EACH = 20000, IDS_ALL = THREADS * IDS_EACH };
 
 #define MS UINT64_C(1000000)
 #define S  UINT64_C(1000000000)
@@ -161,7 +161,7 @@ static void *draw(void *arg)
         if (drawer->way == 2) err = pawl_take(drawer->seq, 1, 5 * S, &ids);
         if (drawer->way == 3) {
             while ((err = pawl_try_next(drawer->seq, &ids.first)) == PAWL_EMPTY) {
-                sched_yield();
+                (void)sched_yield();
             }
         }
         if (ids.first <= last) drawer->rises = false;
@@ -185,22 +185,22 @@ static void threads_get_each_id_once(void **state)
 {
     struct drawer drawers[THREADS];
     struct site site;
-    int64_t *ids = calloc(THREADS * IDS_EACH, sizeof *ids);
+    int64_t *ids = calloc(IDS_ALL, sizeof *ids);
 
     (void)state;
     assert_non_null(ids);
     begin(&site);
     pawl_seq *seq = seq_of(&site, "orders", NULL);
     for (size_t i = 0; i < THREADS; i++) {
-        drawers[i] = (struct drawer){.seq = seq, .ids = ids + i * IDS_EACH, .way = i};
+        drawers[i] = (struct drawer){.seq = seq, .ids = &ids[i * IDS_EACH], .way = i};
         assert_int_equal(pthread_create(&drawers[i].thread, NULL, draw, &drawers[i]), 0);
     }
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(drawers[i].thread, NULL), 0);
         assert_true(drawers[i].rises);
     }
-    qsort(ids, THREADS * IDS_EACH, sizeof *ids, by_value);
-    for (size_t i = 1; i < THREADS * IDS_EACH; i++) {
+    qsort(ids, IDS_ALL, sizeof *ids, by_value);
+    for (size_t i = 1; i < IDS_ALL; i++) {
         assert_true(ids[i] > ids[i - 1]);
     }
     free(ids);
