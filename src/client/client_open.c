@@ -14,6 +14,9 @@
 /* How many exchanges with a server fit into a call's deadline: the second may be another's. */
 enum { EXCHANGES = 2 };
 
+/* A server without ids answers caches within 2 s. To give it up before would burn what it finds. */
+#define EXCHANGE_LEAST_NS (2500 * PAWL_NS_PER_MS)
+
 #define DAY_NS (UINT64_C(86400) * PAWL_NS_PER_S)
 
 /* Each option, its default and what makes sense. */
@@ -99,9 +102,10 @@ static pawl_err open_source(struct pawl_client *client, struct pawl_body *body,
         if (err == PAWL_OK) body->below = *source;
         return err;
     }
+    uint64_t exchange_ns = options->timeout_ns / EXCHANGES;
     const struct pawl_fleet_settings settings = {
         .seed = seed_new(),
-        .exchange_ns = options->timeout_ns / EXCHANGES,
+        .exchange_ns = exchange_ns > EXCHANGE_LEAST_NS ? exchange_ns : EXCHANGE_LEAST_NS,
         .refill_interval_ns = options->refill_interval_ns,
     };
     return pawl_fleet_new(client->url, pawl_turner_net(body->turner), &settings, source, error);

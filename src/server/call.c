@@ -7,6 +7,12 @@
 
 enum { TEXT_BYTES_MIN = 512 };
 
+/*
+ * A cache above gives up the whole connection when its exchange deadline passes (libpawl: half of
+ * the calls' deadline, 2.5 s at least), and burns what it had asked there: it is told before.
+ */
+#define HURRY_NS (2 * PAWL_NS_PER_S)
+
 struct call *call_new(struct desk *desk, enum pawl_ask_kind kind, struct pawl_bytes name)
 {
     struct call *call = calloc(1, sizeof *call);
@@ -21,6 +27,13 @@ struct call *call_new(struct desk *desk, enum pawl_ask_kind kind, struct pawl_by
     call->sent.ask.deadline_ns = desk->now_ns + desk->settings.request_timeout_ns;
     call->forget.ask = &call->sent.ask;
     return call;
+}
+
+void call_hurry(struct call *call)
+{
+    uint64_t most_ns = call->desk->now_ns + HURRY_NS;
+
+    if (call->sent.ask.deadline_ns > most_ns) call->sent.ask.deadline_ns = most_ns;
 }
 
 void call_submit(struct call *call)

@@ -231,6 +231,7 @@ void run_seq_next(struct conn *conn, const struct pawl_resp_request *request)
     call->sent.ask.count = (uint64_t)count;
     call->sent.ask.exact = exact;
     call->sent.ask.floor = floor;
+    call_hurry(call);
     call_submit(call);
 }
 
@@ -326,6 +327,7 @@ void run_seq_lease(struct conn *conn, const struct pawl_resp_request *request)
     }
     call->sent.ask.floor = lease.floor;
     call->sent.ask.rate = lease.rate;
+    call_hurry(call);
     call_submit(call);
 }
 

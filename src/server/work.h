@@ -132,6 +132,8 @@ void desk_forget_changed(struct desk *desk, struct conn *conn);
 
 /* A call about a name, with nobody who waits for it yet. NULL: no memory. */
 struct call *call_new(struct desk *desk, enum pawl_ask_kind kind, struct pawl_bytes name);
+/* Its asker is a cache, whose patience with us is short: answered in 2 s, if with PAWL_TIMEOUT. */
+void call_hurry(struct call *call);
 void call_submit(struct call *call);
 /* Nobody waits for it any more: frees it, now or when it is back; gives back what it took. */
 void call_abandon(struct call *call);
