@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { REASON_BYTES_MAX = 384, HOST_BYTES_MAX = 255 };
 
@@ -22,7 +21,7 @@ struct io {
     bool open;
     uint64_t end_ms;
     size_t address_count, address_next;
-    _Atomic int *socket_slot; /* in net->sockets, once open; NULL: none */
+    struct pawl_uv_net_socket *socket; /* in net->sockets, once open; NULL: none */
     uint16_t port;
     char host[HOST_BYTES_MAX + 1];
     char reason[REASON_BYTES_MAX]; /* why it failed; of addresses, the last one's */
@@ -68,14 +67,16 @@ static void tcp_closed(uv_handle_t *handle)
 /* What a forked child has to close. Beyond the limit a descriptor is left open there. */
 static void note_socket(struct io *io)
 {
-    int socket = -1;
+    int fd = -1;
 
-    if (uv_fileno((uv_handle_t *)&io->tcp, &socket) != 0) return;
+    if (uv_fileno((uv_handle_t *)&io->tcp, &fd) != 0) return;
     for (size_t i = 0; i < PAWL_COUNT(io->net->sockets); i++) {
-        int none = -1;
+        struct pawl_uv_net_socket *socket = &io->net->sockets[i];
 
-        if (!atomic_compare_exchange_strong(&io->net->sockets[i], &none, socket)) continue;
-        io->socket_slot = &io->net->sockets[i];
+        if (atomic_load(&socket->used)) continue;
+        socket->what = pawl_descriptor_of(fd);
+        atomic_store(&socket->used, true);
+        io->socket = socket;
         return;
     }
 }
@@ -85,7 +86,7 @@ static void give_up(struct io *io)
 {
     io->link->io = NULL;
     io->link = NULL;
-    if (io->socket_slot != NULL) atomic_store(io->socket_slot, -1);
+    if (io->socket != NULL) atomic_store(&io->socket->used, false);
     if (io->resolving) (void)uv_cancel((uv_req_t *)&io->resolve);
     if (io->tcp_used && !uv_is_closing((uv_handle_t *)&io->tcp)) {
         uv_close((uv_handle_t *)&io->tcp, tcp_closed);
@@ -320,16 +321,12 @@ void pawl_uv_net_init(struct pawl_uv_net *net, uv_loop_t *loop)
 {
     *net = (struct pawl_uv_net){
         .net = {&uv_net_ops}, .loop = loop, .connect_ms = PAWL_UV_NET_CONNECT_MS};
-    for (size_t i = 0; i < PAWL_COUNT(net->sockets); i++) {
-        atomic_init(&net->sockets[i], -1);
-    }
 }
 
 void pawl_uv_net_forked(struct pawl_uv_net *net)
 {
     for (size_t i = 0; i < PAWL_COUNT(net->sockets); i++) {
-        int socket = atomic_exchange(&net->sockets[i], -1);
-
-        if (socket >= 0) (void)close(socket);
+        if (!atomic_exchange(&net->sockets[i].used, false)) continue;
+        pawl_descriptor_close(net->sockets[i].what);
     }
 }

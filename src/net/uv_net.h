@@ -11,6 +11,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/descriptor.h"
 #include "net/link.h"
 
 enum {
@@ -31,13 +32,19 @@ static inline uv_buf_t pawl_uv_buf(struct pawl_bytes bytes)
     return buf;
 }
 
+/* An open link's socket. A fork may come at any moment: `what` is written before `used`. */
+struct pawl_uv_net_socket {
+    _Atomic bool used;
+    struct pawl_descriptor what;
+};
+
 /* Lives inside whoever owns the loop. send is for links that have opened. */
 struct pawl_uv_net {
     struct pawl_net net;
     uv_loop_t *loop;
     uint64_t connect_ms;
     size_t alive; /* connections whose memory the loop still holds */
-    _Atomic int sockets[PAWL_UV_NET_FORK_SOCKETS_MAX]; /* of open links; -1: none */
+    struct pawl_uv_net_socket sockets[PAWL_UV_NET_FORK_SOCKETS_MAX];
 };
 
 /*
@@ -47,7 +54,8 @@ struct pawl_uv_net {
  */
 void pawl_uv_net_init(struct pawl_uv_net *net, uv_loop_t *loop);
 
-/* In a forked child: closes the descriptors of open links, which are the parent's. The loop may
+/* In a forked child: closes the descriptors of open links, which are the parent's. What the child
+ * has opened under their numbers since then is its own. The loop may
  * have been in the middle of anything and is not touched; neither may it be used again. */
 void pawl_uv_net_forked(struct pawl_uv_net *net);
 

@@ -156,7 +156,7 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
 {
     ground->config = config;
     ground->turner = NULL;
-    ground->data.owner_fd = -1;
+    ground->data.owner.fd = -1;
     ground->threads = config->threads > 0 ? config->threads : uv_available_parallelism();
     if (ground->threads > GROUND_THREADS_MAX) ground->threads = GROUND_THREADS_MAX;
     pawl_err err = raise_descriptor_limit(config, ground->threads, error);

@@ -163,7 +163,7 @@ static pawl_err owner_take(struct pawl_folder *folder, int folder_fd, uint64_t t
 
     if (failure == 0) {
         write_owner(fd);
-        folder->owner_fd = fd;
+        folder->owner = pawl_descriptor_of(fd);
         folder->pid = getpid();
         return PAWL_OK;
     }
@@ -180,7 +180,7 @@ static pawl_err owner_take(struct pawl_folder *folder, int folder_fd, uint64_t t
 pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t takeover_ns,
                           pawl_error *error)
 {
-    folder->owner_fd = -1;
+    folder->owner.fd = -1;
 
     int fd = folder_open(path, error);
 
@@ -199,8 +199,8 @@ pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t
 
 void pawl_folder_leave(struct pawl_folder *folder)
 {
-    if (folder->owner_fd >= 0) (void)close(folder->owner_fd);
-    folder->owner_fd = -1;
+    pawl_descriptor_close(folder->owner);
+    folder->owner.fd = -1;
 }
 
 bool pawl_folder_forked(const struct pawl_folder *folder)

@@ -3,15 +3,15 @@
 #ifndef PAWL_STORE_FOLDER_H
 #define PAWL_STORE_FOLDER_H
 
-#include "base/base.h"
+#include "base/descriptor.h"
 
 #include <limits.h>
 #include <sys/types.h>
 
 struct pawl_folder {
-    char path[PATH_MAX]; /* absolute */
-    int owner_fd;        /* the file "owner" in it, locked; -1: we own nothing */
-    pid_t pid;           /* who took it: a forked child does not own it */
+    char path[PATH_MAX];          /* absolute */
+    struct pawl_descriptor owner; /* the file "owner" in it, locked; fd -1: we own nothing */
+    pid_t pid;                    /* who took it: a forked child does not own it */
 };
 
 /*

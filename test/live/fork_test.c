@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -314,6 +315,40 @@ static void a_child_that_execs_leaves_the_parent_alone(void **state)
     end(&site);
 }
 
+/* What a daemon does: lets go of all descriptors and opens its own under the same numbers. */
+static void a_child_keeps_what_it_opened(void **state)
+{
+    enum { OWN = 32 };
+    struct site site;
+
+    (void)state;
+    begin(&site, false);
+    heap_begin(&heap);
+    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int64_t id = 0;
+        int own[OWN];
+        struct stat about;
+        bool good = close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
+
+        for (int i = 0; i < OWN; i++) {
+            own[i] = open("/dev/null", O_RDONLY);
+        }
+        good = good && pawl_next(site.seq, &id) == PAWL_OK;
+        pawl_close(site.client);
+        for (int i = 0; i < OWN; i++) {
+            good = good && fstat(own[i], &about) == 0 && S_ISCHR(about.st_mode);
+        }
+        _exit(good ? 0 : 106);
+    }
+    join(child);
+    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    heap_read(&heap);
+    assert_each_once(&heap, 2 * IDS_EACH);
+    end(&site);
+}
+
 /* The store is the parent's: a child is told, and keeps nobody from owning it next. */
 static void a_child_of_a_stores_owner_is_told(void **state)
 {
@@ -371,6 +406,7 @@ int main(void)
         cmocka_unit_test(try_next_comes_to_life_in_a_child),
         cmocka_unit_test(threads_may_fork),
         cmocka_unit_test(a_child_that_execs_leaves_the_parent_alone),
+        cmocka_unit_test(a_child_keeps_what_it_opened),
     };
     const struct CMUnitTest on_store[] = {
         cmocka_unit_test(a_child_of_a_stores_owner_is_told),

@@ -247,12 +247,29 @@ static void a_forked_child_closes_what_it_shares(void **state)
 
     dial(stage, "127.0.0.1");
     int peer = accepted(stage);
-    int own = stage->net.sockets[0];
-    assert_true(own >= 0);
+    assert_true(stage->net.sockets[0].used);
+    int own = stage->net.sockets[0].what.fd;
     pawl_uv_net_forked(&stage->net); /* as the child would */
-    assert_int_equal(stage->net.sockets[0], -1);
+    assert_false(stage->net.sockets[0].used);
     assert_int_equal(fcntl(own, F_GETFD), -1);
     assert_int_equal(dup2(peer, own), own); /* so that the loop closes no stranger's */
+    (void)close(peer);
+}
+
+/* The child may have closed all it had and opened its own before it calls us. */
+static void a_forked_child_closes_nothing_of_its_own(void **state)
+{
+    struct stage *stage = *state;
+
+    dial(stage, "127.0.0.1");
+    int peer = accepted(stage);
+    int number = stage->net.sockets[0].what.fd;
+    int kept = dup(number);
+    assert_int_equal(dup2(STDERR_FILENO, number), number);
+    pawl_uv_net_forked(&stage->net);
+    assert_int_not_equal(fcntl(number, F_GETFD), -1);
+    assert_int_equal(dup2(kept, number), number);
+    (void)close(kept);
     (void)close(peer);
 }
 
@@ -268,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_may_be_closed_while_it_receives, begin, end),
         cmocka_unit_test_setup_teardown(what_does_not_fit_waits_up_to_a_limit, begin, end),
         cmocka_unit_test_setup_teardown(a_forked_child_closes_what_it_shares, begin, end),
+        cmocka_unit_test_setup_teardown(a_forked_child_closes_nothing_of_its_own, begin, end),
     };
 
     return cmocka_run_group_tests_name("uv_net", tests, NULL, NULL);
