@@ -121,8 +121,9 @@ static bool leave(struct kept *kept)
 /* A change first takes back all that is not handed out, gives it back, and only then goes down. */
 static void change(struct kept *kept)
 {
-    pawl_stock_stamp(kept->holding.stock);
     if (kept_held(kept) > 0 && errand_return(kept)) return;
+    /* With nothing left in stock: a lane that takes under the new stamp has no older ids. */
+    pawl_stock_stamp(kept->holding.stock);
     errand_change(kept);
 }
 

@@ -406,6 +406,7 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
 {
     struct pawl_ask *wish = pawl_asks_pop(&kept->changes);
 
+    kept->lease_count = 0; /* of the epoch that it ended */
     kept->epoch = 0;
     kept->seen_ns = 0;
     kept->retry_ns = 0;
