@@ -263,9 +263,7 @@ void kept_step(struct kept *kept)
 
 static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *ask)
 {
-    if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
-        kept->expiry_ns = ask->deadline_ns;
-    }
+    note_deadline(kept, ask);
     pawl_asks_add(asks, ask);
     kept_step(kept);
 }
@@ -297,9 +295,10 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
         bool known = kept->seen_ns != 0 && !global(kept) && kept->changes.first == NULL &&
                      keeper->now_ns - kept->seen_ns < interval_ns;
 
+        if (!known) kept->check_wanted = true;
         pawl_asks_add(&kept->takes, ask);
+        note_deadline(kept, ask);
         if (known) serve_checks(kept, &fine);
-        kept->check_wanted = !known;
         kept_step(kept);
         return;
     }
@@ -326,8 +325,7 @@ static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_source_ask(keeper->below, ask);
         return;
     }
-    pawl_asks_add(&kept->changes, ask);
-    kept_step(kept);
+    wait_in(kept, &kept->changes, ask);
 }
 
 static void receive_wait(struct pawl_ask *ask)
@@ -525,8 +523,7 @@ void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask)
     } else if (kept != NULL) {
         here = pawl_asks_remove(&kept->opens, ask) || pawl_asks_remove(&kept->takes, ask) ||
                pawl_asks_remove(&kept->nexts, ask);
-        if (here && kept->floor_from == ask) kept->floor_from = NULL;
-        if (here && kept->run_for == ask) kept->run_for = NULL;
+        if (here) note_left(kept, ask);
     }
     if (here) pawl_ask_fail(ask, PAWL_BUSY, "given up by the one who asked");
 }

@@ -369,6 +369,19 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     if (!kept_add(kept, held)) kept_burn(kept, grant->range.count, PAWL_CAUSE_EXACT);
 }
 
+/* Nobody's fault: they wait for another answer, before all who came later. */
+static void back_to_nexts(struct kept *kept)
+{
+    for (const struct pawl_ask *ask = kept->batch.first; ask != NULL; ask = ask->next) {
+        note_deadline(kept, ask);
+    }
+    while (kept->nexts.first != NULL) {
+        pawl_asks_add(&kept->batch, pawl_asks_pop(&kept->nexts));
+    }
+    kept->nexts = kept->batch;
+    kept->batch = (struct pawl_asks){NULL, NULL};
+}
+
 static void take_ended(struct kept *kept, const struct pawl_ask *ask)
 {
     note_latency(kept);
@@ -377,9 +390,7 @@ static void take_ended(struct kept *kept, const struct pawl_ask *ask)
     } else {
         ids_failed(kept, ask);
     }
-    while (kept->batch.first != NULL) { /* nobody's fault: they wait for another one */
-        pawl_asks_add(&kept->nexts, pawl_asks_pop(&kept->batch));
-    }
+    if (kept->batch.first != NULL) back_to_nexts(kept);
 }
 
 static void check_ended(struct kept *kept, const struct pawl_ask *ask)

@@ -30,6 +30,20 @@ uint64_t waited_ids(const struct kept *kept)
     return sum;
 }
 
+void note_deadline(struct kept *kept, const struct pawl_ask *ask)
+{
+    if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
+        kept->expiry_ns = ask->deadline_ns;
+    }
+}
+
+/* Its memory may be another ask's from now on, whom the errand's answer must not be taken for. */
+void note_left(struct kept *kept, const struct pawl_ask *ask)
+{
+    if (kept->floor_from == ask) kept->floor_from = NULL;
+    if (kept->run_for == ask) kept->run_for = NULL;
+}
+
 void serve_opens(struct kept *kept)
 {
     bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
@@ -116,6 +130,7 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     kept->leased_ns = keeper->now_ns;
     kept->used_ns = keeper->now_ns;
     kept->pace.since_grant += ask->count;
+    note_left(kept, ask);
     asker_granted(kept, ask->asker, cut.range.count);
     add(&keeper->counts.leased, cut.range.count);
     sub(&keeper->counts.held, cut.range.count);
@@ -154,6 +169,7 @@ void serve_checks(struct kept *kept, const pawl_error *error)
             pawl_asks_add(&kept->takes, ask);
             continue;
         }
+        note_left(kept, ask);
         ask->error = copy;
         ask->grant = (struct pawl_grant){
             .range = {0, 1, 0},
@@ -237,6 +253,7 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
     sub(&kept->keeper->counts.held, held.range.count);
     pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,
                    held.range.count);
+    note_left(kept, ask);
     answer_ok(ask);
 }
 
@@ -316,6 +333,8 @@ void fail_waiting(struct kept *kept, const pawl_error *error)
 {
     pawl_error copy = *error;
 
+    kept->floor_from = NULL;
+    kept->run_for = NULL;
     fail_asks(&kept->opens, &copy);
     fail_asks(&kept->waits, &copy);
     fail_asks(&kept->takes, &copy);
@@ -336,23 +355,27 @@ static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
 
         if (ask->deadline_ns != 0 && ask->deadline_ns <= kept->keeper->now_ns) {
             if (asks == &kept->waits) kept->wait_count -= ask->count;
+            note_left(kept, ask);
             pawl_ask_fail(ask, PAWL_TIMEOUT, "no id of \"%.*s\" came in time: %s",
                           (int)kept->holding.name.size, kept->holding.name.at,
                           kept->trouble.code == PAWL_OK ? "its source has not answered"
                                                         : kept->trouble.text);
             continue;
         }
-        if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
-            kept->expiry_ns = ask->deadline_ns;
-        }
+        note_deadline(kept, ask);
         pawl_asks_add(asks, ask);
     }
 }
 
 void fail_expired(struct kept *kept)
 {
+    struct pawl_ask *under_way = NULL;
+
     if (kept->expiry_ns > kept->keeper->now_ns) return;
     kept->expiry_ns = PAWL_NEVER;
+    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->changes);
+    fail_expired_in(kept, &kept->changes);
+    if (under_way != NULL) pawl_asks_push(&kept->changes, under_way);
     fail_expired_in(kept, &kept->opens);
     fail_expired_in(kept, &kept->waits);
     fail_expired_in(kept, &kept->takes);

@@ -180,6 +180,8 @@ void serve_batch(struct kept *kept, struct pawl_range range);
 void fail_waiting(struct kept *kept, const pawl_error *error);
 void fail_asks(struct pawl_asks *asks, const pawl_error *error);
 void fail_expired(struct kept *kept);
-uint64_t waited_ids(const struct kept *kept); /* that callers wait for here */
+uint64_t waited_ids(const struct kept *kept);                      /* that callers wait for here */
+void note_deadline(struct kept *kept, const struct pawl_ask *ask); /* of one that begins to wait */
+void note_left(struct kept *kept, const struct pawl_ask *ask);     /* it waits here no longer */
 
 #endif

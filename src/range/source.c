@@ -13,6 +13,13 @@ void pawl_asks_add(struct pawl_asks *asks, struct pawl_ask *ask)
     asks->end = &ask->next;
 }
 
+void pawl_asks_push(struct pawl_asks *asks, struct pawl_ask *ask)
+{
+    if (asks->first == NULL) asks->end = &ask->next;
+    ask->next = asks->first;
+    asks->first = ask;
+}
+
 struct pawl_ask *pawl_asks_pop(struct pawl_asks *asks)
 {
     struct pawl_ask *ask = asks->first;

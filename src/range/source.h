@@ -103,6 +103,7 @@ struct pawl_asks {
 };
 
 void pawl_asks_add(struct pawl_asks *asks, struct pawl_ask *ask);
+void pawl_asks_push(struct pawl_asks *asks, struct pawl_ask *ask);   /* becomes the first */
 struct pawl_ask *pawl_asks_pop(struct pawl_asks *asks);              /* NULL: empty */
 bool pawl_asks_remove(struct pawl_asks *asks, struct pawl_ask *ask); /* false: was not in it */
 
