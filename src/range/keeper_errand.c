@@ -175,7 +175,7 @@ void errand_next(struct kept *kept)
         }
         set_floor(kept, &kept->batch);
     } else {
-        ask->exact = true;
+        ask->exact = kept->nexts.first->exact;
         ask->count = kept->nexts.first->count;
         kept->run_for = kept->nexts.first;
         set_floor(kept, &kept->nexts);
