@@ -360,8 +360,15 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     }
     grant_adopt(kept, grant);
     add(&kept->keeper->counts.held, grant->range.count);
-    if (kept->batch.first != NULL) {
-        serve_batch(kept, grant->range);
+    if (ask->kind == PAWL_ASK_TAKE) {
+        kept->client_epoch = grant->epoch;
+    } else if (kept->run_for != NULL && grant->epoch != kept->client_epoch &&
+               pawl_asks_remove(&kept->nexts, kept->run_for)) {
+        pawl_asks_add(&kept->batch, kept->run_for);
+    }
+    if (kept->batch.first != NULL ||
+        (ask->kind == PAWL_ASK_NEXT && grant->epoch != kept->client_epoch)) {
+        serve_batch(kept, grant->range); /* for all we know it is ORDER GLOBAL */
         return;
     }
     pawl_pace_granted(&kept->pace, grant->range.count);
@@ -404,6 +411,7 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
         if (kept->epoch != 0 && kept->epoch != ask->grant.epoch) {
             kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         }
+        kept->client_epoch = ask->grant.epoch;
         kept->seen_ns = kept->asked_ns;
         kept->told = ask->grant;
         kept->failures = 0;
