@@ -63,14 +63,15 @@ static bool retry_allowed(struct kept *kept)
 static void refill(struct kept *kept, uint64_t low)
 {
     struct pawl_keeper *keeper = kept->keeper;
+
+    if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return;
     uint64_t held = kept_held(kept);
     uint64_t waited = waited_ids(kept);
     bool asked_for = waited > 0 || (held == 0 && thirsty(kept));
-    bool blocked = kept->retry_ns > keeper->now_ns;
 
     if (!asked_for && held >= low) return;
-    if (blocked && kept->failures == 0 && asked_for) blocked = false; /* it had ended: ask anew */
-    if (blocked || !retry_allowed(kept)) return;
+    if (!asked_for && kept->retry_ns > keeper->now_ns) return; /* it had ended: no hurry */
+    if (!retry_allowed(kept)) return;
     if (kept->reserve_count == KEPT_RESERVE_MAX) {
         if (!asked_for) return;
         kept_burn_front(kept); /* none of it serves who waits, and what does must have a place */
@@ -90,6 +91,7 @@ static bool check_due(const struct kept *kept)
     if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return false;
     if (kept->check_wanted && kept->takes.first != NULL) return true;
     if (kept->resting || (kept_held(kept) == 0 && !global(kept))) return false;
+    if (kept->retry_ns > keeper->now_ns) return false; /* the last one was refused */
     return keeper->now_ns - kept->seen_ns >= interval_ns;
 }
 
@@ -176,7 +178,7 @@ static void schedule(struct kept *kept, uint64_t low)
             if (held > 0 || global(kept)) {
                 uint64_t check_ns = kept->seen_ns + interval_ns;
 
-                if (kept->failures > 0 && check_ns < kept->retry_ns) check_ns = kept->retry_ns;
+                if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
                 due = earlier(due, check_ns);
             }
         }

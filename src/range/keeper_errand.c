@@ -226,8 +226,11 @@ static void back_off(struct kept *kept, const pawl_error *error)
               error->text);
 }
 
-static void now_global(struct kept *kept)
+/* Nothing of it may be held any more: who waits for a stock learns it, threads and asks alike. */
+static void now_global(struct kept *kept, const pawl_error *error)
 {
+    pawl_error copy = *error;
+
     if (!atomic_load_explicit(&kept->holding.global, memory_order_relaxed)) {
         kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         atomic_store_explicit(&kept->holding.global, true, memory_order_release);
@@ -235,6 +238,49 @@ static void now_global(struct kept *kept)
     kept->seen_ns = kept->asked_ns;
     kept->failures = 0;
     kept->trouble.code = PAWL_OK;
+    fail_asks(&kept->waits, &copy);
+    kept->wait_count = 0;
+    fail_asks(&kept->takes, &copy);
+    pawl_stock_post(kept->holding.stock, PAWL_GLOBAL);
+}
+
+/* The source wants to be asked otherwise, or has no more. It is there, whatever was before. */
+static void ids_refused(struct kept *kept, const pawl_error *error)
+{
+    struct pawl_ask *whose = kept->floor_from; /* NULL: it has left, or the floor was ours */
+    bool ours = pawl_mark_order(kept->errand_ask.floor, kept->top, kept->increment) == 0;
+    uint64_t later_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
+
+    kept->failures = 0;
+    kept->retry_ns = 0;
+    if (error->code == PAWL_NO_SEQUENCE) {
+        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        kept->seen_ns = kept->asked_ns;
+    } else if (error->code == PAWL_FLOOR && !ours) {
+        log_about(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
+        if (whose != NULL &&
+            (pawl_asks_remove(&kept->takes, whose) || pawl_asks_remove(&kept->batch, whose) ||
+             pawl_asks_remove(&kept->nexts, whose))) {
+            whose->error = *error;
+            pawl_ask_answer(whose);
+        }
+        return;
+    } else if (kept->errand_ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
+        fail_asks(&kept->batch, error);
+        if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
+            kept->run_for->error = *error;
+            pawl_ask_answer(kept->run_for);
+        }
+        return;
+    } else {
+        kept_publish(kept);
+        serve_waits(kept);
+        serve_takes(kept);
+    }
+    kept->trouble = *error;
+    kept->retry_ns = later_ns;
+    fail_waiting(kept, error);
+    pawl_stock_post(kept->holding.stock, error->code);
 }
 
 /* What an ask for ids that failed means. */
@@ -248,44 +294,11 @@ static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
         add(&kept->keeper->counts.burned[PAWL_CAUSE_LOST], ask->burned);
     }
     if (error->code == PAWL_GLOBAL) {
-        pawl_error copy = *error;
-
-        now_global(kept);
-        fail_asks(&kept->waits, &copy);
-        kept->wait_count = 0;
-        fail_asks(&kept->takes, &copy);
-        pawl_stock_post(kept->holding.stock, PAWL_GLOBAL);
-    } else if (error->code == PAWL_NO_SEQUENCE) {
-        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
-        kept->trouble = *error;
-        kept->seen_ns = kept->asked_ns;
-        kept->retry_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
-        fail_waiting(kept, error);
-        pawl_stock_post(kept->holding.stock, error->code);
-    } else if (error->code == PAWL_FLOOR && kept->floor_from != NULL) {
-        struct pawl_ask *whose = kept->floor_from;
-
-        log_about(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
-        if (pawl_asks_remove(&kept->takes, whose) || pawl_asks_remove(&kept->batch, whose) ||
-            pawl_asks_remove(&kept->nexts, whose)) {
-            whose->error = *error;
-            pawl_ask_answer(whose);
-        }
+        now_global(kept, error);
     } else if (advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT) {
         back_off(kept, error);
     } else {
-        kept->trouble = *error;
-        kept->retry_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
-        kept_publish(kept);
-        serve_waits(kept);
-        serve_takes(kept);
-        if (kept->errand_ask.kind == PAWL_ASK_TAKE) fail_waiting(kept, error);
-        fail_asks(&kept->batch, error);
-        if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
-            kept->run_for->error = *error;
-            pawl_ask_answer(kept->run_for);
-        }
-        pawl_stock_post(kept->holding.stock, error->code);
+        ids_refused(kept, error);
     }
 }
 
@@ -322,13 +335,8 @@ static void grant_failed(struct kept *kept)
                     "the store of \"%.*s\" went back in time: restore it, or move the sequence "
                     "on with: pawl fence NAME",
                     (int)kept->holding.name.size, kept->holding.name.at);
-    if (error.code == PAWL_BUSY) {
-        back_off(kept, &error);
-    } else {
-        kept->trouble = error;
-        fail_waiting(kept, &error);
-        pawl_stock_post(kept->holding.stock, error.code);
-    }
+    back_off(kept, &error);
+    if (error.code == PAWL_ROLLBACK) fail_waiting(kept, &error);
 }
 
 /* Our floor is now the end of this grant; ranges of an earlier epoch are void. */
@@ -403,7 +411,7 @@ static void take_ended(struct kept *kept, const struct pawl_ask *ask)
 static void check_ended(struct kept *kept, const struct pawl_ask *ask)
 {
     if (ask->error.code == PAWL_GLOBAL) {
-        now_global(kept);
+        now_global(kept, &ask->error);
     } else if (ask->error.code != PAWL_OK) {
         ids_failed(kept, ask);
     } else {

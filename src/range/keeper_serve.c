@@ -142,6 +142,7 @@ void serve_takes(struct kept *kept)
 {
     struct pawl_asks all = {NULL, NULL};
 
+    if (kept->reserve_count == 0) return;
     while (kept->takes.first != NULL) {
         pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
     }
