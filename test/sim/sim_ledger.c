@@ -274,6 +274,11 @@ static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_ca
                     span_to_strike(node, seq, span, id) != NULL;
 
         if (meant != NULL && lawful && !fits) continue;
+        if (meant != NULL && lawful) {
+            struct pawl_mark least = {meant->line, meant->lap, id};
+
+            if (pawl_mark_order(mark, least, span->range.increment) >= 0) continue;
+        }
         meant = span;
         lawful = fits;
     }
