@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/descriptor.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,4 +19,17 @@ void pawl_descriptor_close(struct pawl_descriptor descriptor)
 
     if (now.fd < 0 || now.device != descriptor.device || now.inode != descriptor.inode) return;
     (void)close(descriptor.fd);
+}
+
+bool pawl_descriptor_fill_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY; /* the wrong one */
+
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        int opened = open("/dev/null", way | O_CLOEXEC); /* the lowest that is closed */
+        if (opened < 0) return false;
+        if (opened != fd) (void)close(opened); /* another thread has opened it just now */
+    }
+    return true;
 }

@@ -23,4 +23,11 @@ struct pawl_descriptor pawl_descriptor_of(int fd);
 /* Closes it, unless its number is none or stands for something else by now. */
 void pawl_descriptor_close(struct pawl_descriptor descriptor);
 
+/*
+ * Opens what is closed of 0, 1 and 2, so that no socket or store gets such a number: what a
+ * program prints would go there, and libuv ends a process that closes one of them. Reading and
+ * writing them fails as it did before. false: they cannot be opened; errno says why.
+ */
+bool pawl_descriptor_fill_standard(void);
+
 #endif

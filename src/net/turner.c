@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/turner.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 /* How long to wait for libuv to let go of a name that it resolves. */
 enum { LEAVE_MS = 1000 };
@@ -185,8 +187,10 @@ static void *run(void *arg)
 struct pawl_turner *pawl_turner_new(pawl_error *error)
 {
     struct pawl_turner *turner = calloc(1, sizeof *turner);
-    int status = turner == NULL ? UV_ENOMEM : uv_loop_init(&turner->loop);
+    int status = turner == NULL ? UV_ENOMEM : 0;
 
+    if (status == 0 && !pawl_descriptor_fill_standard()) status = uv_translate_sys_error(errno);
+    if (status == 0) status = uv_loop_init(&turner->loop);
     if (status == 0) {
         status = pawl_mailbox_init(&turner->box, &turner->loop);
         if (status != 0) (void)uv_loop_close(&turner->loop);

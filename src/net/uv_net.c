@@ -248,6 +248,7 @@ static void net_dial(struct pawl_link *link, const char *host, uint16_t port)
     io->port = port;
     io->resolve.data = io->connect.data = io->timer.data = io->tcp.data = io;
     memcpy(io->host, host, strlen(host) + 1);
+    (void)pawl_descriptor_fill_standard(); /* the application may have closed them meanwhile */
     (void)uv_timer_init(net->loop, &io->timer);
     uv_update_time(net->loop);
     io->end_ms = uv_now(net->loop) + net->connect_ms;

@@ -212,6 +212,16 @@ def test_unwritable_output_is_an_error(server):
     assert done.returncode == 1
 
 
+def test_closed_output_is_an_error_and_harms_nothing(url):
+    pawl("create", "s", url=url)
+    for closed in ">&-", ">&- <&-", ">&- 2>&- <&-":
+        done = subprocess.run(["sh", "-c", f'"$0" --url "$1" next s -n 3 {closed}',
+                               program("pawl"), url], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30)
+        assert done.returncode == 1, done
+    assert next_ids("s", 2, url) == [10, 11]
+
+
 def test_usage_errors_and_help():
     ends(pawl("frobnicate"), 2, "frobnicate")
     assert pawl().returncode == 2

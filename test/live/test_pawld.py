@@ -37,6 +37,13 @@ def refused(done, code, *texts):
         assert text in said[0], done.stderr
 
 
+def listens(client):
+    try:
+        return client.ping()
+    except redis.ConnectionError:
+        return False
+
+
 def connect(server, limit_s=10):
     connection = socket.create_connection(("127.0.0.1", server.port), limit_s)
     connection.settimeout(limit_s)
@@ -210,6 +217,21 @@ def test_sigterm_gives_ids_back(fleet):
     assert 'msg="stopped" let-go=all' in server.log()
     server.start()
     assert server.redis().incr("s") == 6
+
+
+def test_closed_standard_files_harm_nothing(tmp_path):
+    """What is printed must not reach the store, and libuv must not be asked to close 0, 1 or 2."""
+    port = free_port()
+    words = ["--store", f"lmdb:{tmp_path / 'store'}", "--listen", f"resp://127.0.0.1:{port}"]
+    for begin in 1, 11:
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', program("pawld"), *words])
+        client = redis.Redis(port=port, socket_timeout=30)
+        wait_until(lambda at=client: listens(at), "pawld listens")
+        client.execute_command("SEQ.CREATE", "s", "IFNOTEXISTS")
+        assert [client.incr("s") for _ in range(10)] == list(range(begin, begin + 10))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
 
 
 def test_kill_9_leaves_a_gap_and_no_duplicate(fleet):
