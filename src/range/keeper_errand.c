@@ -381,7 +381,9 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     }
     pawl_pace_granted(&kept->pace, grant->range.count);
     struct held held = {grant->range, grant->lap};
-    if (!kept_add(kept, held)) kept_burn(kept, grant->range.count, PAWL_CAUSE_EXACT);
+    if (kept_add(kept, held)) return;
+    kept_burn_front(kept); /* what was asked for serves those who wait, what is there does not */
+    (void)kept_add(kept, held);
 }
 
 /* Nobody's fault: they wait for another answer, before all who came later. */

@@ -122,6 +122,35 @@ static void what_was_missing_is_asked_for_at_once(void **state)
     world_free(world);
 }
 
+/* All places of the reserve are taken, and none holds a run as long as is asked for. */
+static void a_run_finds_a_place_in_a_full_reserve(void **state)
+{
+    pawl_definition by_one = {.given = PAWL_GIVEN_BLOCK, .block = 1};
+    struct world *world = world_new(&by_one);
+    struct pawl_holding *holding = open_holding(world);
+    struct pawl_ask lease = {.kind = PAWL_ASK_TAKE, .count = 1};
+    struct pawl_ask run = {.kind = PAWL_ASK_NEXT, .count = 5000, .exact = true};
+
+    (void)state;
+    world->store.shared = true;
+    for (int i = 0; i < 60000; i++) {
+        (void)next_id(world, holding);
+        turn(world, PAWL_NS_PER_MS);
+    }
+    for (int i = 0; i < 70; i++) {
+        turn(world, PAWL_NS_PER_S);
+    }
+    do_ask(world, &lease);
+    assert_int_equal(lease.error.code, PAWL_OK);
+    do_ask(world, &run);
+    assert_int_equal(run.asker, 1);
+    assert_int_equal(run.error.code, PAWL_OK);
+    assert_true(run.grant.range.first > lease.grant.range.first);
+    assert_conserved(world);
+    pawl_holding_release(holding);
+    world_free(world);
+}
+
 static void a_batch_that_failed_late_still_times_out(void **state)
 {
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
@@ -369,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_refused_rollback_is_not_repeated_at_once),
         cmocka_unit_test(a_full_reserve_is_no_reason_to_hurry),
         cmocka_unit_test(what_was_missing_is_asked_for_at_once),
+        cmocka_unit_test(a_run_finds_a_place_in_a_full_reserve),
         cmocka_unit_test(a_batch_that_failed_late_still_times_out),
         cmocka_unit_test(a_change_that_waits_times_out),
         cmocka_unit_test(a_batch_that_failed_keeps_its_place),
