@@ -317,7 +317,8 @@ static bool grant_good(struct kept *kept, const struct pawl_ask *ask)
     bool late = !back && grant->line == kept->top.line &&
                 pawl_mark_order(first, kept->top, grant->range.increment) <= 0;
 
-    add(&kept->keeper->counts.reserved, grant->range.count);
+    add(&kept->keeper->counts.reserved, grant->range.count + ask->burned);
+    add(&kept->keeper->counts.burned[PAWL_CAUSE_EXACT], ask->burned); /* left in the lap before */
     if (!back && !late) return true;
     add(&kept->keeper->counts.burned[back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE],
         grant->range.count);

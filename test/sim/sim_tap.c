@@ -63,7 +63,7 @@ static void passed_done(struct pawl_ask *ask)
     from->burned = ask->burned;
     if (!node->dead && gives_ids(ask->kind)) {
         if (ask->error.code == PAWL_OK) check_grant(node, seq, ask);
-        if (ask->error.code != PAWL_OK) node->granted += ask->burned;
+        node->granted += ask->burned; /* by an error, or left behind by a run */
     }
     passing->next = tap->spare;
     tap->spare = passing;

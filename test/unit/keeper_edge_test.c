@@ -151,6 +151,21 @@ static void a_run_finds_a_place_in_a_full_reserve(void **state)
     world_free(world);
 }
 
+static void what_a_run_leaves_in_its_lap_is_counted(void **state)
+{
+    pawl_definition ten = {.given = PAWL_GIVEN_MAX | PAWL_GIVEN_CYCLE, .max = 10, .cycle = true};
+    struct world *world = world_new(&ten);
+    struct pawl_ask run = {.kind = PAWL_ASK_NEXT, .count = 4, .exact = true};
+
+    (void)state;
+    pawl_record_advance(&world->store.record, 8);
+    do_ask(world, &run);
+    assert_int_equal(run.grant.range.first, 1);
+    assert_int_equal(pawl_keeper_counts(world->keeper)->burned[PAWL_CAUSE_EXACT], 2);
+    assert_conserved(world);
+    world_free(world);
+}
+
 static void a_batch_that_failed_late_still_times_out(void **state)
 {
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
@@ -399,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_full_reserve_is_no_reason_to_hurry),
         cmocka_unit_test(what_was_missing_is_asked_for_at_once),
         cmocka_unit_test(a_run_finds_a_place_in_a_full_reserve),
+        cmocka_unit_test(what_a_run_leaves_in_its_lap_is_counted),
         cmocka_unit_test(a_batch_that_failed_late_still_times_out),
         cmocka_unit_test(a_change_that_waits_times_out),
         cmocka_unit_test(a_batch_that_failed_keeps_its_place),
