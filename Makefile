@@ -27,7 +27,7 @@ tidy: setup ## format, clang-tidy, cppcheck and the project's own rules
 	@tools/test tidy
 
 sim: build ## simulates whole fleets; SEEDS=n for more of them, PAWL_SEED=n replays one
-	@tools/test sim
+	@$(if $(SEEDS),PAWL_SEEDS=$(SEEDS)) build/test/sim/fleet_sim test/sim/seeds.txt
 
 sabotage: build ## breaks pawl in a dozen ways and sees that the simulation notices each
 	@tools/sabotage

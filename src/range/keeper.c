@@ -294,7 +294,7 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
     }
     if (ask->count == 0) {
         pawl_error fine = {.code = PAWL_OK};
-        bool known = kept->seen_ns != 0 && !global(kept) && kept->changes.first == NULL &&
+        bool known = kept->told.epoch != 0 && !global(kept) && kept->changes.first == NULL &&
                      keeper->now_ns - kept->seen_ns < interval_ns;
 
         if (!known) kept->check_wanted = true;

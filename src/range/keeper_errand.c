@@ -438,6 +438,7 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
 
     kept->lease_count = 0; /* of the epoch that it ended */
     kept->epoch = 0;
+    kept->told.epoch = 0;
     kept->seen_ns = 0;
     kept->retry_ns = 0;
     kept->failures = 0;

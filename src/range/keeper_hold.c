@@ -175,6 +175,7 @@ void kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
     kept_burn_all(kept, cause);
     pawl_stock_stamp(kept->holding.stock); /* lanes let go of theirs */
     kept->epoch = 0;
+    kept->told.epoch = 0;
     kept->seen_ns = 0;
     kept->block = 0;
 }

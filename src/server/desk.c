@@ -128,10 +128,8 @@ static void let_go(struct entry *entry)
     count_add(&desk->counts.open, UINT64_MAX); /* one less */
 }
 
-static void entry_free(struct entry *entry)
+static void entry_free(struct desk *desk, struct entry *entry)
 {
-    struct desk *desk = entry->desk;
-
     PAWL_ASSERT(entry->parked_first == NULL && entry->retry_ns == 0);
     let_go(entry);
     if (entry->call != NULL) call_free(entry->call);
@@ -155,9 +153,8 @@ static void retry_later(struct entry *entry)
     desk->retry_last = entry;
 }
 
-static void retry_not(struct entry *entry)
+static void retry_not(struct desk *desk, struct entry *entry)
 {
-    struct desk *desk = entry->desk;
     struct entry *next = entry->retry_next;
     struct entry *previous = entry->retry_previous;
 
@@ -165,6 +162,18 @@ static void retry_not(struct entry *entry)
     entry->retry_ns = 0;
     *(previous == NULL ? &desk->retry_first : &previous->retry_next) = next;
     *(next == NULL ? &desk->retry_last : &next->retry_previous) = previous;
+}
+
+/* The first whose time has come, off the line. */
+static struct entry *retry_pop(struct desk *desk)
+{
+    struct entry *entry = desk->retry_first;
+
+    if (entry == NULL || entry->retry_ns > desk->now_ns) return NULL;
+    desk->retry_first = entry->retry_next;
+    *(entry->retry_next == NULL ? &desk->retry_last : &entry->retry_next->retry_previous) = NULL;
+    entry->retry_ns = 0;
+    return entry;
 }
 
 /* Parked requests. */
@@ -177,13 +186,13 @@ static bool entry_asks(const struct entry *entry)
 static void entry_ask(struct entry *entry);
 
 /* An entry on which nothing is parked any more. */
-static void entry_rest(struct entry *entry)
+static void entry_rest(struct desk *desk, struct entry *entry)
 {
     if (entry->parked_first != NULL || entry_asks(entry) || entry->answering) return;
-    retry_not(entry);
+    retry_not(desk, entry);
     if (entry->call != NULL) call_free(entry->call);
     entry->call = NULL;
-    if (entry->holding == NULL) entry_free(entry);
+    if (entry->holding == NULL) entry_free(desk, entry);
 }
 
 void desk_park(struct desk *desk, struct entry *entry, struct pending *pending)
@@ -227,7 +236,7 @@ void desk_unpark(struct desk *desk, struct pending *pending)
     struct entry *entry = pending->entry;
 
     unpark(desk, pending);
-    entry_rest(entry);
+    entry_rest(entry->desk, entry);
 }
 
 /* Takes the error by value: answering may begin the next request and so the next ask. */
@@ -263,7 +272,7 @@ static void entry_ask(struct entry *entry)
             entry->answering = true;
             fail_parked(entry, &no_memory);
             entry->answering = false;
-            entry_rest(entry);
+            entry_rest(entry->desk, entry);
             return;
         }
         entry->call->entry = entry;
@@ -397,7 +406,7 @@ void entry_answered(struct entry *entry)
     bool at_once = work_off(entry, &error);
     entry->answering = false;
     if (entry->parked_first == NULL) {
-        entry_rest(entry);
+        entry_rest(entry->desk, entry);
     } else if (at_once) {
         entry_ask(entry);
     } else {
@@ -435,7 +444,7 @@ void desk_idle(struct desk *desk, const struct pawl_holding *holding)
         table_find(&desk->by_holding, holding_hash(holding), same_holding, holding);
 
     if (entry == NULL || entry->parked_first != NULL || entry_asks(entry)) return;
-    entry_free(entry);
+    entry_free(entry->desk, entry);
 }
 
 uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
@@ -446,13 +455,16 @@ uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
     while (desk->due_first != NULL && desk->due_first->deadline_ns + DESK_GRACE_NS <= now_ns) {
         struct entry *entry = desk->due_first->entry;
 
+        entry->answering = true; /* what is parked anew meanwhile is asked for below */
         expire(desk->due_first);
-        entry_rest(entry);
+        entry->answering = false;
+        if (entry->parked_first == NULL) {
+            entry_rest(desk, entry);
+        } else if (entry->retry_ns == 0) {
+            entry_ask(entry);
+        }
     }
-    while (desk->retry_first != NULL && desk->retry_first->retry_ns <= now_ns) {
-        struct entry *entry = desk->retry_first;
-
-        retry_not(entry);
+    for (struct entry *entry = retry_pop(desk); entry != NULL; entry = retry_pop(desk)) {
         entry_ask(entry);
     }
     flush_changed(desk);
@@ -469,7 +481,7 @@ void desk_free(struct desk *desk)
     PAWL_ASSERT(atomic_load_explicit(&desk->counts.connections, memory_order_relaxed) == 0);
     for (size_t i = 0; i < desk->by_name.capacity; i++) {
         while (desk->by_name.slots[i].item != NULL) { /* removal shifts the next one here */
-            entry_free(desk->by_name.slots[i].item);
+            entry_free(desk, desk->by_name.slots[i].item);
         }
     }
     while (desk->spare_count > 0) {

@@ -28,21 +28,24 @@ static void put(struct table *table, uint64_t hash, void *item)
     table->slots[i] = (struct table_slot){hash, item};
 }
 
+static bool grow(struct table *table)
+{
+    size_t capacity = table->capacity == 0 ? TABLE_SLOTS_MIN : table->capacity * 2;
+    struct table grown = {calloc(capacity, sizeof *grown.slots), capacity, table->count};
+
+    if (grown.slots == NULL) return false;
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->slots[i].item == NULL) continue;
+        put(&grown, table->slots[i].hash, table->slots[i].item);
+    }
+    free(table->slots);
+    *table = grown;
+    return true;
+}
+
 bool table_add(struct table *table, uint64_t hash, void *item)
 {
-    if (table->count + 1 > table->capacity / 4 * 3) {
-        size_t capacity = table->capacity == 0 ? TABLE_SLOTS_MIN : table->capacity * 2;
-        struct table grown = {calloc(capacity, sizeof *grown.slots), capacity, table->count};
-
-        if (grown.slots == NULL) return false;
-        for (size_t i = 0; i < table->capacity; i++) {
-            if (table->slots[i].item != NULL) {
-                put(&grown, table->slots[i].hash, table->slots[i].item);
-            }
-        }
-        free(table->slots);
-        *table = grown;
-    }
+    if (table->count + 1 > table->capacity / 4 * 3 && !grow(table)) return false;
     put(table, hash, item);
     table->count++;
     return true;

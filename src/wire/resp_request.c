@@ -173,12 +173,11 @@ static bool take_quoted(struct pawl_bytes line, size_t *at, char quote, char **t
         char c = line.at[(*at)++];
 
         if (c == quote) return *at == line.size || is_space(line.at[*at]);
-        if (c == '\\' && *at < line.size) {
-            if (quote == '"') {
-                c = take_escape(line, at);
-            } else if (line.at[*at] == '\'') {
-                c = line.at[(*at)++];
-            }
+        bool escaped = c == '\\' && *at < line.size;
+        if (escaped && quote == '"') {
+            c = take_escape(line, at);
+        } else if (escaped && line.at[*at] == '\'') {
+            c = line.at[(*at)++];
         }
         *(*to)++ = c;
     }

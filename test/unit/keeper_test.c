@@ -160,6 +160,28 @@ static void leases_in_a_row_are_taken_back_together(void **state)
     world_free(world);
 }
 
+/* Whoever asks above learns at once what this keeper has just learned itself. */
+static void a_dropped_sequence_does_not_stand(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask lease = {.kind = PAWL_ASK_TAKE, .count = 10};
+    struct pawl_ask drop = {.kind = PAWL_ASK_DROP};
+    struct pawl_ask again = {.kind = PAWL_ASK_TAKE, .count = 10};
+    struct pawl_ask stands = {.kind = PAWL_ASK_TAKE, .count = 0};
+
+    (void)state;
+    do_ask(world, &lease);
+    do_ask(world, &stands);
+    assert_int_equal(stands.error.code, PAWL_OK);
+    assert_int_equal(stands.grant.epoch, lease.grant.epoch);
+    do_ask(world, &drop);
+    do_ask(world, &again);
+    assert_int_equal(again.error.code, PAWL_NO_SEQUENCE);
+    do_ask(world, &stands);
+    assert_int_equal(stands.error.code, PAWL_NO_SEQUENCE);
+    world_free(world);
+}
+
 static void an_outage_is_waited_out(void **state)
 {
     struct world *world = world_new(NULL);
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test(exact_takes_hang_together),
         cmocka_unit_test(leases_are_cut_and_taken_back_once),
         cmocka_unit_test(leases_in_a_row_are_taken_back_together),
+        cmocka_unit_test(a_dropped_sequence_does_not_stand),
         cmocka_unit_test(an_outage_is_waited_out),
         cmocka_unit_test(a_store_that_went_back_is_moved_on),
         cmocka_unit_test(a_tail_that_does_not_fit_is_not_given_back),
