@@ -65,8 +65,8 @@ static void refill(struct kept *kept, uint64_t low)
     struct pawl_keeper *keeper = kept->keeper;
 
     if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return;
-    uint64_t held = kept_held(kept);
-    uint64_t waited = waited_ids(kept);
+    uint64_t held = pawl_kept_held(kept);
+    uint64_t waited = pawl_kept_waited(kept);
     bool asked_for = waited > 0 || (held == 0 && thirsty(kept));
 
     if (!asked_for && held >= low) return;
@@ -74,13 +74,14 @@ static void refill(struct kept *kept, uint64_t low)
     if (!retry_allowed(kept)) return;
     if (kept->reserve_count == KEPT_RESERVE_MAX) {
         if (!asked_for) return;
-        kept_burn_front(kept); /* none of it serves who waits, and what does must have a place */
+        pawl_kept_burn_front(
+            kept); /* none of it serves who waits, and what does must have a place */
     }
 
     struct pawl_need need = {held, asked_for && waited == 0 ? 1 : waited, kept->block};
     uint64_t count = pawl_pace_want(&kept->pace, &keeper->settings.pace, kept->rate, &need);
     if (count == 0 && asked_for) count = 1;
-    if (count > 0) errand_take(kept, count);
+    if (count > 0) pawl_errand_take(kept, count);
 }
 
 static bool check_due(const struct kept *kept)
@@ -90,7 +91,7 @@ static bool check_due(const struct kept *kept)
 
     if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return false;
     if (kept->check_wanted && kept->takes.first != NULL) return true;
-    if (kept->resting || (kept_held(kept) == 0 && !global(kept))) return false;
+    if (kept->resting || (pawl_kept_held(kept) == 0 && !global(kept))) return false;
     if (kept->retry_ns > keeper->now_ns) return false; /* the last one was refused */
     return keeper->now_ns - kept->seen_ns >= interval_ns;
 }
@@ -109,7 +110,7 @@ static bool idle(const struct kept *kept)
 static bool leave(struct kept *kept)
 {
     kept->leaving = true;
-    if (kept_held(kept) > 0 && errand_return(kept)) return false;
+    if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return false;
     kept->leaving = false;
     if (!kept->resting) {
         kept->resting = true;
@@ -123,29 +124,29 @@ static bool leave(struct kept *kept)
 /* A change first takes back all that is not handed out, gives it back, and only then goes down. */
 static void change(struct kept *kept)
 {
-    if (kept_held(kept) > 0 && errand_return(kept)) return;
+    if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return;
     /* With nothing left in stock: a lane that takes under the new stamp has no older ids. */
     pawl_stock_stamp(kept->holding.stock);
-    errand_change(kept);
+    pawl_errand_change(kept);
 }
 
 static void serve(struct kept *kept)
 {
     /* While the source is away, leases share what threads would take. */
     if (kept->takes.first != NULL && kept->failures > 0 && kept->reserve_count == 0) {
-        kept_take_back(kept);
+        pawl_kept_take_back(kept);
     }
-    if (!global(kept)) serve_nexts(kept);
-    kept_publish(kept);
-    serve_opens(kept);
-    serve_waits(kept);
-    serve_takes(kept);
+    if (!global(kept)) pawl_kept_serve_nexts(kept);
+    pawl_kept_publish(kept);
+    pawl_kept_serve_opens(kept);
+    pawl_kept_serve_waits(kept);
+    pawl_kept_serve_takes(kept);
 }
 
 /* Wakes us when less than low is left in all, or when more of the reserve should be published. */
 static void set_low(struct kept *kept, uint64_t low)
 {
-    uint64_t reserved = kept_reserved(kept);
+    uint64_t reserved = pawl_kept_reserved(kept);
     uint64_t least = low > reserved ? low - reserved : 0;
 
     if (kept->put == 0) return; /* dry: whoever takes wakes us, and the timer comes back to it */
@@ -165,7 +166,7 @@ static void schedule(struct kept *kept, uint64_t low)
 {
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
     uint64_t due = kept->expiry_ns;
-    uint64_t held = kept_held(kept);
+    uint64_t held = pawl_kept_held(kept);
 
     if (kept->errand == ERRAND_NONE) {
         bool wants = held < low || waited_for(kept) || thirsty(kept);
@@ -183,7 +184,7 @@ static void schedule(struct kept *kept, uint64_t low)
             }
         }
     }
-    kept_due(kept, due);
+    pawl_kept_due(kept, due);
 }
 
 /* Nobody has it open, nothing is held, nothing waits: it need not be remembered. */
@@ -191,7 +192,7 @@ static bool spent(const struct kept *kept)
 {
     if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
     if (atomic_load_explicit(&kept->queued, memory_order_acquire) != 0) return false;
-    return kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
+    return pawl_kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
 }
 
 static void fail_closed(struct kept *kept)
@@ -201,15 +202,15 @@ static void fail_closed(struct kept *kept)
 
     (void)pawl_fail(&closed, PAWL_CLOSED, "the server is stopping: ask another one, or later");
     if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->changes);
-    fail_asks(&kept->changes, &closed);
+    pawl_asks_fail(&kept->changes, &closed);
     if (under_way != NULL) pawl_asks_add(&kept->changes, under_way);
     if (kept->errand == ERRAND_NONE) {
-        fail_waiting(kept, &closed);
+        pawl_kept_fail_waiting(kept, &closed);
     } else {
         struct pawl_asks batch = kept->batch;
 
         kept->batch = (struct pawl_asks){NULL, NULL};
-        fail_waiting(kept, &closed);
+        pawl_kept_fail_waiting(kept, &closed);
         kept->batch = batch;
     }
 }
@@ -220,21 +221,22 @@ static void next_errand(struct kept *kept, uint64_t low)
     bool may_retry = kept->retry_ns <= kept->keeper->now_ns || kept->failures == 0;
 
     if (kept->nexts.first != NULL && may_retry && retry_allowed(kept)) {
-        errand_next(kept);
+        pawl_errand_next(kept);
         return;
     }
     if (!global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
         refill(kept, low);
     }
-    if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept)) errand_check(kept);
+    if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept))
+        pawl_errand_check(kept);
 }
 
-void kept_step(struct kept *kept)
+void pawl_kept_step(struct kept *kept)
 {
     uint64_t low = 0;
 
-    kept_notice(kept);
-    fail_expired(kept);
+    pawl_kept_notice(kept);
+    pawl_kept_fail_expired(kept);
     if (kept->keeper->draining) fail_closed(kept);
     if (waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
@@ -246,7 +248,7 @@ void kept_step(struct kept *kept)
         (void)leave(kept);
     } else if (kept->errand != ERRAND_RETURN) {
         kept->leaving = false;
-        asker_sum(kept);
+        pawl_asker_sum(kept);
         kept->rate =
             pawl_pace_rate(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns);
         low = pawl_pace_low(kept->rate, &kept->keeper->settings.pace);
@@ -255,7 +257,7 @@ void kept_step(struct kept *kept)
         set_low(kept, low);
     }
     if (spent(kept)) {
-        kept_free(kept);
+        pawl_kept_free(kept);
         return;
     }
     schedule(kept, low);
@@ -265,16 +267,16 @@ void kept_step(struct kept *kept)
 
 static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *ask)
 {
-    note_deadline(kept, ask);
+    pawl_note_deadline(kept, ask);
     pawl_asks_add(asks, ask);
-    kept_step(kept);
+    pawl_kept_step(kept);
 }
 
 static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
     uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
-    struct kept *kept =
-        ask->count == 0 ? kept_find(keeper, ask->name) : kept_get(keeper, ask->name, &ask->error);
+    struct kept *kept = ask->count == 0 ? pawl_kept_find(keeper, ask->name)
+                                        : pawl_kept_get(keeper, ask->name, &ask->error);
 
     if (kept == NULL && ask->count == 0) {
         pawl_source_ask(keeper->below, ask);
@@ -284,7 +286,7 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_ask_answer(ask);
         return;
     }
-    asker_told(kept, ask);
+    pawl_asker_told(kept, ask);
     if (ask->count > 0 && global(kept)) {
         pawl_ask_fail(ask, PAWL_GLOBAL,
                       "\"%.*s\" is ORDER GLOBAL: nothing of it may be kept, use "
@@ -299,9 +301,9 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
 
         if (!known) kept->check_wanted = true;
         pawl_asks_add(&kept->takes, ask);
-        note_deadline(kept, ask);
-        if (known) serve_checks(kept, &fine);
-        kept_step(kept);
+        pawl_note_deadline(kept, ask);
+        if (known) pawl_kept_serve_checks(kept, &fine);
+        pawl_kept_step(kept);
         return;
     }
     kept->leased_ns = keeper->now_ns; /* what comes is for it, not for the stock */
@@ -310,7 +312,7 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
 
 static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
-    struct kept *kept = kept_get(keeper, ask->name, &ask->error);
+    struct kept *kept = pawl_kept_get(keeper, ask->name, &ask->error);
 
     if (kept == NULL) {
         pawl_ask_answer(ask);
@@ -321,7 +323,7 @@ static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
 
 static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
-    struct kept *kept = kept_find(keeper, ask->name);
+    struct kept *kept = pawl_kept_find(keeper, ask->name);
 
     if (kept == NULL) {
         pawl_source_ask(keeper->below, ask);
@@ -363,13 +365,13 @@ static void receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
         receive_wait(ask);
         break;
     case PAWL_ASK_RETURN:
-        kept = kept_find(keeper, ask->name);
+        kept = pawl_kept_find(keeper, ask->name);
         if (kept == NULL) {
             pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu is not known here",
                           (unsigned long long)ask->lease);
         } else {
-            serve_return(kept, ask);
-            kept_step(kept);
+            pawl_kept_serve_return(kept, ask);
+            pawl_kept_step(kept);
         }
         break;
     case PAWL_ASK_ALTER:
@@ -398,7 +400,7 @@ static bool turn_wanted(struct pawl_keeper *keeper)
         struct kept *next = kept->wanted_next; /* before `queued` lets others put it in again */
 
         atomic_store_explicit(&kept->queued, 0, memory_order_seq_cst);
-        kept_step(kept);
+        pawl_kept_step(kept);
         kept = next;
     }
     return any;
@@ -412,8 +414,8 @@ static bool turn_list(struct pawl_keeper *keeper)
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
         struct kept *kept = PAWL_OWNER(ask, struct kept, errand_ask);
 
-        errand_ended(kept);
-        kept_step(kept);
+        pawl_errand_ended(kept);
+        pawl_kept_step(kept);
         any = true;
     }
     struct pawl_asks inbox = {NULL, NULL}; /* what comes in meanwhile waits for the next round */
@@ -434,8 +436,8 @@ static bool turn_due(struct pawl_keeper *keeper)
     while (keeper->heap_count > 0 && keeper->heap[0]->due_ns <= keeper->now_ns) {
         struct kept *kept = keeper->heap[0];
 
-        kept_due(kept, PAWL_NEVER); /* its step sets the next one */
-        kept_step(kept);
+        pawl_kept_due(kept, PAWL_NEVER); /* its step sets the next one */
+        pawl_kept_step(kept);
         any = true;
     }
     return any;
@@ -517,7 +519,7 @@ void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask)
     if (!here && ask->kind == PAWL_ASK_WAIT) {
         kept = PAWL_OWNER(ask->holding, struct kept, holding);
     } else if (!here) {
-        kept = kept_find(keeper, ask->name);
+        kept = pawl_kept_find(keeper, ask->name);
     }
     if (kept != NULL && pawl_asks_remove(&kept->waits, ask)) {
         kept->wait_count -= ask->count;
@@ -525,7 +527,7 @@ void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask)
     } else if (kept != NULL) {
         here = pawl_asks_remove(&kept->opens, ask) || pawl_asks_remove(&kept->takes, ask) ||
                pawl_asks_remove(&kept->nexts, ask);
-        if (here) note_left(kept, ask);
+        if (here) pawl_note_left(kept, ask);
     }
     if (here) pawl_ask_fail(ask, PAWL_BUSY, "given up by the one who asked");
 }
@@ -551,14 +553,14 @@ void pawl_keeper_drain(struct pawl_keeper *keeper)
         pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
     }
     each_kept(keeper, fail_closed);
-    each_kept(keeper, kept_step);
+    each_kept(keeper, pawl_kept_step);
 }
 
 bool pawl_keeper_drained(const struct pawl_keeper *keeper)
 {
     for (size_t i = 0; i < keeper->table_size; i++) {
         for (const struct kept *kept = keeper->table[i]; kept != NULL; kept = kept->hash_next) {
-            if (kept->errand != ERRAND_NONE || kept_held(kept) > 0) return false;
+            if (kept->errand != ERRAND_NONE || pawl_kept_held(kept) > 0) return false;
         }
     }
     return true;
@@ -567,7 +569,7 @@ bool pawl_keeper_drained(const struct pawl_keeper *keeper)
 static void kept_end(struct kept *kept)
 {
     fail_closed(kept);
-    kept_free(kept);
+    pawl_kept_free(kept);
 }
 
 void pawl_keeper_free(struct pawl_keeper *keeper)
@@ -577,7 +579,7 @@ void pawl_keeper_free(struct pawl_keeper *keeper)
 
     keeper->draining = true;
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
-        errand_ended(PAWL_OWNER(ask, struct kept, errand_ask));
+        pawl_errand_ended(PAWL_OWNER(ask, struct kept, errand_ask));
     }
     while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "the server has stopped");

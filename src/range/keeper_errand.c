@@ -72,7 +72,7 @@ static void set_floor(struct kept *kept, struct pawl_asks *asks)
     kept->errand_ask.floor = floor;
 }
 
-void errand_take(struct kept *kept, uint64_t count)
+void pawl_errand_take(struct kept *kept, uint64_t count)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_TAKE, PAWL_ASK_TAKE);
 
@@ -82,7 +82,7 @@ void errand_take(struct kept *kept, uint64_t count)
     errand_send(kept);
 }
 
-void errand_check(struct kept *kept)
+void pawl_errand_check(struct kept *kept)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHECK, PAWL_ASK_TAKE);
 
@@ -104,20 +104,20 @@ static struct pawl_mark mark_before(struct pawl_mark top, int64_t id, int64_t in
  * Gives back what hangs together with the end of our last grant. The ids leave us before it is
  * sent, and it is sent once: whatever the answer, they are never ours again.
  */
-bool errand_return(struct kept *kept)
+bool pawl_errand_return(struct kept *kept)
 {
-    kept_take_back(kept);
+    pawl_kept_take_back(kept);
     size_t at = kept->reserve_count;
     uint64_t lease = kept->grant_lease;
     bool tail = at > 0 && lease != 0 && kept->reserve[at - 1].lap == kept->top.lap &&
                 pawl_range_last(kept->reserve[at - 1].range) == kept->top.id;
 
     if (!tail) {
-        kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
+        pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
         return false;
     }
     at--;
-    while (at > 0 && kept_adjacent(kept->reserve[at - 1], kept->reserve[at])) {
+    while (at > 0 && pawl_kept_adjacent(kept->reserve[at - 1], kept->reserve[at])) {
         at--;
     }
 
@@ -127,7 +127,7 @@ bool errand_return(struct kept *kept)
     }
     int64_t first = kept->reserve[at].range.first;
     kept->reserve_count = at; /* what lies before the tail has a hole behind it */
-    kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
+    pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
     kept->top = mark_before(kept->top, first, kept->increment);
 
     struct pawl_ask *ask = errand_new(kept, ERRAND_RETURN, PAWL_ASK_RETURN);
@@ -139,7 +139,7 @@ bool errand_return(struct kept *kept)
     return true;
 }
 
-void errand_change(struct kept *kept)
+void pawl_errand_change(struct kept *kept)
 {
     const struct pawl_ask *wish = kept->changes.first;
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHANGE, wish->kind);
@@ -154,7 +154,7 @@ void errand_change(struct kept *kept)
 }
 
 /* ORDER GLOBAL: all that wait now, in one ask; whoever comes later waits for the next one. */
-void errand_next(struct kept *kept)
+void pawl_errand_next(struct kept *kept)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_NEXT, PAWL_ASK_NEXT);
     bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
@@ -232,15 +232,15 @@ static void now_global(struct kept *kept, const pawl_error *error)
     pawl_error copy = *error;
 
     if (!atomic_load_explicit(&kept->holding.global, memory_order_relaxed)) {
-        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         atomic_store_explicit(&kept->holding.global, true, memory_order_release);
     }
     kept->seen_ns = kept->asked_ns;
     kept->failures = 0;
     kept->trouble.code = PAWL_OK;
-    fail_asks(&kept->waits, &copy);
+    pawl_asks_fail(&kept->waits, &copy);
     kept->wait_count = 0;
-    fail_asks(&kept->takes, &copy);
+    pawl_asks_fail(&kept->takes, &copy);
     pawl_stock_post(kept->holding.stock, PAWL_GLOBAL);
 }
 
@@ -254,7 +254,7 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
     kept->failures = 0;
     kept->retry_ns = 0;
     if (error->code == PAWL_NO_SEQUENCE) {
-        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         kept->seen_ns = kept->asked_ns;
     } else if (error->code == PAWL_FLOOR && !ours) {
         log_about(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
@@ -266,20 +266,20 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
         }
         return;
     } else if (kept->errand_ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
-        fail_asks(&kept->batch, error);
+        pawl_asks_fail(&kept->batch, error);
         if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
             kept->run_for->error = *error;
             pawl_ask_answer(kept->run_for);
         }
         return;
     } else {
-        kept_publish(kept);
-        serve_waits(kept);
-        serve_takes(kept);
+        pawl_kept_publish(kept);
+        pawl_kept_serve_waits(kept);
+        pawl_kept_serve_takes(kept);
     }
     kept->trouble = *error;
     kept->retry_ns = later_ns;
-    fail_waiting(kept, error);
+    pawl_kept_fail_waiting(kept, error);
     pawl_stock_post(kept->holding.stock, error->code);
 }
 
@@ -337,14 +337,14 @@ static void grant_failed(struct kept *kept)
                     "on with: pawl fence NAME",
                     (int)kept->holding.name.size, kept->holding.name.at);
     back_off(kept, &error);
-    if (error.code == PAWL_ROLLBACK) fail_waiting(kept, &error);
+    if (error.code == PAWL_ROLLBACK) pawl_kept_fail_waiting(kept, &error);
 }
 
 /* Our floor is now the end of this grant; ranges of an earlier epoch are void. */
 static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
 {
     if (kept->epoch != 0 && kept->epoch != grant->epoch) {
-        kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+        pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
     }
     kept->epoch = grant->epoch;
     kept->lap = grant->lap;
@@ -377,21 +377,22 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     }
     if (kept->batch.first != NULL ||
         (ask->kind == PAWL_ASK_NEXT && grant->epoch != kept->client_epoch)) {
-        serve_batch(kept, grant->range); /* for all we know it is ORDER GLOBAL */
+        pawl_kept_serve_batch(kept, grant->range); /* for all we know it is ORDER GLOBAL */
         return;
     }
     pawl_pace_granted(&kept->pace, grant->range.count);
     struct held held = {grant->range, grant->lap};
-    if (kept_add(kept, held)) return;
-    kept_burn_front(kept); /* what was asked for serves those who wait, what is there does not */
-    (void)kept_add(kept, held);
+    if (pawl_kept_add(kept, held)) return;
+    pawl_kept_burn_front(
+        kept); /* what was asked for serves those who wait, what is there does not */
+    (void)pawl_kept_add(kept, held);
 }
 
 /* Nobody's fault: they wait for another answer, before all who came later. */
 static void back_to_nexts(struct kept *kept)
 {
     for (const struct pawl_ask *ask = kept->batch.first; ask != NULL; ask = ask->next) {
-        note_deadline(kept, ask);
+        pawl_note_deadline(kept, ask);
     }
     while (kept->nexts.first != NULL) {
         pawl_asks_add(&kept->batch, pawl_asks_pop(&kept->nexts));
@@ -420,7 +421,7 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
     } else {
         atomic_store_explicit(&kept->holding.global, false, memory_order_release);
         if (kept->epoch != 0 && kept->epoch != ask->grant.epoch) {
-            kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+            pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         }
         kept->client_epoch = ask->grant.epoch;
         kept->seen_ns = kept->asked_ns;
@@ -429,7 +430,7 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
         kept->retry_ns = 0;
         kept->trouble.code = PAWL_OK;
     }
-    serve_checks(kept, &ask->error);
+    pawl_kept_serve_checks(kept, &ask->error);
 }
 
 static void change_ended(struct kept *kept, const struct pawl_ask *ask)
@@ -449,7 +450,7 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
     pawl_ask_answer(wish);
 }
 
-void errand_ended(struct kept *kept)
+void pawl_errand_ended(struct kept *kept)
 {
     const struct pawl_ask *ask = &kept->errand_ask;
     enum errand errand = kept->errand;
@@ -469,7 +470,7 @@ void errand_ended(struct kept *kept)
             add(&kept->keeper->counts.given_back, ask->count);
             atomic_fetch_sub_explicit(&kept->keeper->counts.held, ask->count, memory_order_relaxed);
         } else {
-            kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
+            pawl_kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
         }
         break;
     case ERRAND_CHANGE:

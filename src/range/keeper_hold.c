@@ -36,12 +36,12 @@ static void notice(struct kept *kept, uint64_t left)
     count_add(&keeper->counts.handed, used - overruns);
 }
 
-void kept_notice(struct kept *kept)
+void pawl_kept_notice(struct kept *kept)
 {
     notice(kept, pawl_stock_left(kept->holding.stock));
 }
 
-uint64_t kept_reserved(const struct kept *kept)
+uint64_t pawl_kept_reserved(const struct kept *kept)
 {
     uint64_t sum = 0;
 
@@ -51,12 +51,12 @@ uint64_t kept_reserved(const struct kept *kept)
     return sum;
 }
 
-uint64_t kept_held(const struct kept *kept)
+uint64_t pawl_kept_held(const struct kept *kept)
 {
-    return kept_reserved(kept) + kept->put;
+    return pawl_kept_reserved(kept) + kept->put;
 }
 
-void kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
+void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
 {
     if (count == 0) return;
     count_add(&kept->keeper->counts.burned[cause], count);
@@ -70,17 +70,17 @@ static void reserve_remove(struct kept *kept, size_t at)
             (kept->reserve_count - at) * sizeof kept->reserve[0]);
 }
 
-bool kept_adjacent(struct held a, struct held b)
+bool pawl_kept_adjacent(struct held a, struct held b)
 {
     return a.lap == b.lap && pawl_range_adjacent(a.range, b.range);
 }
 
-bool kept_add(struct kept *kept, struct held held)
+bool pawl_kept_add(struct kept *kept, struct held held)
 {
     if (kept->reserve_count > 0) {
         struct held *last = &kept->reserve[kept->reserve_count - 1];
 
-        if (kept_adjacent(*last, held)) {
+        if (pawl_kept_adjacent(*last, held)) {
             last->range.count += held.range.count;
             return true;
         }
@@ -97,9 +97,9 @@ static void reserve_open(struct kept *kept, size_t at)
     kept->reserve_count++;
 }
 
-bool kept_add_front(struct kept *kept, struct held held)
+bool pawl_kept_add_front(struct kept *kept, struct held held)
 {
-    if (kept->reserve_count > 0 && kept_adjacent(held, kept->reserve[0])) {
+    if (kept->reserve_count > 0 && pawl_kept_adjacent(held, kept->reserve[0])) {
         held.range.count += kept->reserve[0].range.count;
         kept->reserve[0] = held;
         return true;
@@ -110,7 +110,7 @@ bool kept_add_front(struct kept *kept, struct held held)
     return true;
 }
 
-struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count)
+struct held pawl_kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count)
 {
     PAWL_ASSERT(at < kept->reserve_count && skip < kept->reserve[at].range.count);
     if (skip > 0) {
@@ -125,19 +125,19 @@ struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count
     return cut;
 }
 
-void kept_handed(struct kept *kept, int64_t id)
+void pawl_kept_handed(struct kept *kept, int64_t id)
 {
     atomic_store_explicit(&kept->holding.handed, id, memory_order_relaxed);
     atomic_store_explicit(&kept->holding.handed_known, true, memory_order_release);
 }
 
-void kept_take_back(struct kept *kept)
+void pawl_kept_take_back(struct kept *kept)
 {
     struct pawl_range left[PAWL_STOCK_SLOTS];
     uint64_t sum = 0;
     int64_t last = 0;
 
-    if (pawl_stock_last(kept->holding.stock, &last)) kept_handed(kept, last);
+    if (pawl_stock_last(kept->holding.stock, &last)) pawl_kept_handed(kept, last);
     size_t count = pawl_stock_retract(kept->holding.stock, left);
 
     for (size_t i = 0; i < count; i++) {
@@ -150,29 +150,30 @@ void kept_take_back(struct kept *kept)
         uint64_t nth = kept->puts - (count - i) - 1;
         struct held held = {left[i - 1], kept->put_laps[nth % PAWL_STOCK_SLOTS]};
 
-        if (!kept_add_front(kept, held)) kept_burn(kept, held.range.count, PAWL_CAUSE_EXACT);
+        if (!pawl_kept_add_front(kept, held))
+            pawl_kept_burn(kept, held.range.count, PAWL_CAUSE_EXACT);
     }
 }
 
-void kept_burn_front(struct kept *kept)
+void pawl_kept_burn_front(struct kept *kept)
 {
-    kept_burn(kept, kept->reserve[0].range.count, PAWL_CAUSE_EXACT);
+    pawl_kept_burn(kept, kept->reserve[0].range.count, PAWL_CAUSE_EXACT);
     reserve_remove(kept, 0);
     kept->lease_count = 0;
 }
 
-void kept_burn_all(struct kept *kept, enum pawl_cause cause)
+void pawl_kept_burn_all(struct kept *kept, enum pawl_cause cause)
 {
-    kept_take_back(kept);
-    kept_burn(kept, kept_reserved(kept), cause);
+    pawl_kept_take_back(kept);
+    pawl_kept_burn(kept, pawl_kept_reserved(kept), cause);
     kept->reserve_count = 0;
     kept->lease_count = 0;
     kept->grant_lease = 0;
 }
 
-void kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
+void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
 {
-    kept_burn_all(kept, cause);
+    pawl_kept_burn_all(kept, cause);
     pawl_stock_stamp(kept->holding.stock); /* lanes let go of theirs */
     kept->epoch = 0;
     kept->told.epoch = 0;
@@ -204,7 +205,7 @@ static bool is_leasing(const struct kept *kept)
     return kept->leased_ns != 0 && kept->keeper->now_ns - kept->leased_ns < intervals;
 }
 
-void kept_publish(struct kept *kept)
+void pawl_kept_publish(struct kept *kept)
 {
     bool leasing = is_leasing(kept);
     uint64_t wish = leasing ? stock_share(kept) : UINT64_MAX;
@@ -217,7 +218,7 @@ void kept_publish(struct kept *kept)
 
         if (piece.range.count > most) piece.range.count = most;
         if (!pawl_stock_publish(kept->holding.stock, piece.range)) break;
-        (void)kept_cut(kept, 0, 0, piece.range.count);
+        (void)pawl_kept_cut(kept, 0, 0, piece.range.count);
         kept->put_laps[kept->puts++ % PAWL_STOCK_SLOTS] = piece.lap;
         kept->put += piece.range.count;
         published = true;
@@ -267,7 +268,7 @@ static bool askers_move(struct kept *kept, size_t size)
 }
 
 /* Without memory an asker's rate does not count: it is served all the same. */
-void asker_told(struct kept *kept, const struct pawl_ask *ask)
+void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask)
 {
     struct askers *askers = &kept->askers;
 
@@ -287,7 +288,7 @@ void asker_told(struct kept *kept, const struct pawl_ask *ask)
     asker->rate = ask->rate > 0 ? ask->rate : 0; /* a NaN is none */
 }
 
-void asker_granted(struct kept *kept, uint64_t id, uint64_t count)
+void pawl_asker_granted(struct kept *kept, uint64_t id, uint64_t count)
 {
     if (id == 0 || kept->askers.size == 0) return;
     struct asker *asker = asker_slot(&kept->askers, id);
@@ -299,7 +300,7 @@ void asker_granted(struct kept *kept, uint64_t id, uint64_t count)
  * A rate counts at most twice what its asker was granted in the last two refill intervals. Summed
  * often enough to follow growth, not at every lease: there may be many askers.
  */
-void asker_sum(struct kept *kept)
+void pawl_asker_sum(struct kept *kept)
 {
     uint64_t now_ns = kept->keeper->now_ns;
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;

@@ -19,7 +19,7 @@ static void answer_ok(struct pawl_ask *ask)
     pawl_ask_answer(ask);
 }
 
-uint64_t waited_ids(const struct kept *kept)
+uint64_t pawl_kept_waited(const struct kept *kept)
 {
     uint64_t sum = kept->wait_count + (kept->opens.first != NULL ? 1 : 0);
 
@@ -30,7 +30,7 @@ uint64_t waited_ids(const struct kept *kept)
     return sum;
 }
 
-void note_deadline(struct kept *kept, const struct pawl_ask *ask)
+void pawl_note_deadline(struct kept *kept, const struct pawl_ask *ask)
 {
     if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
         kept->expiry_ns = ask->deadline_ns;
@@ -38,17 +38,17 @@ void note_deadline(struct kept *kept, const struct pawl_ask *ask)
 }
 
 /* Its memory may be another ask's from now on, whom the errand's answer must not be taken for. */
-void note_left(struct kept *kept, const struct pawl_ask *ask)
+void pawl_note_left(struct kept *kept, const struct pawl_ask *ask)
 {
     if (kept->floor_from == ask) kept->floor_from = NULL;
     if (kept->run_for == ask) kept->run_for = NULL;
 }
 
-void serve_opens(struct kept *kept)
+void pawl_kept_serve_opens(struct kept *kept)
 {
     bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
 
-    if (!global && kept_held(kept) == 0) return;
+    if (!global && pawl_kept_held(kept) == 0) return;
     while (kept->opens.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&kept->opens);
 
@@ -58,7 +58,7 @@ void serve_opens(struct kept *kept)
     }
 }
 
-void serve_waits(struct kept *kept)
+void pawl_kept_serve_waits(struct kept *kept)
 {
     if (pawl_stock_left(kept->holding.stock) == 0) return;
     kept->wait_count = 0;
@@ -115,7 +115,7 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     uint64_t skip = 0;
 
     if (kept->epoch == 0 || !find_beyond(kept, ask, &at, &skip)) return false;
-    struct held cut = kept_cut(kept, at, skip, ask->count);
+    struct held cut = pawl_kept_cut(kept, at, skip, ask->count);
     if (cut.range.count == 0) return false;
 
     ask->grant = (struct pawl_grant){
@@ -130,15 +130,15 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     kept->leased_ns = keeper->now_ns;
     kept->used_ns = keeper->now_ns;
     kept->pace.since_grant += ask->count;
-    note_left(kept, ask);
-    asker_granted(kept, ask->asker, cut.range.count);
+    pawl_note_left(kept, ask);
+    pawl_asker_granted(kept, ask->asker, cut.range.count);
     add(&keeper->counts.leased, cut.range.count);
     sub(&keeper->counts.held, cut.range.count);
     answer_ok(ask);
     return true;
 }
 
-void serve_takes(struct kept *kept)
+void pawl_kept_serve_takes(struct kept *kept)
 {
     struct pawl_asks all = {NULL, NULL};
 
@@ -154,7 +154,7 @@ void serve_takes(struct kept *kept)
 }
 
 /* Those that only ask whether the epoch stands. error: what the source said when we asked it. */
-void serve_checks(struct kept *kept, const pawl_error *error)
+void pawl_kept_serve_checks(struct kept *kept, const pawl_error *error)
 {
     struct pawl_asks all = {NULL, NULL};
     pawl_error copy = *error;
@@ -170,7 +170,7 @@ void serve_checks(struct kept *kept, const pawl_error *error)
             pawl_asks_add(&kept->takes, ask);
             continue;
         }
-        note_left(kept, ask);
+        pawl_note_left(kept, ask);
         ask->error = copy;
         ask->grant = (struct pawl_grant){
             .range = {0, 1, 0},
@@ -210,7 +210,8 @@ static struct held returned_tail(const struct kept *kept, const struct pawl_ask 
 
         if (lease->asker != ask->asker) return none;
         if (i == kept->lease_count && lease->number != ask->lease) return none;
-        if (i < kept->lease_count && !kept_adjacent(lease->held, kept->leases[i].held)) return none;
+        if (i < kept->lease_count && !pawl_kept_adjacent(lease->held, kept->leases[i].held))
+            return none;
         if (range_index(lease->held.range, ask->value, &index)) {
             (void)pawl_range_cut(&tail.range, index);
             tail.range.count += behind;
@@ -223,13 +224,13 @@ static struct held returned_tail(const struct kept *kept, const struct pawl_ask 
 }
 
 /* Only the latest lease, only while nothing was cut or published after it, only once. */
-void serve_return(struct kept *kept, struct pawl_ask *ask)
+void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask)
 {
     size_t keep = 0;
     struct held tail = returned_tail(kept, ask, &keep);
     bool open = kept->epoch != 0 && !kept->leaving && kept->changes.first == NULL;
 
-    if (tail.range.count == 0 || !open || !kept_add_front(kept, tail)) {
+    if (tail.range.count == 0 || !open || !pawl_kept_add_front(kept, tail)) {
         pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu can no longer be taken back",
                       (unsigned long long)ask->lease);
         return;
@@ -249,12 +250,12 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
         .lap = held.lap,
     };
     kept->used_ns = kept->keeper->now_ns;
-    kept_handed(kept, pawl_range_last(held.range));
+    pawl_kept_handed(kept, pawl_range_last(held.range));
     add(&kept->keeper->counts.handed, held.range.count);
     sub(&kept->keeper->counts.held, held.range.count);
     pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,
                    held.range.count);
-    note_left(kept, ask);
+    pawl_note_left(kept, ask);
     answer_ok(ask);
 }
 
@@ -262,7 +263,7 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
  * The ids of one ORDER GLOBAL ask, in order of arrival. What is left over is burned, never kept:
  * an id kept would be handed out after higher ones (design 4.3).
  */
-void serve_batch(struct kept *kept, struct pawl_range range)
+void pawl_kept_serve_batch(struct kept *kept, struct pawl_range range)
 {
     struct held rest = {range, kept->lap};
 
@@ -275,7 +276,7 @@ void serve_batch(struct kept *kept, struct pawl_range range)
         cut.range = pawl_range_cut(&rest.range, ask->count);
         hand_out(kept, ask, cut);
     }
-    kept_burn(kept, rest.range.count, PAWL_CAUSE_EXACT);
+    pawl_kept_burn(kept, rest.range.count, PAWL_CAUSE_EXACT);
 }
 
 /* The first run of the reserve that holds n ids (its own ranges merged when they came), or none. */
@@ -297,24 +298,24 @@ static size_t find_run(const struct kept *kept, const struct pawl_ask *ask, uint
  * comes back, the first run that is long enough serves, shorter ones before it are burned, and
  * the rest is published again.
  */
-void serve_nexts(struct kept *kept)
+void pawl_kept_serve_nexts(struct kept *kept)
 {
     if (kept->nexts.first == NULL || kept->epoch == 0) return;
-    kept_take_back(kept);
+    pawl_kept_take_back(kept);
     while (kept->nexts.first != NULL && kept->reserve_count > 0) {
         struct pawl_ask *ask = kept->nexts.first;
         size_t at = find_run(kept, ask, ask->exact ? ask->count : 1);
 
         if (at == SIZE_MAX) break;
         for (; at > 0; at--) {
-            kept_burn_front(kept);
+            pawl_kept_burn_front(kept);
         }
         (void)pawl_asks_pop(&kept->nexts);
-        hand_out(kept, ask, kept_cut(kept, 0, 0, ask->count));
+        hand_out(kept, ask, pawl_kept_cut(kept, 0, 0, ask->count));
     }
 }
 
-void fail_asks(struct pawl_asks *asks, const pawl_error *error)
+void pawl_asks_fail(struct pawl_asks *asks, const pawl_error *error)
 {
     pawl_error copy = *error; /* error may lie in what the answers change */
     struct pawl_asks all = *asks;
@@ -330,17 +331,17 @@ void fail_asks(struct pawl_asks *asks, const pawl_error *error)
     }
 }
 
-void fail_waiting(struct kept *kept, const pawl_error *error)
+void pawl_kept_fail_waiting(struct kept *kept, const pawl_error *error)
 {
     pawl_error copy = *error;
 
     kept->floor_from = NULL;
     kept->run_for = NULL;
-    fail_asks(&kept->opens, &copy);
-    fail_asks(&kept->waits, &copy);
-    fail_asks(&kept->takes, &copy);
-    fail_asks(&kept->batch, &copy);
-    fail_asks(&kept->nexts, &copy);
+    pawl_asks_fail(&kept->opens, &copy);
+    pawl_asks_fail(&kept->waits, &copy);
+    pawl_asks_fail(&kept->takes, &copy);
+    pawl_asks_fail(&kept->batch, &copy);
+    pawl_asks_fail(&kept->nexts, &copy);
     kept->wait_count = 0;
 }
 
@@ -356,19 +357,19 @@ static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
 
         if (ask->deadline_ns != 0 && ask->deadline_ns <= kept->keeper->now_ns) {
             if (asks == &kept->waits) kept->wait_count -= ask->count;
-            note_left(kept, ask);
+            pawl_note_left(kept, ask);
             pawl_ask_fail(ask, PAWL_TIMEOUT, "no id of \"%.*s\" came in time: %s",
                           (int)kept->holding.name.size, kept->holding.name.at,
                           kept->trouble.code == PAWL_OK ? "its source has not answered"
                                                         : kept->trouble.text);
             continue;
         }
-        note_deadline(kept, ask);
+        pawl_note_deadline(kept, ask);
         pawl_asks_add(asks, ask);
     }
 }
 
-void fail_expired(struct kept *kept)
+void pawl_kept_fail_expired(struct kept *kept)
 {
     struct pawl_ask *under_way = NULL;
 

@@ -43,7 +43,7 @@ static bool table_grow(struct pawl_keeper *keeper)
     return true;
 }
 
-struct kept *kept_find(struct pawl_keeper *keeper, struct pawl_bytes name)
+struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name)
 {
     if (keeper->table_size == 0) return NULL;
     struct kept *kept = *bucket(keeper->table, keeper->table_size, name);
@@ -62,9 +62,9 @@ static struct shelf *shelf_new(const struct pawl_keeper_settings *settings)
     return aligned_alloc(_Alignof(struct shelf), sizeof(struct shelf));
 }
 
-struct kept *kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error)
+struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error)
 {
-    struct kept *kept = kept_find(keeper, name);
+    struct kept *kept = pawl_kept_find(keeper, name);
     struct pawl_name checked;
 
     if (kept != NULL) return kept;
@@ -100,14 +100,14 @@ struct kept *kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_e
     return kept;
 }
 
-void kept_free(struct kept *kept)
+void pawl_kept_free(struct kept *kept)
 {
     struct pawl_keeper *keeper = kept->keeper;
     struct kept **link =
         bucket(keeper->table, keeper->table_size, pawl_name_bytes(&kept->holding.name));
     struct shelf *shelf = PAWL_OWNER(kept->holding.stock, struct shelf, stock);
 
-    kept_due(kept, PAWL_NEVER);
+    pawl_kept_due(kept, PAWL_NEVER);
     while (*link != kept) {
         PAWL_ASSERT(*link != NULL);
         link = &(*link)->hash_next;
@@ -162,7 +162,7 @@ static void heap_down(struct pawl_keeper *keeper, struct kept *kept)
     heap_put(keeper, at, kept);
 }
 
-void kept_due(struct kept *kept, uint64_t due_ns)
+void pawl_kept_due(struct kept *kept, uint64_t due_ns)
 {
     struct pawl_keeper *keeper = kept->keeper;
 

@@ -133,56 +133,59 @@ struct pawl_keeper {
 };
 
 /* keeper_table.c */
-struct kept *kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
-struct kept *kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);
-void kept_free(struct kept *kept);
-void kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of the heap */
+struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
+struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);
+void pawl_kept_free(struct kept *kept);
+void pawl_kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of the heap */
 
 /* keeper.c */
-void kept_step(struct kept *kept); /* does the next thing for it; the way in after every event */
+void pawl_kept_step(
+    struct kept *kept); /* does the next thing for it; the way in after every event */
 
 /* keeper_hold.c: what is held, and the books */
-void kept_notice(struct kept *kept); /* counts what takers took since the last look */
-uint64_t kept_held(const struct kept *kept);
-uint64_t kept_reserved(const struct kept *kept); /* in reserve, not in stock */
-void kept_take_back(struct kept *kept);          /* what is in stock goes to the front of reserve */
-void kept_burn_front(struct kept *kept);         /* the first range of the reserve */
-void kept_burn_all(struct kept *kept, enum pawl_cause cause);
-void kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause);
-bool kept_add(struct kept *kept, struct held held); /* behind the reserve; merges */
-bool kept_add_front(struct kept *kept, struct held held);
+void pawl_kept_notice(struct kept *kept); /* counts what takers took since the last look */
+uint64_t pawl_kept_held(const struct kept *kept);
+uint64_t pawl_kept_reserved(const struct kept *kept); /* in reserve, not in stock */
+void pawl_kept_take_back(struct kept *kept);  /* what is in stock goes to the front of reserve */
+void pawl_kept_burn_front(struct kept *kept); /* the first range of the reserve */
+void pawl_kept_burn_all(struct kept *kept, enum pawl_cause cause);
+void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause);
+bool pawl_kept_add(struct kept *kept, struct held held); /* behind the reserve; merges */
+bool pawl_kept_add_front(struct kept *kept, struct held held);
 /* Cuts up to count ids off the reserve, from `skip` ids inside its range `at` on. count 0 of the
  * result: no room to split that range. */
-struct held kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
-bool kept_adjacent(struct held a, struct held b);
-void kept_publish(struct kept *kept);
-void kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for GET */
-void kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
-void asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
-void asker_told(struct kept *kept, const struct pawl_ask *ask);
-void asker_granted(struct kept *kept, uint64_t id, uint64_t count);
+struct held pawl_kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
+bool pawl_kept_adjacent(struct held a, struct held b);
+void pawl_kept_publish(struct kept *kept);
+void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for GET */
+void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
+void pawl_asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
+void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask);
+void pawl_asker_granted(struct kept *kept, uint64_t id, uint64_t count);
 
 /* keeper_errand.c: the one ask below */
-void errand_take(struct kept *kept, uint64_t count);
-void errand_check(struct kept *kept);
-bool errand_return(struct kept *kept); /* false: nothing that could be given back; all is burned */
-void errand_change(struct kept *kept);
-void errand_next(struct kept *kept);
-void errand_ended(struct kept *kept); /* judges its answer, on the keeper's turn */
+void pawl_errand_take(struct kept *kept, uint64_t count);
+void pawl_errand_check(struct kept *kept);
+bool pawl_errand_return(
+    struct kept *kept); /* false: nothing that could be given back; all is burned */
+void pawl_errand_change(struct kept *kept);
+void pawl_errand_next(struct kept *kept);
+void pawl_errand_ended(struct kept *kept); /* judges its answer, on the keeper's turn */
 
 /* keeper_serve.c: those who wait here */
-void serve_takes(struct kept *kept);
-void serve_nexts(struct kept *kept);
-void serve_waits(struct kept *kept);
-void serve_opens(struct kept *kept);
-void serve_checks(struct kept *kept, const pawl_error *error);
-void serve_return(struct kept *kept, struct pawl_ask *ask);
-void serve_batch(struct kept *kept, struct pawl_range range);
-void fail_waiting(struct kept *kept, const pawl_error *error);
-void fail_asks(struct pawl_asks *asks, const pawl_error *error);
-void fail_expired(struct kept *kept);
-uint64_t waited_ids(const struct kept *kept);                      /* that callers wait for here */
-void note_deadline(struct kept *kept, const struct pawl_ask *ask); /* of one that begins to wait */
-void note_left(struct kept *kept, const struct pawl_ask *ask);     /* it waits here no longer */
+void pawl_kept_serve_takes(struct kept *kept);
+void pawl_kept_serve_nexts(struct kept *kept);
+void pawl_kept_serve_waits(struct kept *kept);
+void pawl_kept_serve_opens(struct kept *kept);
+void pawl_kept_serve_checks(struct kept *kept, const pawl_error *error);
+void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask);
+void pawl_kept_serve_batch(struct kept *kept, struct pawl_range range);
+void pawl_kept_fail_waiting(struct kept *kept, const pawl_error *error);
+void pawl_asks_fail(struct pawl_asks *asks, const pawl_error *error);
+void pawl_kept_fail_expired(struct kept *kept);
+uint64_t pawl_kept_waited(const struct kept *kept); /* that callers wait for here */
+void pawl_note_deadline(struct kept *kept,
+                        const struct pawl_ask *ask);                /* of one that begins to wait */
+void pawl_note_left(struct kept *kept, const struct pawl_ask *ask); /* it waits here no longer */
 
 #endif

@@ -189,7 +189,8 @@ def test_global_order_needs_no_special_command(url):
 
 
 def test_no_server_is_an_error_within_the_timeout():
-    done = pawl("next", "orders", "--timeout", 1, url=f"pawl://127.0.0.1:{free_port()}", limit_s=10)
+    nobody = f"pawl://127.0.0.1:{free_port()}"
+    done = pawl("next", "orders", "--timeout", 1, url=nobody, limit_s=10)
     ends(done, 5)
 
 
