@@ -137,6 +137,10 @@ static void serve(struct kept *kept)
         pawl_kept_take_back(kept);
     }
     if (!global(kept)) pawl_kept_serve_nexts(kept);
+    if (kept->takes.first != NULL && kept->waits.first != NULL && kept->reserve_count > 0) {
+        kept->leases_first = !kept->leases_first; /* neither starves where ids come one by one */
+        if (kept->leases_first) pawl_kept_serve_takes(kept);
+    }
     pawl_kept_publish(kept);
     pawl_kept_serve_opens(kept);
     pawl_kept_serve_waits(kept);

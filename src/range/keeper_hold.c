@@ -181,10 +181,14 @@ void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
     kept->block = 0;
 }
 
-/* How many ids the stock should have while askers above are leased of the same reserve. */
+/*
+ * How many ids the stock should have while askers above are leased of the same reserve. Ids ahead
+ * of need come after those that somebody waits for.
+ */
 static uint64_t stock_share(const struct kept *kept)
 {
-    double own = kept->rate - kept->pace.asked_rate;
+    bool waited = kept->takes.first != NULL;
+    double own = waited ? 0 : kept->rate - kept->pace.asked_rate;
     double share = own > 0 ? own * (double)kept->keeper->settings.pace.refill_interval_ns / 1e9 : 0;
     uint64_t least = kept->wait_count;
 

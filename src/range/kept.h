@@ -97,6 +97,7 @@ struct kept {
     uint32_t failures;  /* in a row */
     uint64_t expiry_ns; /* earliest deadline of those who wait */
     bool check_wanted;  /* somebody above asks whether the epoch stands */
+    bool leases_first;  /* whose turn it is, where leases and takers wait for the same ids */
     bool leaving;       /* idle, or all is draining: gives back what it has */
     bool resting;       /* has nothing, waits to be used or released */
     pawl_error trouble; /* why the last refill failed; code PAWL_OK: it did not */
