@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "sim_admin.h"
+#include "sim_redis.h"
 #include "sim_user.h"
 
 enum {
@@ -62,16 +63,48 @@ static void draw_plan(struct sim *sim)
     plan->live_until_ns = plan->chaos_until_ns + (uint64_t)LIVE_S * PAWL_NS_PER_S;
 }
 
+/* Servers on the store or on each other; some of what they serve is taken by Redis clients. */
+static size_t draw_servers(struct sim *sim, char *url, size_t room)
+{
+    size_t servers = 1 + sim_dice(sim, 3);
+    bool chain = sim_luck(sim, 30);
+    const char *comma = "";
+    int size = snprintf(url, room, "pawl://");
+
+    if (chain) sim_node_start(sim_node_new(sim, SIM_SERVER, 1, NULL));
+    for (size_t i = 0; i < servers; i++) {
+        struct sim_node *node =
+            sim_node_new(sim, SIM_SERVER, chain ? 2 : 1, chain ? "pawl://n0" : NULL);
+
+        sim_node_start(node);
+        size += snprintf(url + size, room - (size_t)size, "%sn%d", comma, node->index);
+        comma = ",";
+    }
+    for (uint64_t redises = sim_dice(sim, 4); redises > 0; redises--) {
+        struct sim_node *node = sim->nodes[sim_dice(sim, sim->node_count)];
+
+        (void)sim_redis_new(node, (int)sim_dice(sim, SIM_SEQS));
+    }
+    return sim->node_count;
+}
+
 static void draw_fleet(struct sim *sim)
 {
-    size_t nodes = 2 + sim_dice(sim, 4);
-    size_t users = nodes + 2 + sim_dice(sim, 8);
+    static char url[128];
+    bool serving = sim_luck(sim, 70);
+    size_t servers = serving ? draw_servers(sim, url, sizeof url) : 0;
+    int depth = serving ? sim->nodes[servers - 1]->depth + 1 : 1;
+    size_t clients = serving ? 1 + sim_dice(sim, 3) : 2 + sim_dice(sim, 4);
+    size_t users = clients + 2 + sim_dice(sim, 8);
 
-    for (size_t i = 0; i < nodes; i++) {
-        sim_node_start(sim_node_new(sim, SIM_CLIENT, 1, NULL));
+    sim->layers = depth;
+    for (size_t i = 0; i < clients; i++) {
+        sim_node_start(sim_node_new(sim, SIM_CLIENT, depth, serving ? url : NULL));
     }
     for (size_t i = 0; i < users; i++) {
-        (void)sim_user_new(sim->nodes[sim_dice(sim, nodes)], (int)sim_dice(sim, SIM_SEQS));
+        struct sim_node *node = sim->nodes[servers + sim_dice(sim, clients)];
+
+        (void)sim_user_new(node, (int)sim_dice(sim, SIM_SEQS));
     }
 }
 
@@ -89,7 +122,7 @@ static void go_wrong(struct sim *sim)
     const struct sim_faults *faults = &sim->plan.faults;
     struct sim_node *node = draw_up(sim);
 
-    switch (sim_dice(sim, 6)) {
+    switch (sim_dice(sim, 8)) {
     case 0:
         if (faults->outage) {
             sim_store_away(sim, sim->now_ns + sim_dice(sim, 3 * sim->plan.refill_interval_ns));
@@ -107,7 +140,14 @@ static void go_wrong(struct sim *sim)
     case 4:
         if (faults->restart && node != NULL) sim_node_stop(node, true);
         break;
+    case 5:
+        if (faults->cut) sim_net_cut(sim);
+        break;
+    case 6:
+        if (faults->partition) sim_net_part(sim);
+        break;
     default:
+        if (faults->partition) sim_net_heal(sim);
         break;
     }
 }
@@ -131,12 +171,7 @@ static void run_until(struct sim *sim, uint64_t until_ns)
 /* Everybody goes; the clients first, as they give back to the servers. */
 static void end_fleet(struct sim *sim)
 {
-    int depth = 0;
-
-    for (size_t i = 0; i < sim->node_count; i++) {
-        if (sim->nodes[i]->depth > depth) depth = sim->nodes[i]->depth;
-    }
-    for (; depth > 0; depth--) {
+    for (int depth = sim->layers; depth > 0; depth--) {
         for (size_t i = 0; i < sim->node_count; i++) {
             if (sim->nodes[i]->depth == depth) sim_node_stop(sim->nodes[i], false);
         }
@@ -146,6 +181,13 @@ static void end_fleet(struct sim *sim)
         if (sim->nodes[i]->keeper == NULL) continue;
         sim_fail(sim, SIM_NO_SEQ, "live", "node %zu does not end", i);
     }
+}
+
+static bool all_served(const struct sim *sim)
+{
+    uint64_t since_ns = sim->plan.chaos_until_ns;
+
+    return sim_users_starving(sim, since_ns) == NULL && sim_redis_starving(sim, since_ns) == NULL;
 }
 
 static void run(struct sim *sim, uint64_t seed)
@@ -161,8 +203,12 @@ static void run(struct sim *sim, uint64_t seed)
     run_until(sim, sim->plan.chaos_until_ns);
     sim->calm = true;
     sim_store_away(sim, sim->now_ns);
-    run_until(sim, sim->plan.live_until_ns);
+    sim_net_heal(sim);
+    while (sim->now_ns < sim->plan.live_until_ns && !all_served(sim)) {
+        run_until(sim, sim->now_ns + PAWL_NS_PER_S / 4);
+    }
     sim_users_check_served(sim, sim->plan.chaos_until_ns);
+    sim_redis_check_served(sim, sim->plan.chaos_until_ns);
     sim->quiet = true;
     run_until(sim, sim->now_ns + PAWL_NS_PER_S);
     end_fleet(sim);

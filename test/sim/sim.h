@@ -13,16 +13,18 @@ enum {
     SIM_SEQS = 5,
     SIM_NODES_MAX = 12,
     SIM_USERS_MAX = 40,
-    SIM_NOTES = 4096,      /* kept for the report of a failure; a power of two */
-    SIM_NOTES_TOLD = 40,   /* of them, told */
-    SIM_EVENTS_MAX = 4096, /* planned at once */
-    SIM_NO_SEQ = -1,       /* a note that is about no sequence */
+    SIM_NOTES = 4096,       /* kept for the report of a failure; a power of two */
+    SIM_NOTES_TOLD = 40,    /* of them, told */
+    SIM_EVENTS_MAX = 65536, /* planned at once */
+    SIM_NO_SEQ = -1,        /* a note that is about no sequence */
 };
 
 struct sim;
 struct sim_node;
 struct sim_user;
 struct sim_store;
+struct network;
+struct sim_redis;
 struct sim_span;
 
 typedef void (*sim_happens)(void *object, uint64_t arg);
@@ -102,10 +104,13 @@ struct sim {
 
     struct sim_seq seqs[SIM_SEQS];
     struct sim_store *store;
+    struct network *network;
+    struct sim_redis *redises;
     struct sim_node *nodes[SIM_NODES_MAX];
     size_t node_count;
     struct sim_user *users[SIM_USERS_MAX];
     size_t user_count;
+    int layers;   /* of caches, at most */
     uint64_t era; /* how often the store went back */
     uint64_t handed;
 

@@ -117,8 +117,9 @@ static void check_refusal(const struct sim_admin *admin)
     const struct pawl_ask *ask = &admin->ask;
     pawl_err code = ask->error.code;
 
-    if (!sim->plan.faultless || code == PAWL_OK || code == PAWL_CLOSED || code == PAWL_BEHIND ||
-        code == PAWL_LIMIT || code == PAWL_NO_SEQUENCE) {
+    if (!sim->plan.faultless || sim->plan.faults.restart || code == PAWL_OK ||
+        code == PAWL_CLOSED || code == PAWL_BEHIND || code == PAWL_LIMIT ||
+        code == PAWL_NO_SEQUENCE) {
         return;
     }
     sim_fail(sim, admin->seq, "ready", "a change of kind %d is refused, nothing is wrong: %s: %s",

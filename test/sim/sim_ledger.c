@@ -27,6 +27,15 @@ static uint64_t offset_of(const struct sim_span *span, int64_t id)
     return way % pace == 0 ? way / pace : UINT64_MAX;
 }
 
+/*
+ * Which lap a cycling sequence's id is of is a guess, once its store went back or where servers
+ * lease of what they hold themselves.
+ */
+static bool guessed(const struct sim *sim, int seq)
+{
+    return sim->seqs[seq].cycle && (sim->era > 0 || sim->layers > 1);
+}
+
 static bool span_has(const struct sim_span *span, int64_t id)
 {
     if (span->range.count == 0 || before(id, span->range.first, span->range.increment)) {
@@ -52,8 +61,19 @@ static void span_hand(struct sim *sim, struct sim_span *span, int64_t id)
         }
         span->handed = sim_alloc(sim, (span->granted + 63) / 64 * 8);
     }
+    if (!span_handed(span, id)) span->handed_count++;
     span->handed[offset / 64] |= UINT64_C(1) << (offset % 64);
     if (offset >= span->handed_end) span->handed_end = offset + 1;
+}
+
+/* What is handed out whole needs no more looks. */
+static void forget_whole(struct sim_span *spans)
+{
+    for (struct sim_span *span = spans; span != NULL; span = span->next) {
+        while (span->next != NULL && span->next->handed_count == span->next->range.count) {
+            span->next = span->next->next;
+        }
+    }
 }
 
 static struct sim_span *span_new(struct sim *sim, struct sim_span **list,
@@ -71,6 +91,7 @@ static struct sim_span *span_new(struct sim *sim, struct sim_span **list,
                               .range = grant->range,
                               .granted = grant->range.count};
     *list = span;
+    forget_whole(span);
     return span;
 }
 
@@ -169,16 +190,19 @@ void sim_rewound(struct sim *sim, int seq, struct pawl_mark reached)
 
 /* Nodes. */
 
-/* Once its store went back, the lap that a cycling sequence's id is of is a guess. */
-static bool guessed(const struct sim *sim, int seq)
+/*
+ * A server lets go of a sequence that is idle or gone; it leaves the keeper's memory, and its floor
+ * with it: until there is a guard, that is all that a server remembers. A client never lets go.
+ */
+static bool may_forget(const struct sim_node *node, int seq)
 {
-    return sim->era > 0 && sim->seqs[seq].cycle;
+    const struct sim_book *book = &node->books[seq];
+    uint64_t idle_ns = PAWL_IDLE_INTERVALS * node->sim->plan.refill_interval_ns;
+
+    if (node->role == SIM_CLIENT) return !sim_users_have_open(node, seq);
+    return node->sim->seqs[seq].dropped_once || node->sim->now_ns - book->last_ns >= idle_ns;
 }
 
-/*
- * A sequence that nobody on the node has open and that went idle leaves its keeper's memory, and
- * its floor with it: until there is a guard, that is all that a node remembers.
- */
 static void forget(struct sim_node *node, int seq)
 {
     node->books[seq].last = (struct pawl_mark){0, 0, 0};
@@ -189,9 +213,12 @@ void sim_floor_sent(struct sim_node *node, int seq, const struct pawl_ask *ask)
 {
     const struct sim_book *book = &node->books[seq];
 
-    if (ask->floor.line == 0 && !sim_users_have_open(node, seq)) forget(node, seq);
     if (guessed(node->sim, seq)) return;
     if (book->last.line == 0 || pawl_mark_order(ask->floor, book->last, book->increment) >= 0) {
+        return;
+    }
+    if (may_forget(node, seq)) {
+        forget(node, seq);
         return;
     }
     sim_fail(node->sim, seq, "floors",
@@ -241,19 +268,23 @@ void sim_returning(struct sim_node *node, int seq, const struct pawl_ask *ask)
 
 struct sim_call sim_call_begin(const struct sim *sim, int seq, const struct sim_context *context)
 {
-    return (struct sim_call){context->last, sim->seqs[seq].global_last};
+    return (struct sim_call){context->last, sim->seqs[seq].global_last, context->forgets,
+                             sim->now_ns};
 }
 
 /* What the store reserved and id can be struck off; NULL: nothing. */
-static struct sim_span *span_to_strike(const struct sim_node *node, int seq,
-                                       const struct sim_span *held, int64_t id)
+static struct sim_span *span_to_strike(const struct sim_node *node, int seq, struct sim_span *held,
+                                       int64_t id)
 {
-    struct sim_span *span = node->sim->seqs[seq].spans;
+    struct sim_span *span = held->under;
 
+    if (span != NULL && span_has(span, id) && !span_handed(span, id)) return span;
+    span = node->sim->seqs[seq].spans;
     while (span != NULL && !(span_of(span, held->line, held->lap) && span_has(span, id) &&
                              !span_handed(span, id))) {
         span = span->next;
     }
+    held->under = span;
     return span;
 }
 
@@ -263,15 +294,22 @@ static struct sim_span *span_to_strike(const struct sim_node *node, int seq,
  */
 static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_call call, int64_t id)
 {
-    struct sim_span *meant = NULL;
+    struct sim_span *meant = node->books[seq].hint;
     bool lawful = false;
+
+    if (!node->sim->seqs[seq].cycle && meant != NULL && span_has(meant, id) &&
+        !span_handed(meant, id)) {
+        return meant;
+    }
+    meant = NULL;
 
     for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
         if (!span_has(span, id) || span_handed(span, id)) continue;
         if (!node->sim->seqs[seq].cycle) return span;
         struct pawl_mark mark = {span->line, span->lap, id};
-        bool fits = pawl_mark_order(mark, call.begun, span->range.increment) > 0 &&
-                    span_to_strike(node, seq, span, id) != NULL;
+        bool fits = pawl_mark_order(mark, call.begun, span->range.increment) > 0;
+
+        if (fits && !guessed(node->sim, seq)) fits = span_to_strike(node, seq, span, id) != NULL;
 
         if (meant != NULL && lawful && !fits) continue;
         if (meant != NULL && lawful) {
@@ -315,7 +353,7 @@ static void check_epoch(struct sim_node *node, int seq, const struct sim_span *s
         2 * (sim->plan.store_latency_ns + sim->plan.net_latency_ns) + 4 * sim->plan.wake_latency_ns;
     uint64_t most_ns = (uint64_t)node->depth * (sim->plan.refill_interval_ns + way_ns);
 
-    if (!sim->plan.faultless) return;
+    if (!sim->plan.faultless || (sim->plan.faults.restart && node->depth > 1)) return;
     uint64_t epoch = about->settled_epoch, since_ns = about->settled_ns;
     if (about->change_ns + most_ns < sim->now_ns) {
         epoch = about->change_epoch;
@@ -329,7 +367,7 @@ static void check_epoch(struct sim_node *node, int seq, const struct sim_span *s
 }
 
 /* Strikes id off what the store reserved. */
-static void strike(struct sim_node *node, int seq, const struct sim_span *held, int64_t id)
+static void strike(struct sim_node *node, int seq, struct sim_span *held, int64_t id)
 {
     struct sim_span *span = span_to_strike(node, seq, held, id);
 
@@ -353,6 +391,7 @@ static struct sim_span *draw(struct sim_node *node, int seq, struct sim_call cal
                  node->index, id);
     }
     span_hand(node->sim, span, id);
+    node->books[seq].hint = span;
     return span;
 }
 
@@ -376,7 +415,7 @@ static void returned(struct sim_node *node, int seq, struct sim_call *call, int6
 {
     struct sim_book *book = &node->books[seq];
     struct sim_seq *about = &node->sim->seqs[seq];
-    const struct sim_span *span = context->drawn;
+    struct sim_span *span = context->drawn;
 
     if (span == NULL) span = draw(node, seq, *call, id);
     struct pawl_mark mark = {span->line, span->lap, id};
@@ -387,10 +426,24 @@ static void returned(struct sim_node *node, int seq, struct sim_call *call, int6
     strike(node, seq, span, id);
     book->last = pawl_mark_further(book->last, mark, increment);
     book->increment = increment;
+    if (call->begun_ns > book->last_ns) book->last_ns = call->begun_ns;
     context->last = pawl_mark_further(context->last, mark, increment);
     call->begun = pawl_mark_further(call->begun, mark, increment); /* a run rises in itself */
     about->global_last = pawl_mark_further(about->global_last, mark, increment);
     node->sim->handed++;
+}
+
+pawl_ids sim_ids_ending(const struct sim_node *node, int seq, int64_t last, uint64_t count)
+{
+    const struct sim_span *span = node->books[seq].spans;
+    int64_t increment = 1;
+
+    while (span != NULL && !(span_has(span, last) && !span_handed(span, last))) {
+        span = span->next;
+    }
+    if (span != NULL) increment = span->range.increment;
+    int64_t first = (int64_t)((uint64_t)last - (count - 1) * (uint64_t)increment);
+    return (pawl_ids){first, increment, count};
 }
 
 void sim_call_end(struct sim_node *node, int seq, struct sim_call call, pawl_ids ids,
@@ -400,9 +453,11 @@ void sim_call_end(struct sim_node *node, int seq, struct sim_call call, pawl_ids
     struct sim_book *book = &node->books[seq];
     struct pawl_range range = {ids.first, ids.increment, ids.count};
 
+    /* Nothing keeps a store that went back from ids that are forgotten. */
+    if (sim->era > 0 && call.forgets != book->forgets) call.begun = (struct pawl_mark){0, 0, 0};
     if (sim->era > 0 && context->forgets != book->forgets) {
-        context->forgets = book->forgets; /* nothing keeps a store that went back from old ids */
-        context->last = call.begun = (struct pawl_mark){0, 0, 0};
+        context->forgets = book->forgets;
+        context->last = (struct pawl_mark){0, 0, 0};
     }
     SIM_NOTE(sim, seq, node->index, .what = "hands out %lld x %lld", .a = ids.first,
              .b = (long long)ids.count);

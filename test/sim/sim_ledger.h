@@ -30,28 +30,34 @@ struct sim_span {
     struct pawl_range range; /* shrinks when its tail is given back */
     uint64_t granted;        /* ids at first */
     uint64_t *handed;        /* one bit an id; NULL: none yet */
-    uint64_t handed_end;     /* one beyond the highest offset that was handed out */
+    uint64_t handed_count;
+    struct sim_span *under; /* of a node's: what the store reserved there, as far as known */
+    uint64_t handed_end;    /* one beyond the highest offset that was handed out */
 };
 
 /* What one node knows of one sequence. */
 struct sim_book {
     struct sim_span *spans; /* latest first */
+    struct sim_span *hint;  /* the last one that an id was drawn from */
     struct pawl_mark last;  /* the furthest it has handed out */
     int64_t increment;      /* there */
+    uint64_t last_ns;       /* not before then: its call began */
     uint64_t forgets;       /* how often its keeper let go of the floor */
 };
 
 /* Within one, ids only rise. */
 struct sim_context {
-    struct pawl_mark last;        /* the furthest returned */
-    uint64_t forgets;             /* of the book, at that time */
-    const struct sim_span *drawn; /* a lane's: what its run was taken from; NULL: no lane */
+    struct pawl_mark last;  /* the furthest returned */
+    uint64_t forgets;       /* of the book, at that time */
+    struct sim_span *drawn; /* a lane's: what its run was taken from; NULL: no lane */
 };
 
 /* A call as it begins. */
 struct sim_call {
     struct pawl_mark begun;        /* of its context */
     struct pawl_mark global_begun; /* of the sequence, for ORDER GLOBAL */
+    uint64_t forgets;              /* of its context */
+    uint64_t begun_ns;
 };
 
 struct sim_call sim_call_begin(const struct sim *sim, int seq, const struct sim_context *context);
@@ -59,6 +65,8 @@ struct sim_call sim_call_begin(const struct sim *sim, int seq, const struct sim_
 void sim_call_end(struct sim_node *node, int seq, struct sim_call call, pawl_ids ids,
                   struct sim_context *context);
 
+/* count ids of which last is the last, as that node was granted them. */
+pawl_ids sim_ids_ending(const struct sim_node *node, int seq, int64_t last, uint64_t count);
 /* A lane took a run. */
 void sim_lane_draws(struct sim_node *node, int seq, struct pawl_range run,
                     struct sim_context *lane);

@@ -3,6 +3,9 @@
 
 #include <inttypes.h>
 
+#include "client/fleet.h"
+#include "sim_net.h"
+
 enum {
     TURNS_MAX = 200000, /* of one node in one run: more means that it spins */
     PATIENCE_MS = 5000, /* for draining */
@@ -38,6 +41,7 @@ void sim_node_check(struct sim_node *node)
     }
     uint64_t taken = taken_ids(node);
 
+    if (node->role == SIM_SERVER) taken = UINT64_MAX; /* what its clients got travels */
     if (read_count(&counts->reserved) > node->granted || read_count(&counts->handed) > taken) {
         sim_fail(node->sim, SIM_NO_SEQ, "conserved",
                  "node %d books %" PRIu64 " reserved of %" PRIu64 " granted, %" PRIu64
@@ -54,7 +58,7 @@ static void check_end(struct sim_node *node)
 
     sim_node_check(node);
     if (read_count(&counts->held) == 0 && read_count(&counts->reserved) == node->granted &&
-        read_count(&counts->handed) == taken_ids(node)) {
+        (node->role == SIM_SERVER || read_count(&counts->handed) == taken_ids(node))) {
         return;
     }
     sim_fail(node->sim, SIM_NO_SEQ, "conserved",
@@ -112,7 +116,8 @@ static void keeper_idle(struct pawl_holding *holding, void *arg)
 {
     struct sim_node *node = arg;
 
-    if (!node->dead) sim_users_idle(node, holding);
+    if (node->dead) return;
+    if (node->server != NULL) sim_server_idle(node->server, holding);
 }
 
 struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, const char *url)
@@ -126,8 +131,29 @@ struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, co
                               .depth = depth,
                               .url = url,
                               .turn_ns = PAWL_NEVER};
+    node->net = sim_alloc(sim, sizeof *node->net);
+    sim_net_init(node->net, sim, node->index);
     sim->nodes[sim->node_count++] = node;
     return node;
+}
+
+static struct pawl_source *fleet_new(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct pawl_source *fleet = NULL;
+    struct pawl_fleet_settings settings = {
+        .seed = pawl_random(&sim->random),
+        .exchange_ns = 2 * PAWL_NS_PER_S,
+        .refill_interval_ns = sim->plan.refill_interval_ns,
+        .retry_least_ns = 10 * PAWL_NS_PER_MS,
+        .retry_most_ns = 500 * PAWL_NS_PER_MS,
+        .wake = keeper_wakes,
+        .arg = node,
+    };
+    pawl_err err = pawl_fleet_new(node->url, &node->net->net, &settings, &fleet, NULL);
+
+    PAWL_ASSERT(err == PAWL_OK);
+    return fleet;
 }
 
 void sim_node_start(struct sim_node *node)
@@ -154,11 +180,12 @@ void sim_node_start(struct sim_node *node)
         node->books[i] = (struct sim_book){.spans = NULL};
         node->contexts[i] = (struct sim_context){.forgets = 0};
     }
-    node->tap = sim_tap_new(node, sim_store_connect(node));
+    node->tap = sim_tap_new(node, node->url != NULL ? fleet_new(node) : sim_store_connect(node));
     node->keeper = pawl_keeper_new(sim_tap_source(node->tap), &settings);
     PAWL_ASSERT(node->keeper != NULL);
     node->source = pawl_keeper_source(node->keeper);
     node->up = true;
+    if (node->role == SIM_SERVER) sim_server_start(node);
     SIM_NOTE(sim, SIM_NO_SEQ, node->index, .what = "starts");
     sim_node_wake(node);
 }
@@ -170,7 +197,7 @@ static void starts_again(void *object, uint64_t life)
     if (life == node->life && node->keeper == NULL && !node->sim->quiet) sim_node_start(node);
 }
 
-/* Its memory goes. The source below is closed first, so that nothing is pending there. */
+/* Its memory goes, and the world hears nothing of it: what is below is closed first. */
 static void bury(struct sim_node *node)
 {
     struct sim *sim = node->sim;
@@ -178,7 +205,14 @@ static void bury(struct sim_node *node)
 
     node->up = node->closing = false;
     node->dead = true;
+    sim_net_left(node->net);
     below->ops->close(below);
+    pawl_keeper_drain(node->keeper);
+    while (!pawl_keeper_drained(node->keeper)) {
+        (void)pawl_keeper_turn(node->keeper, sim->now_ns);
+    }
+    if (node->server != NULL) sim_server_bury(node->server);
+    node->server = NULL;
     pawl_keeper_free(node->keeper);
     node->keeper = NULL;
     node->source = NULL;
@@ -196,17 +230,26 @@ void sim_node_crash(struct sim_node *node, bool again)
     bury(node);
 }
 
-void sim_node_stop(struct sim_node *node, bool again)
+void sim_node_drain(struct sim_node *node)
 {
-    if (node->keeper == NULL || node->closing) return;
-    SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "closes");
-    node->up = false;
     node->closing = true;
-    node->again = again;
     node->patience_ns = node->sim->now_ns + PATIENCE_MS * PAWL_NS_PER_MS;
     sim_users_part(node);
     pawl_keeper_drain(node->keeper);
     sim_node_wake(node);
+}
+
+void sim_node_stop(struct sim_node *node, bool again)
+{
+    if (node->keeper == NULL || !node->up) return;
+    SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "closes");
+    node->up = false;
+    node->again = again;
+    if (node->server != NULL) {
+        sim_server_drain(node->server);
+    } else {
+        sim_node_drain(node);
+    }
 }
 
 static void ended(struct sim_node *node)

@@ -13,6 +13,7 @@ enum sim_role {
 
 struct sim_tap;
 struct sim_server;
+struct sim_net;
 
 struct sim_node {
     struct sim *sim;
@@ -32,7 +33,8 @@ struct sim_node {
     struct pawl_keeper *keeper;
     struct pawl_source *source; /* the keeper's, for those who ask it */
     struct sim_tap *tap;        /* between the keeper and what is below */
-    struct sim_server *server;
+    struct sim_net *net;        /* for dialling */
+    struct sim_server *server;  /* NULL: nobody connects to it */
 
     struct sim_book books[SIM_SEQS];
     struct sim_context contexts[SIM_SEQS];
@@ -47,12 +49,18 @@ struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, co
 void sim_node_start(struct sim_node *node);
 void sim_node_crash(struct sim_node *node, bool again);
 void sim_node_stop(struct sim_node *node, bool again); /* drains, then ends */
+void sim_node_drain(struct sim_node *node);            /* once nobody is connected any more */
 void sim_node_wake(struct sim_node *node);             /* it is turned soon */
 void sim_node_turn_at(struct sim_node *node, uint64_t at_ns);
 void sim_node_check(struct sim_node *node); /* the laws about its counts */
 
+/* sim_server.c */
+void sim_server_start(struct sim_node *node);
+void sim_server_idle(struct sim_server *server, const struct pawl_holding *holding);
+void sim_server_drain(struct sim_server *server);
+void sim_server_bury(struct sim_server *server);
+
 /* sim_user.c */
-void sim_users_idle(struct sim_node *node, const struct pawl_holding *holding);
 bool sim_users_have_open(const struct sim_node *node, int seq);
 uint64_t sim_users_in_lanes(const struct sim_node *node);
 void sim_users_part(struct sim_node *node);           /* let their holdings and lanes go */

@@ -24,7 +24,8 @@ struct sim_tap {
     struct sim_node *node;
     struct passing *spare;
     size_t under_way;
-    bool inside; /* below is being asked: it must not answer now */
+    bool inside;              /* below is being asked: it must not answer now */
+    struct pawl_asks refused; /* they came when the node was dead */
 };
 
 static bool gives_ids(enum pawl_ask_kind kind)
@@ -42,7 +43,7 @@ static void check_grant(struct sim_node *node, int seq, const struct pawl_ask *a
                  "node %d asked for %" PRIu64 " ids and was granted %" PRIu64, node->index,
                  ask->count, grant->range.count);
     }
-    node->granted += grant->range.count;
+    node->granted += grant->range.count + ask->burned; /* what a turn of the lap left behind */
     sim_granted(node, seq, ask);
 }
 
@@ -63,7 +64,7 @@ static void passed_done(struct pawl_ask *ask)
     from->burned = ask->burned;
     if (!node->dead && gives_ids(ask->kind)) {
         if (ask->error.code == PAWL_OK) check_grant(node, seq, ask);
-        node->granted += ask->burned; /* by an error, or left behind by a run */
+        if (ask->error.code != PAWL_OK) node->granted += ask->burned;
     }
     passing->next = tap->spare;
     tap->spare = passing;
@@ -77,6 +78,10 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
     struct passing *passing = tap->spare;
     int seq = sim_seq_find(node->sim, ask->name);
 
+    if (node->dead) {
+        pawl_asks_add(&tap->refused, ask);
+        return;
+    }
     if (passing != NULL) tap->spare = passing->next;
     if (passing == NULL) passing = sim_alloc(node->sim, sizeof *passing);
     passing->ask = *ask;
@@ -88,7 +93,7 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
     if (++tap->under_way > TAP_BELOW_MAX) {
         sim_fail(node->sim, seq, "asks", "node %d floods its source", node->index);
     }
-    if (!node->dead && seq >= 0) {
+    if (seq >= 0) {
         if (gives_ids(ask->kind)) sim_floor_sent(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_returning(node, seq, ask);
     }
@@ -101,7 +106,13 @@ static uint64_t tap_turn(struct pawl_source *self, uint64_t now_ns)
 {
     struct sim_tap *tap = PAWL_OWNER(self, struct sim_tap, source);
 
-    return tap->below->ops->turn(tap->below, now_ns);
+    struct pawl_ask *ask;
+
+    if (!tap->node->dead) return tap->below->ops->turn(tap->below, now_ns);
+    while ((ask = pawl_asks_pop(&tap->refused)) != NULL) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "the node is dead");
+    }
+    return PAWL_NEVER;
 }
 
 static void tap_close(struct pawl_source *self)

@@ -13,7 +13,7 @@ enum {
     EXACT_PERCENT = 6,
     RUN_PERCENT = 10,
     LANE_PERCENT = 8,
-    RELEASE_PERCENT = 2,
+    CLOSE_LANE_PERCENT = 2,
     LARGE_PERCENT = 1, /* of exact calls: more than the stock gives at once */
 };
 
@@ -25,12 +25,18 @@ static void think(struct sim_user *user, uint64_t ns)
     sim_after(user->sim, 1 + ns / 2 + sim_dice(user->sim, ns), acts, user, user->life);
 }
 
-static void let_go(struct sim_user *user)
+static void close_lane(struct sim_user *user)
 {
-    if (user->holding == NULL) return;
     user->node->unread += user->lane.dropped + pawl_run_drop(&user->lane);
     user->lane = (struct pawl_run){.left = 0};
     user->lane_context = (struct sim_context){.forgets = 0}; /* the next one is another lane */
+}
+
+/* As a libpawl client does only when it closes. */
+static void let_go(struct sim_user *user)
+{
+    if (user->holding == NULL) return;
+    close_lane(user);
     pawl_holding_release(user->holding);
     user->holding = NULL;
 }
@@ -49,6 +55,7 @@ static void check_refusal(const struct sim_user *user, const pawl_error *error)
     const struct sim_seq *about = &sim->seqs[user->seq];
 
     if (!sim->plan.faultless || error->code == PAWL_CLOSED || !user->node->up) return;
+    if (sim->plan.faults.restart && user->node->depth > 1) return; /* servers were away */
     if (error->code == PAWL_END && about->small) return;
     if (error->code == PAWL_NO_SEQUENCE && about->dropped_once) return;
     if (error->code == PAWL_GLOBAL && about->changed) return;
@@ -66,7 +73,6 @@ static void refused(struct sim_user *user, const pawl_error *error)
     if (error->code == PAWL_FLOOR || error->code == PAWL_ROLLBACK) {
         user->sim->seqs[user->seq].stuck = true;
     }
-    if (error->code == PAWL_NO_SEQUENCE && sim_luck(user->sim, 50)) let_go(user);
     think(user, pawl_err_advice(error->code) == PAWL_ADVICE_STOP ? 40 * RETRY_MS * PAWL_NS_PER_MS
                                                                  : RETRY_MS * PAWL_NS_PER_MS);
 }
@@ -188,7 +194,7 @@ static void go_on(struct sim_user *user)
         begin(user);
         if (!try_take(user)) return;
     }
-    if (sim_luck(user->sim, RELEASE_PERCENT)) let_go(user);
+    if (sim_luck(user->sim, CLOSE_LANE_PERCENT)) close_lane(user);
     think(user, user->think_ns);
 }
 
@@ -261,23 +267,13 @@ struct sim_user *sim_user_new(struct sim_node *node, int seq)
                               .seq = seq,
                               .index = (int)sim->user_count,
                               .think_ns = (20 + sim_dice(sim, 200)) * PAWL_NS_PER_MS,
-                              .burst = 1 + sim_dice(sim, 12)};
+                              .burst = 1 + sim_dice(sim, sim->seqs[seq].global ? 2 : 12)};
     sim->users[sim->user_count++] = user;
     think(user, user->think_ns);
     return user;
 }
 
 /* What befalls all users of a node. */
-
-void sim_users_idle(struct sim_node *node, const struct pawl_holding *holding)
-{
-    for (size_t i = 0; i < node->sim->user_count; i++) {
-        struct sim_user *user = node->sim->users[i];
-
-        if (user->node != node || user->holding != holding) continue;
-        if (user->state == SIM_USER_THINKS) let_go(user);
-    }
-}
 
 bool sim_users_have_open(const struct sim_node *node, int seq)
 {
@@ -343,13 +339,21 @@ static bool excused(const struct sim_user *user)
     return user->sim->seqs[user->seq].small && user->refused == PAWL_END;
 }
 
-void sim_users_check_served(struct sim *sim, uint64_t since_ns)
+const struct sim_user *sim_users_starving(const struct sim *sim, uint64_t since_ns)
 {
     for (size_t i = 0; i < sim->user_count; i++) {
         const struct sim_user *user = sim->users[i];
 
-        if (user->served_ns > since_ns || excused(user)) continue;
-        sim_fail(sim, user->seq, "live", "user %d of node %d starves, last refused with %s",
-                 user->index, user->node->index, pawl_err_name(user->refused));
+        if (user->served_ns <= since_ns && !excused(user)) return user;
     }
+    return NULL;
+}
+
+void sim_users_check_served(struct sim *sim, uint64_t since_ns)
+{
+    const struct sim_user *user = sim_users_starving(sim, since_ns);
+
+    if (user == NULL) return;
+    sim_fail(sim, user->seq, "live", "user %d of node %d starves, last refused with %s",
+             user->index, user->node->index, pawl_err_name(user->refused));
 }

@@ -39,6 +39,8 @@ struct sim_user {
 };
 
 struct sim_user *sim_user_new(struct sim_node *node, int seq);
+/* Somebody who could have been served since and was not; NULL: nobody. */
+const struct sim_user *sim_users_starving(const struct sim *sim, uint64_t since_ns);
 /* Fails if somebody who could have been was not served since. */
 void sim_users_check_served(struct sim *sim, uint64_t since_ns);
 
