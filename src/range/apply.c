@@ -21,8 +21,11 @@ enum {
     LOG_NAME_BYTES = 600,
 };
 
+/* On the wire an epoch is an integer of RESP: above this, two would look alike to a cache. */
+#define EPOCH_MAX ((uint64_t)INT64_MAX)
+
 /* Beyond these a request can only be a mistake: it would bring a number of ours near its end. */
-#define EPOCH_ASKED_MAX ((uint64_t)INT64_MAX)
+#define EPOCH_ASKED_MAX (EPOCH_MAX / 2)
 #define LAP_JUMP_MAX    (UINT64_C(1) << 40)
 
 #define RATE_MAX      1e12    /* ids per second that anybody can mean */
@@ -47,7 +50,7 @@ static pawl_err draw_epoch(struct pawl_record *record, uint64_t beyond,
     uint64_t step = 1 + pawl_random(moment->random) % PAWL_EPOCH_STEP_MAX;
     uint64_t base = record->epoch > beyond ? record->epoch : beyond;
 
-    if (base > UINT64_MAX - step) {
+    if (base > EPOCH_MAX - step) {
         return pawl_fail(error, PAWL_LIMIT,
                          "sequence \"%.*s\" has no epoch left: use a sequence of another name",
                          NAME(record));

@@ -400,6 +400,8 @@ static const struct {
     {"a line, by what 1 % allows", UP_TO(1070), 0, 1, PAWL_OK, 81, 0},
     {"a line, by a wish", UP_TO(100), 5, 1, PAWL_OK, 76, 0},
     {"a line that cannot be", UP_TO(100), 5, UINT64_MAX, PAWL_LIMIT, 71, 0},
+    {"the last line that can be", UP_TO(100), 5, INT64_MAX / 2, PAWL_OK, 76, 0},
+    {"a line without one beyond it", UP_TO(100), 5, INT64_MAX, PAWL_LIMIT, 71, 0},
 };
 
 static void fences_skip_and_begin_lines(void **state)
