@@ -293,6 +293,9 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
     if (args->layers > ARGS_LAYERS_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--layers: at most %d", ARGS_LAYERS_MAX);
     }
+    if (args->skip != 0 && args->beyond != 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--skip and --beyond do not go together");
+    }
     if (args->command == COMMAND_ALTER && args->definition.given == 0) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "pawl alter needs an option that says what");
     }

@@ -172,6 +172,7 @@ static void what_cannot_be_meant_is_refused_with_its_reason(void **state)
     refused("create s --type text", "--type takes smallint|integer|bigint");
     refused("create s --restart", "does not go with pawl create");
     refused("alter s", "needs an option");
+    refused("fence s --skip 5 --beyond 7", "--skip and --beyond");
     refused("bench s --seconds nan", "--seconds takes S");
     refused("bench s --seconds 0", "--seconds takes S");
     refused("bench s --threads 257", "at most 256");
