@@ -7,6 +7,14 @@
 #include "base/clock.h"
 #include "client/call.h"
 
+/* The keeper asks whether the epoch stands as long as a lane may hold ids of it. */
+static void attach(struct pawl_lane *lane, struct pawl_stock *stock)
+{
+    if (lane->stock == stock) return; /* the one before was a parent's: nobody keeps it here */
+    lane->stock = stock;
+    atomic_fetch_add_explicit(&stock->lanes, 1, memory_order_relaxed);
+}
+
 pawl_err pawl_lane_open(pawl_seq *seq, pawl_lane **lane)
 {
     struct pawl_body *body = NULL;
@@ -20,7 +28,6 @@ pawl_err pawl_lane_open(pawl_seq *seq, pawl_lane **lane)
     if (made == NULL) return PAWL_NO_MEMORY;
     *made = (struct pawl_lane){
         .run = pawl_vault_take(body->vault, sizeof *made->run),
-        .stock = atomic_load_explicit(&seq->stock, memory_order_acquire),
         .seq = seq,
         .body = body,
     };
@@ -28,6 +35,7 @@ pawl_err pawl_lane_open(pawl_seq *seq, pawl_lane **lane)
         free(made);
         return PAWL_NO_MEMORY;
     }
+    attach(made, atomic_load_explicit(&seq->stock, memory_order_acquire));
     *lane = made;
     return PAWL_OK;
 }
@@ -45,7 +53,7 @@ static pawl_err __attribute__((cold, noinline)) lane_slow(struct pawl_lane *lane
     pawl_err err = pawl_seq_revive(seq, deadline_ns);
 
     if (err != PAWL_OK) return err;
-    lane->stock = atomic_load_explicit(&seq->stock, memory_order_acquire);
+    attach(lane, atomic_load_explicit(&seq->stock, memory_order_acquire));
     for (;;) {
         struct pawl_holding *holding = atomic_load_explicit(&seq->holding, memory_order_relaxed);
         uint32_t seen = atomic_load_explicit(&lane->stock->signal, memory_order_acquire);
@@ -78,6 +86,7 @@ void pawl_lane_close(pawl_lane *lane)
 
     book(lane, dropped + pawl_run_drop(lane->run));
     if (pawl_vault_alive(lane->body->vault)) {
+        atomic_fetch_sub_explicit(&lane->stock->lanes, 1, memory_order_relaxed);
         pawl_vault_give(lane->body->vault, lane->run, sizeof *lane->run);
     }
     free(lane);

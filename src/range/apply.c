@@ -305,6 +305,15 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
 {
     pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
     pawl_wide step = next->increment;
+
+    if (moment->refuse_rollback) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store of \"%.*s\" went back: %" PRId64 " was handed out, its next "
+                        "id is %" PRId64 "; restore it, or move on: pawl fence %.*s --skip N",
+                        NAME(record), ask->floor.id, next->next, NAME(record));
+        log_step_back("store went back, a sequence stops", record, record, ask);
+        return false;
+    }
     uint64_t share = pawl_record_left(next) / SHARE;
     pawl_wide ahead = 0; /* ids up to the floor, itself included */
 

@@ -16,11 +16,6 @@ const char *pawl_cause_name(enum pawl_cause cause)
     return names[cause];
 }
 
-static bool global(const struct kept *kept)
-{
-    return atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
-}
-
 static uint32_t users(const struct kept *kept)
 {
     return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
@@ -37,7 +32,7 @@ static bool thirsty(const struct kept *kept)
 {
     const struct pawl_stock *stock = kept->holding.stock;
 
-    if (kept->put > 0 || global(kept)) return false;
+    if (kept->put > 0 || kept_global(kept)) return false;
     return atomic_load_explicit(&stock->wanted, memory_order_acquire) == PAWL_WANT_ANY;
 }
 
@@ -84,6 +79,12 @@ static void refill(struct kept *kept, uint64_t low)
     if (count > 0) pawl_errand_take(kept, count);
 }
 
+/* Lanes hold ids that the stock no longer knows of. */
+static bool lanes(const struct kept *kept)
+{
+    return atomic_load_explicit(&kept->holding.stock->lanes, memory_order_relaxed) > 0;
+}
+
 static bool check_due(const struct kept *kept)
 {
     const struct pawl_keeper *keeper = kept->keeper;
@@ -91,7 +92,9 @@ static bool check_due(const struct kept *kept)
 
     if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return false;
     if (kept->check_wanted && kept->takes.first != NULL) return true;
-    if (kept->resting || (pawl_kept_held(kept) == 0 && !global(kept))) return false;
+    if (!lanes(kept)) {
+        if (kept->resting || (pawl_kept_held(kept) == 0 && !kept_global(kept))) return false;
+    }
     if (kept->retry_ns > keeper->now_ns) return false; /* the last one was refused */
     return keeper->now_ns - kept->seen_ns >= interval_ns;
 }
@@ -136,7 +139,7 @@ static void serve(struct kept *kept)
     if (kept->takes.first != NULL && kept->failures > 0 && kept->reserve_count == 0) {
         pawl_kept_take_back(kept);
     }
-    if (!global(kept)) pawl_kept_serve_nexts(kept);
+    if (!kept_global(kept)) pawl_kept_serve_nexts(kept);
     if (kept->takes.first != NULL && kept->waits.first != NULL && kept->reserve_count > 0) {
         kept->leases_first = !kept->leases_first; /* neither starves where ids come one by one */
         if (kept->leases_first) pawl_kept_serve_takes(kept);
@@ -176,16 +179,13 @@ static void schedule(struct kept *kept, uint64_t low)
         bool wants = held < low || waited_for(kept) || thirsty(kept);
 
         if (wants && kept->retry_ns > kept->keeper->now_ns) due = earlier(due, kept->retry_ns);
-        if (kept->resting) {
-            due = earlier(due, kept->keeper->now_ns + PAWL_IDLE_INTERVALS * interval_ns);
-        } else {
-            due = earlier(due, kept->used_ns + PAWL_IDLE_INTERVALS * interval_ns);
-            if (held > 0 || global(kept)) {
-                uint64_t check_ns = kept->seen_ns + interval_ns;
+        uint64_t rest_ns = kept->resting ? kept->keeper->now_ns : kept->used_ns;
+        uint64_t check_ns = kept->seen_ns + interval_ns;
 
-                if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
-                due = earlier(due, check_ns);
-            }
+        if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
+        due = earlier(due, rest_ns + PAWL_IDLE_INTERVALS * interval_ns);
+        if (lanes(kept) || (!kept->resting && (held > 0 || kept_global(kept)))) {
+            due = earlier(due, check_ns);
         }
     }
     pawl_kept_due(kept, due);
@@ -228,7 +228,7 @@ static void next_errand(struct kept *kept, uint64_t low)
         pawl_errand_next(kept);
         return;
     }
-    if (!global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
+    if (!kept_global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
         refill(kept, low);
     }
     if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept))
@@ -249,7 +249,7 @@ void pawl_kept_step(struct kept *kept)
     if (kept->changes.first != NULL) {
         if (kept->errand == ERRAND_NONE) change(kept);
     } else if (kept->errand == ERRAND_NONE && idle(kept)) {
-        (void)leave(kept);
+        if (leave(kept) && lanes(kept) && check_due(kept)) pawl_errand_check(kept);
     } else if (kept->errand != ERRAND_RETURN) {
         kept->leaving = false;
         pawl_asker_sum(kept);
@@ -265,132 +265,6 @@ void pawl_kept_step(struct kept *kept)
         return;
     }
     schedule(kept, low);
-}
-
-/* What comes in. */
-
-static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *ask)
-{
-    pawl_note_deadline(kept, ask);
-    pawl_asks_add(asks, ask);
-    pawl_kept_step(kept);
-}
-
-static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
-{
-    uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
-    struct kept *kept = ask->count == 0 ? pawl_kept_find(keeper, ask->name)
-                                        : pawl_kept_get(keeper, ask->name, &ask->error);
-
-    if (kept == NULL && ask->count == 0) {
-        pawl_source_ask(keeper->below, ask);
-        return;
-    }
-    if (kept == NULL) {
-        pawl_ask_answer(ask);
-        return;
-    }
-    pawl_asker_told(kept, ask);
-    if (ask->count > 0 && global(kept)) {
-        pawl_ask_fail(ask, PAWL_GLOBAL,
-                      "\"%.*s\" is ORDER GLOBAL: nothing of it may be kept, use "
-                      "SEQ.NEXT",
-                      (int)ask->name.size, ask->name.at);
-        return;
-    }
-    if (ask->count == 0) {
-        pawl_error fine = {.code = PAWL_OK};
-        bool known = kept->told.epoch != 0 && !global(kept) && kept->changes.first == NULL &&
-                     keeper->now_ns - kept->seen_ns < interval_ns;
-
-        if (!known) kept->check_wanted = true;
-        pawl_asks_add(&kept->takes, ask);
-        pawl_note_deadline(kept, ask);
-        if (known) pawl_kept_serve_checks(kept, &fine);
-        pawl_kept_step(kept);
-        return;
-    }
-    kept->leased_ns = keeper->now_ns; /* what comes is for it, not for the stock */
-    wait_in(kept, &kept->takes, ask);
-}
-
-static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
-{
-    struct kept *kept = pawl_kept_get(keeper, ask->name, &ask->error);
-
-    if (kept == NULL) {
-        pawl_ask_answer(ask);
-        return;
-    }
-    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);
-}
-
-static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
-{
-    struct kept *kept = pawl_kept_find(keeper, ask->name);
-
-    if (kept == NULL) {
-        pawl_source_ask(keeper->below, ask);
-        return;
-    }
-    wait_in(kept, &kept->changes, ask);
-}
-
-static void receive_wait(struct pawl_ask *ask)
-{
-    struct kept *kept = PAWL_OWNER(ask->holding, struct kept, holding);
-
-    if (global(kept)) {
-        pawl_ask_fail(ask, PAWL_GLOBAL, "it is ORDER GLOBAL now");
-        return;
-    }
-    kept->wait_count += ask->count;
-    wait_in(kept, &kept->waits, ask);
-}
-
-static void receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
-{
-    struct kept *kept = NULL;
-
-    if (keeper->draining) {
-        pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
-        return;
-    }
-    ask->burned = 0;
-    switch (ask->kind) {
-    case PAWL_ASK_TAKE:
-        receive_take(keeper, ask);
-        break;
-    case PAWL_ASK_OPEN:
-    case PAWL_ASK_NEXT:
-        receive_named(keeper, ask);
-        break;
-    case PAWL_ASK_WAIT:
-        receive_wait(ask);
-        break;
-    case PAWL_ASK_RETURN:
-        kept = pawl_kept_find(keeper, ask->name);
-        if (kept == NULL) {
-            pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu is not known here",
-                          (unsigned long long)ask->lease);
-        } else {
-            pawl_kept_serve_return(kept, ask);
-            pawl_kept_step(kept);
-        }
-        break;
-    case PAWL_ASK_ALTER:
-    case PAWL_ASK_SET:
-    case PAWL_ASK_DROP:
-    case PAWL_ASK_FENCE:
-        receive_change(keeper, ask);
-        break;
-    case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
-    case PAWL_ASK_READ:
-    case PAWL_ASK_LIST:
-    case PAWL_ASK_PING:
-        pawl_source_ask(keeper->below, ask);
-        break;
-    }
 }
 
 /* The turn. */
@@ -427,7 +301,7 @@ static bool turn_list(struct pawl_keeper *keeper)
         pawl_asks_add(&inbox, ask);
     }
     while ((ask = pawl_asks_pop(&inbox)) != NULL) {
-        receive(keeper, ask);
+        pawl_keeper_receive(keeper, ask);
         any = true;
     }
     return any;

@@ -133,6 +133,14 @@ struct pawl_keeper {
     size_t heap_count;
 };
 
+static inline bool kept_global(const struct kept *kept)
+{
+    return atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
+}
+
+/* keeper_receive.c */
+void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask);
+
 /* keeper_table.c */
 struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
 struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);

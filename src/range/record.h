@@ -50,6 +50,7 @@ struct pawl_moment {
     uint64_t *random;            /* for epochs */
     int64_t wall_s;              /* seconds since 1970 */
     uint64_t refill_interval_ns; /* for margins */
+    bool refuse_rollback;        /* a floor that shows a step back stops the sequence */
 };
 
 struct pawl_ask;

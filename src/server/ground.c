@@ -115,6 +115,7 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
         const struct pawl_store_options options = {
             .seed = seed,
             .refill_interval_ns = config->refill_interval_ns,
+            .refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE,
             .takeover_ns = config->takeover_timeout_ns,
         };
 

@@ -149,6 +149,7 @@ static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *batch, u
         .wall_s = lmdb->options.wall_s != NULL ? lmdb->options.wall_s(lmdb->options.arg)
                                                : pawl_clock_wall_s(),
         .refill_interval_ns = lmdb->options.refill_interval_ns,
+        .refuse_rollback = lmdb->options.refuse_rollback,
     };
 
     for (struct pawl_ask *ask = batch->first; ask != NULL; ask = ask->next) {

@@ -128,6 +128,7 @@ static void apply(struct memory *memory, struct pawl_ask *ask)
         .wall_s = memory->options.wall_s != NULL ? memory->options.wall_s(memory->options.arg)
                                                  : pawl_clock_wall_s(),
         .refill_interval_ns = memory->options.refill_interval_ns,
+        .refuse_rollback = memory->options.refuse_rollback,
     };
 
     if (pawl_name_set(&fresh.name, ask->name, &ask->error) != PAWL_OK) return;

@@ -15,6 +15,7 @@
 struct pawl_store_options {
     uint64_t seed;                /* for epochs; from the system's entropy in programs */
     uint64_t refill_interval_ns;  /* for margins */
+    bool refuse_rollback;         /* a step back that a floor shows waits for pawl fence */
     uint64_t takeover_ns;         /* how long to wait for a folder that another process holds */
     int64_t (*wall_s)(void *arg); /* NULL: the system's */
     void *arg;

@@ -116,7 +116,7 @@ static void serve(struct sim_store *store, struct request *request)
     struct pawl_ask *ask = &request->ask;
     int seq = sim_seq_find(sim, ask->name);
     struct pawl_moment moment = {&store->random, WALL_S + (int64_t)(sim->now_ns / PAWL_NS_PER_S),
-                                 sim->plan.refill_interval_ns};
+                                 sim->plan.refill_interval_ns, false};
 
     if (ask->kind == PAWL_ASK_PING) return;
     if (seq < 0 || ask->kind == PAWL_ASK_LIST) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper where things meet: what ends while something else is under way. */
 #include "keeper_world.h"
+#include "range/lane.h"
 
 /* Fails if the keeper asks for turns, or its source for ids, without end. */
 static void assert_calm(struct world *world, uint64_t for_s, uint64_t asks_most)
@@ -353,7 +354,7 @@ static void a_run_of_a_global_sequence_is_not_kept(void **state)
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S};
+    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
     struct pawl_ask alter = {
         .kind = PAWL_ASK_ALTER, .name = PAWL_BYTES("s"), .definition = &global};
 
@@ -381,7 +382,7 @@ static void a_check_that_finds_it_global_wakes_all(void **state)
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S};
+    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
     struct pawl_ask alter = {
         .kind = PAWL_ASK_ALTER, .name = PAWL_BYTES("s"), .definition = &global};
     struct pawl_ask wait = {.kind = PAWL_ASK_WAIT, .count = 1, .holding = holding};
@@ -405,6 +406,53 @@ static void a_check_that_finds_it_global_wakes_all(void **state)
     world_free(world);
 }
 
+/* A lane holds ids that the stock no longer knows of: the keeper asks on as long as it is open. */
+static void an_idle_lane_learns_of_a_change(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_holding *holding = open_holding(world);
+    struct pawl_run run = {.size = 0};
+    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
+    struct pawl_ask set = {.kind = PAWL_ASK_SET, .value = 1, .force = true};
+    int64_t id = 0;
+
+    (void)state;
+    atomic_fetch_add(&holding->stock->lanes, 1);
+    for (int i = 0; i < 500; i++) {
+        if (!pawl_run_next(&run, holding->stock, &id)) (void)next_id(world, holding);
+    }
+    assert_true(run.left > 0);
+    for (int i = 0; i < 60; i++)
+        turn(world, 10 * PAWL_NS_PER_S);
+    assert_true(pawl_run_next(&run, holding->stock, &id));
+    assert_true(pawl_record_apply(&world->store.record, &set, &moment));
+    for (int i = 0; i < 4; i++)
+        turn(world, 10 * PAWL_NS_PER_S);
+    assert_false(pawl_run_next(&run, holding->stock, &id));
+    pawl_holding_release(holding);
+    world_free(world);
+}
+
+static void a_step_back_can_be_refused(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, true};
+    struct pawl_record before = world->store.record;
+    struct pawl_ask take = {.kind = PAWL_ASK_TAKE,
+                            .count = 1,
+                            .name = pawl_name_bytes(&before.name),
+                            .floor = {before.line, 0, 10}};
+
+    (void)state;
+    assert_false(pawl_record_apply(&world->store.record, &take, &moment));
+    assert_int_equal(take.error.code, PAWL_ROLLBACK);
+    assert_int_equal(world->store.record.version, before.version);
+    moment.refuse_rollback = false;
+    assert_true(pawl_record_apply(&world->store.record, &take, &moment));
+    assert_int_equal(take.error.code, PAWL_OK);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +473,8 @@ int main(void)
         cmocka_unit_test(a_run_too_long_ends_nothing),
         cmocka_unit_test(a_run_of_a_global_sequence_is_not_kept),
         cmocka_unit_test(a_check_that_finds_it_global_wakes_all),
+        cmocka_unit_test(an_idle_lane_learns_of_a_change),
+        cmocka_unit_test(a_step_back_can_be_refused),
     };
 
     return cmocka_run_group_tests_name("keeper_edge", tests, NULL, NULL);

@@ -41,7 +41,8 @@ static inline void store_ask(struct pawl_source *self, struct pawl_ask *ask)
 static inline uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
 {
     struct store *store = PAWL_OWNER(self, struct store, source);
-    struct pawl_moment moment = {&store->random, 0, INTERVAL_S * PAWL_NS_PER_S};
+    struct pawl_moment moment = {.random = &store->random,
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
 
     (void)now_ns;
     while (!store->held_back && store->asks.first != NULL) {

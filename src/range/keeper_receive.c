@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks that come to a keeper from above: whom each concerns, and where it waits. */
+#include "range/kept.h"
+
+static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *ask)
+{
+    pawl_note_deadline(kept, ask);
+    pawl_asks_add(asks, ask);
+    pawl_kept_step(kept);
+}
+
+static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
+    struct kept *kept = ask->count == 0 ? pawl_kept_find(keeper, ask->name)
+                                        : pawl_kept_get(keeper, ask->name, &ask->error);
+
+    if (kept == NULL && ask->count == 0) {
+        pawl_source_ask(keeper->below, ask);
+        return;
+    }
+    if (kept == NULL) {
+        pawl_ask_answer(ask);
+        return;
+    }
+    pawl_asker_told(kept, ask);
+    if (ask->count > 0 && kept_global(kept)) {
+        pawl_ask_fail(ask, PAWL_GLOBAL,
+                      "\"%.*s\" is ORDER GLOBAL: nothing of it may be kept, use "
+                      "SEQ.NEXT",
+                      (int)ask->name.size, ask->name.at);
+        return;
+    }
+    if (ask->count == 0) {
+        pawl_error fine = {.code = PAWL_OK};
+        bool known = kept->told.epoch != 0 && !kept_global(kept) && kept->changes.first == NULL &&
+                     keeper->now_ns - kept->seen_ns < interval_ns;
+
+        if (!known) kept->check_wanted = true;
+        pawl_asks_add(&kept->takes, ask);
+        pawl_note_deadline(kept, ask);
+        if (known) pawl_kept_serve_checks(kept, &fine);
+        pawl_kept_step(kept);
+        return;
+    }
+    kept->leased_ns = keeper->now_ns; /* what comes is for it, not for the stock */
+    wait_in(kept, &kept->takes, ask);
+}
+
+static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = pawl_kept_get(keeper, ask->name, &ask->error);
+
+    if (kept == NULL) {
+        pawl_ask_answer(ask);
+        return;
+    }
+    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);
+}
+
+static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = pawl_kept_find(keeper, ask->name);
+
+    if (kept == NULL) {
+        pawl_source_ask(keeper->below, ask);
+        return;
+    }
+    wait_in(kept, &kept->changes, ask);
+}
+
+static void receive_wait(struct pawl_ask *ask)
+{
+    struct kept *kept = PAWL_OWNER(ask->holding, struct kept, holding);
+
+    if (kept_global(kept)) {
+        pawl_ask_fail(ask, PAWL_GLOBAL, "it is ORDER GLOBAL now");
+        return;
+    }
+    kept->wait_count += ask->count;
+    wait_in(kept, &kept->waits, ask);
+}
+
+void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = NULL;
+
+    if (keeper->draining) {
+        pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
+        return;
+    }
+    ask->burned = 0;
+    switch (ask->kind) {
+    case PAWL_ASK_TAKE:
+        receive_take(keeper, ask);
+        break;
+    case PAWL_ASK_OPEN:
+    case PAWL_ASK_NEXT:
+        receive_named(keeper, ask);
+        break;
+    case PAWL_ASK_WAIT:
+        receive_wait(ask);
+        break;
+    case PAWL_ASK_RETURN:
+        kept = pawl_kept_find(keeper, ask->name);
+        if (kept == NULL) {
+            pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu is not known here",
+                          (unsigned long long)ask->lease);
+        } else {
+            pawl_kept_serve_return(kept, ask);
+            pawl_kept_step(kept);
+        }
+        break;
+    case PAWL_ASK_ALTER:
+    case PAWL_ASK_SET:
+    case PAWL_ASK_DROP:
+    case PAWL_ASK_FENCE:
+        receive_change(keeper, ask);
+        break;
+    case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
+    case PAWL_ASK_READ:
+    case PAWL_ASK_LIST:
+    case PAWL_ASK_PING:
+        pawl_source_ask(keeper->below, ask);
+        break;
+    }
+}
