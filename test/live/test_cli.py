@@ -218,7 +218,8 @@ def test_closed_output_is_an_error_and_harms_nothing(url):
     for closed in ">&-", ">&- <&-", ">&- 2>&- <&-":
         done = subprocess.run(["sh", "-c", f'"$0" --url "$1" next s -n 3 {closed}',
                                program("pawl"), url], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=30)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
+                              check=False)
         assert done.returncode == 1, done
     assert next_ids("s", 2, url) == [10, 11]
 
