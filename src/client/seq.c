@@ -197,12 +197,22 @@ next_slow(struct pawl_seq *seq, uint64_t timeout_ns, int64_t *id)
     return err;
 }
 
-pawl_err pawl_next(pawl_seq *seq, int64_t *id)
+/* Of its own, so that pawl_next ends in a jump to it and needs no frame. */
+static pawl_err __attribute__((noinline)) next_missed(pawl_seq *seq, uint64_t ticket, int64_t *id)
 {
     struct pawl_stock *stock = atomic_load_explicit(&seq->stock, memory_order_acquire);
 
-    if (PAWL_LIKELY(pawl_stock_next(stock, id))) return PAWL_OK;
+    if (pawl_stock_next_slow(stock, ticket, id)) return PAWL_OK;
     return next_slow(seq, seq->client->options.timeout_ns, id);
+}
+
+pawl_err pawl_next(pawl_seq *seq, int64_t *id)
+{
+    struct pawl_stock *stock = atomic_load_explicit(&seq->stock, memory_order_acquire);
+    uint64_t ticket;
+
+    if (PAWL_LIKELY(pawl_stock_next_hot(stock, &ticket, id))) return PAWL_OK;
+    return next_missed(seq, ticket, id);
 }
 
 pawl_err pawl_next_within(pawl_seq *seq, uint64_t timeout_ns, int64_t *id)
