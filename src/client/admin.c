@@ -16,10 +16,19 @@ static struct pawl_call *call_for(pawl_client *client, enum pawl_ask_kind kind, 
     return pawl_call_new(client, kind, &named, error);
 }
 
-static void define(struct pawl_call *call, const pawl_definition *definition)
+/* What RESP has no words for would be left out in silence, so it is judged here. */
+static struct pawl_call *call_to_define(pawl_client *client, enum pawl_define how, const char *name,
+                                        const pawl_definition *definition, pawl_error *error)
 {
+    bool create = how == PAWL_DEFINE_CREATE;
+
+    if (pawl_definition_check(how, definition, error) != PAWL_OK) return NULL;
+    struct pawl_call *call =
+        call_for(client, create ? PAWL_ASK_CREATE : PAWL_ASK_ALTER, name, error);
+    if (call == NULL) return NULL;
     if (definition != NULL) call->definition = *definition;
     call->ask.definition = &call->definition;
+    return call;
 }
 
 /* Runs and ends a call whose answer is only whether it was done. */
@@ -43,22 +52,18 @@ pawl_err pawl_create(pawl_client *client, const char *name, const pawl_definitio
                      pawl_error *error)
 {
     pawl_error why;
-    struct pawl_call *call = call_for(client, PAWL_ASK_CREATE, name, &why);
+    struct pawl_call *call = call_to_define(client, PAWL_DEFINE_CREATE, name, definition, &why);
 
-    if (call == NULL) return refused(error, &why);
-    define(call, definition);
-    return finish(call, error);
+    return call == NULL ? refused(error, &why) : finish(call, error);
 }
 
 pawl_err pawl_alter(pawl_client *client, const char *name, const pawl_definition *definition,
                     pawl_error *error)
 {
     pawl_error why;
-    struct pawl_call *call = call_for(client, PAWL_ASK_ALTER, name, &why);
+    struct pawl_call *call = call_to_define(client, PAWL_DEFINE_ALTER, name, definition, &why);
 
-    if (call == NULL) return refused(error, &why);
-    define(call, definition);
-    return finish(call, error);
+    return call == NULL ? refused(error, &why) : finish(call, error);
 }
 
 pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bool force, pawl_error *error)

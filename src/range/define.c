@@ -59,25 +59,40 @@ static pawl_err check_given(const struct change *change)
         return pawl_fail(change->error, PAWL_BAD_REQUEST,
                          "RESTART is for ALTER; a new sequence begins at its START");
     }
+    if (given(change, PAWL_GIVEN_TYPE) && (size_t)definition->data_type >= PAWL_COUNT(types)) {
+        return pawl_fail(change->error, PAWL_BAD_REQUEST,
+                         "sequence type must be smallint, integer, or bigint");
+    }
+    if (given(change, PAWL_GIVEN_ORDER) && definition->order != PAWL_ORDER_CLIENT &&
+        definition->order != PAWL_ORDER_GLOBAL) {
+        return pawl_fail(change->error, PAWL_BAD_REQUEST, "ORDER must be CLIENT or GLOBAL");
+    }
     return PAWL_OK;
 }
 
-static pawl_err set_type(struct change *change)
+pawl_err pawl_definition_check(enum pawl_define how, const pawl_definition *definition,
+                               pawl_error *error)
+{
+    const struct change change = {
+        .definition = definition,
+        .create = how == PAWL_DEFINE_CREATE,
+        .error = error,
+    };
+
+    return definition == NULL ? PAWL_OK : check_given(&change);
+}
+
+static void set_type(struct change *change)
 {
     struct pawl_record *record = change->record;
     pawl_type wished = change->definition->data_type;
 
-    if (!given(change, PAWL_GIVEN_TYPE)) return PAWL_OK;
-    if ((size_t)wished >= PAWL_COUNT(types)) {
-        return pawl_fail(change->error, PAWL_BAD_REQUEST,
-                         "sequence type must be smallint, integer, or bigint");
-    }
+    if (!given(change, PAWL_GIVEN_TYPE)) return;
     if (!change->create) {
         change->reset_max = record->max == types[record->data_type].max;
         change->reset_min = record->min == types[record->data_type].min;
     }
     record->data_type = wished;
-    return PAWL_OK;
 }
 
 static pawl_err set_increment(const struct change *change)
@@ -201,12 +216,7 @@ static pawl_err set_rest(const struct change *change)
         }
         record->block = definition->block;
     }
-    if (given(change, PAWL_GIVEN_ORDER)) {
-        if (definition->order != PAWL_ORDER_CLIENT && definition->order != PAWL_ORDER_GLOBAL) {
-            return pawl_fail(change->error, PAWL_BAD_REQUEST, "ORDER must be CLIENT or GLOBAL");
-        }
-        record->order = definition->order;
-    }
+    if (given(change, PAWL_GIVEN_ORDER)) record->order = definition->order;
     return PAWL_OK;
 }
 
@@ -234,7 +244,7 @@ pawl_err pawl_record_define(struct pawl_record *record, enum pawl_define how,
 
     if (err != PAWL_OK) return err;
     if (change.create) set_defaults(record);
-    if ((err = set_type(&change)) != PAWL_OK) return err;
+    set_type(&change);
     if ((err = set_increment(&change)) != PAWL_OK) return err;
     if ((err = set_bounds(&change)) != PAWL_OK) return err;
     if ((err = set_start(&change)) != PAWL_OK) return err;

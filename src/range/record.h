@@ -96,6 +96,9 @@ void pawl_record_turn(struct pawl_record *record);
 enum pawl_define { PAWL_DEFINE_CREATE, PAWL_DEFINE_ALTER };
 pawl_err pawl_record_define(struct pawl_record *record, enum pawl_define how,
                             const pawl_definition *definition, pawl_error *error);
+/* What of that shows without a record: parts and words that do not exist, or exclude each other. */
+pawl_err pawl_definition_check(enum pawl_define how, const pawl_definition *definition,
+                               pawl_error *error);
 
 /*
  * Carries out one ask of any kind but LIST on record, exactly as design 5.1, 5.2, 5.5 and 5.6 say,

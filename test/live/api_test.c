@@ -252,7 +252,14 @@ static void mistakes_are_told(void **state)
     check(pawl_drop(site.client, "nobody", &error), PAWL_NO_SEQUENCE, &error);
     check(pawl_create(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
     assert_non_null(strstr(error.text, "MINVALUE (10) must be less than MAXVALUE (5)"));
+    wrong = (pawl_definition){.given = PAWL_GIVEN_ORDER, .order = (pawl_order)9};
+    check(pawl_create(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
+    wrong = (pawl_definition){.given = PAWL_GIVEN_TYPE, .data_type = (pawl_type)9};
+    check(pawl_create(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
+    wrong = (pawl_definition){.given = 1U << 31};
+    check(pawl_create(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
     check(pawl_create(site.client, "s", NULL, &error), PAWL_OK, &error);
+    check(pawl_alter(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
     check(pawl_create(site.client, "s", NULL, &error), PAWL_EXISTS, &error);
     check(pawl_set(site.client, "s", 100, false, &error), PAWL_OK, &error);
     check(pawl_set(site.client, "s", 1, false, &error), PAWL_BEHIND, &error);
