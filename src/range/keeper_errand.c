@@ -128,7 +128,10 @@ bool pawl_errand_return(struct kept *kept)
     int64_t first = kept->reserve[at].range.first;
     kept->reserve_count = at; /* what lies before the tail has a hole behind it */
     pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
-    kept->top = mark_before(kept->top, first, kept->increment);
+    /* Nothing before the run's first id need be ours: a floor is never beyond what was handed out,
+     * or whoever gives back later would make the store believe that it went back. */
+    kept->top = first == kept->run_first ? kept->run_before
+                                         : mark_before(kept->top, first, kept->increment);
 
     struct pawl_ask *ask = errand_new(kept, ERRAND_RETURN, PAWL_ASK_RETURN);
     ask->value = first;
@@ -345,6 +348,13 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
 {
     if (kept->epoch != 0 && kept->epoch != grant->epoch) {
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+    }
+    struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
+    struct pawl_mark before = mark_before(first, first.id, grant->range.increment);
+
+    if (before.line == 0 || pawl_mark_order(before, kept->top, grant->range.increment) != 0) {
+        kept->run_first = first.id;
+        kept->run_before = kept->top;
     }
     kept->epoch = grant->epoch;
     kept->lap = grant->lap;

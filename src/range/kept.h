@@ -68,12 +68,14 @@ struct kept {
     size_t heap_at;          /* its place in the keeper's heap of times, SIZE_MAX: not in it */
     uint64_t due_ns;
 
-    uint64_t epoch, lap;   /* of what is held; epoch 0: not known */
-    uint64_t client_epoch; /* the last one of which we know that its ids may be held */
-    struct pawl_mark top;  /* the furthest we have handed out or hold: our floor */
-    int64_t increment;     /* 0: not known */
-    uint64_t block;        /* fixed block, 0: auto */
-    uint64_t grant_lease;  /* of the last grant, for giving back; 0: not to be given back */
+    uint64_t epoch, lap;         /* of what is held; epoch 0: not known */
+    uint64_t client_epoch;       /* the last one of which we know that its ids may be held */
+    int64_t run_first;           /* where the grants begin that hang together up to the top */
+    struct pawl_mark run_before; /* the top before them */
+    struct pawl_mark top;        /* the furthest we have handed out or hold: our floor */
+    int64_t increment;           /* 0: not known */
+    uint64_t block;              /* fixed block, 0: auto */
+    uint64_t grant_lease;        /* of the last grant, for giving back; 0: not to be given back */
     struct held reserve[KEPT_RESERVE_MAX];
     size_t reserve_count;
     uint64_t put_laps[PAWL_STOCK_SLOTS];  /* laps of what was published, by publish */
