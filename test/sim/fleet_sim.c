@@ -40,6 +40,7 @@ static void draw_faults(struct sim *sim)
     faults->slow = drawn(sim, 40);
     faults->outage = drawn(sim, 40);
     faults->rewind = drawn(sim, 30);
+    faults->blind = faults->rewind && drawn(sim, 30);
     faults->twice = drawn(sim, 30);
     faults->crash = drawn(sim, 50);
     faults->cut = drawn(sim, 50);

@@ -51,6 +51,7 @@ struct sim_faults {
     bool slow;      /* the store is at times very slow, and answers come late */
     bool outage;    /* the store is away for a while */
     bool rewind;    /* the store goes back to an earlier state */
+    bool blind;     /* the store sometimes does not look at floors */
     bool twice;     /* a RETURN is executed again later */
     bool crash;     /* nodes lose their memory */
     bool restart;   /* nodes drain, stop and come back: no fault, but the work of people */

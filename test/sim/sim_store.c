@@ -4,6 +4,7 @@
  * the product's own pawl_record_apply, behind everything that can go wrong on the way. What becomes
  * of a request is drawn as it is sent. Listings are not simulated.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "sim_node.h"
@@ -13,6 +14,7 @@ enum {
     LOSE_PERCENT = 3,
     SLOW_PERCENT = 3,
     TWICE_PERCENT = 30,
+    BLIND_PERCENT = 30,
     WALL_S = 1700000000,
 };
 
@@ -48,6 +50,7 @@ struct request {
     char name[PAWL_NAME_BYTES_MAX];
     enum fate fate;
     bool slow;
+    bool blind; /* the store does not look at its floor */
     bool again; /* a second execution, by nobody's wish */
 };
 
@@ -62,6 +65,11 @@ struct connection {
 };
 
 /* At the store. */
+
+static bool may_take(enum pawl_ask_kind kind)
+{
+    return kind == PAWL_ASK_TAKE || kind == PAWL_ASK_NEXT;
+}
 
 static void note_change(struct sim *sim, int seq, const struct request *request)
 {
@@ -110,6 +118,21 @@ static void note_served(struct sim_store *store, struct request *request, int se
     }
 }
 
+/* Honest floors never lie beyond a record that did not go back. */
+static void check_floor(struct sim_store *store, const struct request *request, int seq,
+                        const struct pawl_record *before)
+{
+    const struct pawl_ask *ask = &request->ask;
+    bool moved = store->now.records[seq].epoch != before->epoch;
+    bool refused = ask->error.code == PAWL_FLOOR || ask->error.code == PAWL_ROLLBACK;
+
+    if (store->sim->era > 0 || !may_take(ask->kind) || (!moved && !refused)) return;
+    sim_fail(store->sim, seq, "floors",
+             "node %d tells a floor of %" PRId64 " (line %" PRIu64 "), the next id was %" PRId64
+             " (line %" PRIu64 ")",
+             request->node->index, ask->floor.id, ask->floor.line, before->next, before->line);
+}
+
 static void serve(struct sim_store *store, struct request *request)
 {
     struct sim *sim = store->sim;
@@ -124,11 +147,14 @@ static void serve(struct sim_store *store, struct request *request)
         return;
     }
     struct pawl_record before = store->now.records[seq];
+
+    if (request->blind) ask->floor = (struct pawl_mark){0, 0, 0};
     bool wrote = pawl_record_apply(&store->now.records[seq], ask, &moment);
 
     if (wrote && before.epoch != 0 && store->now.records[seq].version <= before.version) {
         sim_fail(sim, seq, "version", "a write of kind %d did not raise it", (int)ask->kind);
     }
+    check_floor(store, request, seq, &before);
     if (ask->error.code == PAWL_OK) note_served(store, request, seq, wrote);
     store->now.reached[seq] = sim->seqs[seq].reached;
 }
@@ -151,11 +177,6 @@ static bool pending_remove(struct connection *connection, const struct request *
     if (*at == NULL) return false;
     *at = request->next;
     return true;
-}
-
-static bool may_take(enum pawl_ask_kind kind)
-{
-    return kind == PAWL_ASK_TAKE || kind == PAWL_ASK_NEXT;
 }
 
 static bool only_reads(const struct pawl_ask *ask)
@@ -317,6 +338,7 @@ static void store_ask(struct pawl_source *self, struct pawl_ask *ask)
 
     request->fate = draw_fate(sim);
     request->slow = !sim->calm && sim->plan.faults.slow && sim_luck(sim, SLOW_PERCENT);
+    request->blind = !sim->calm && sim->plan.faults.blind && sim_luck(sim, BLIND_PERCENT);
     request->next = connection->pending;
     connection->pending = request;
     uint64_t at_ns = sim->now_ns + latency(connection->store, request);
