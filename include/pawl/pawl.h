@@ -260,6 +260,7 @@ PAWL_API pawl_err pawl_drop(pawl_client *client, const char *name, pawl_error *e
  * Threads:  any
  * Memory:   name is copied
  * Errors:   PAWL_NO_SEQUENCE  no sequence has that name
+ *           PAWL_BAD_REQUEST  skip and beyond_line are both given
  *           PAWL_LIMIT        fewer than skip ids are left
  *           PAWL_UNKNOWN      the answer was lost; look with pawl_show
  */

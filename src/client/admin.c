@@ -89,8 +89,13 @@ pawl_err pawl_fence(pawl_client *client, const char *name, uint64_t skip, uint64
                     pawl_error *error)
 {
     pawl_error why;
-    struct pawl_call *call = call_for(client, PAWL_ASK_FENCE, name, &why);
 
+    if (skip != 0 && beyond_line != 0) {
+        (void)pawl_fail(&why, PAWL_BAD_REQUEST,
+                        "a fence skips ids or goes beyond a line, not both: give one of them");
+        return refused(error, &why);
+    }
+    struct pawl_call *call = call_for(client, PAWL_ASK_FENCE, name, &why);
     if (call == NULL) return refused(error, &why);
     call->ask.count = skip;
     call->ask.line = beyond_line;

@@ -217,15 +217,17 @@ void run_seq_next(struct conn *conn, const struct pawl_resp_request *request)
         if (!good) break;
     }
     if (count < 1) {
-        say_error(conn, "ERR syntax: SEQ.NEXT name [COUNT n [EXACT] [FLOOR line lap id]], n from "
-                        "1 to --max-take");
+        say_error(conn, "ERR syntax: SEQ.NEXT name [COUNT n [EXACT] [FLOOR line lap id]]: 1 to n "
+                        "ids that follow each other, n of them with EXACT");
         return;
     }
-    if ((uint64_t)count > conn->desk->settings.max_take) {
-        say_fail(conn, PAWL_LIMIT, "%lld ids are more than --max-take %llu", (long long)count,
-                 (unsigned long long)conn->desk->settings.max_take);
+    const int64_t most = (int64_t)conn->desk->settings.max_take; /* at most PAWL_TAKE_MAX */
+    if (count > most && exact) {
+        say_fail(conn, PAWL_LIMIT, "%lld ids are more than --max-take %lld", (long long)count,
+                 (long long)most);
         return;
     }
+    if (count > most) count = most; /* it asks for 1 to count */
     struct call *call = conn_call(conn, PAWL_ASK_NEXT, request->words[1], answer_next_count);
     if (call == NULL) return;
     call->sent.ask.count = (uint64_t)count;

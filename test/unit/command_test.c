@@ -182,7 +182,7 @@ static const struct row rows[] = {
     {NULL, "SEQ.NEXT s COUNT\r\n", "-ERR syntax: SEQ.NEXT ..."},
     {NULL, "SEQ.NEXT s EXACT\r\n", "-ERR syntax: SEQ.NEXT ..."},
     {NULL, "SEQ.NEXT s FOO\r\n", "-ERR syntax: SEQ.NEXT ..."},
-    {NULL, "SEQ.NEXT s COUNT 1000001\r\n",
+    {NULL, "SEQ.NEXT s COUNT 1000001 EXACT\r\n",
      "-LIMIT 1000001 ids are more than --max-take 1000000\r\n"},
 
     {"order global", "SEQ.CREATE g ORDER GLOBAL\r\n", "+OK\r\n"},
