@@ -242,7 +242,8 @@ PAWL_API pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bo
                            pawl_error *error) PAWL_CHECK;
 
 /**
- * Drops a sequence. Its name keeps a tombstone, so that one created later goes on beyond it.
+ * Drops a sequence. One of the same name that is created later begins a new line: at its own
+ * start, so ids that were given before come again. Its name keeps a tombstone, so no epoch does.
  *
  * Blocks:   until the source answers, the client's timeout_ns at most
  * Threads:  any
