@@ -114,10 +114,33 @@ static const struct option *find_option(const char *word)
     return NULL;
 }
 
+static const char *meaning(const struct option *option)
+{
+    switch (option->kind) {
+    case KIND_I64:
+    case KIND_RESTART:
+        return "a whole number of 64 bits";
+    case KIND_U64:
+        return "a whole number from 1";
+    case KIND_SECONDS:
+        return "seconds, more than 0 and at most 1000000";
+    case KIND_BLOCK:
+        return "a whole number from 1, or auto";
+    case KIND_FLAG:
+    case KIND_NOT:
+    case KIND_GIVEN:
+    case KIND_TEXT:
+    case KIND_ORDER:
+    case KIND_TYPE:
+        return option->argument;
+    }
+    return option->argument;
+}
+
 static pawl_err wrong(const struct option *option, const char *value, pawl_error *error)
 {
     return pawl_fail(error, PAWL_BAD_REQUEST, "--%s takes %s, not '%s'", option->name,
-                     option->argument, value);
+                     meaning(option), value);
 }
 
 /* Sets *choice to which of the words value is. */
@@ -369,8 +392,10 @@ void args_help(enum command command, void (*line)(const char *text, void *arg), 
     if (command == COMMAND_NONE) {
         help_commands(line, arg);
     } else {
-        (void)snprintf(text, sizeof text, "pawl %s %s: %s", commands[command].name,
-                       commands[command].behind, commands[command].help);
+        const char *behind = commands[command].behind;
+
+        (void)snprintf(text, sizeof text, "pawl %s%s%s: %s", commands[command].name,
+                       behind[0] != '\0' ? " " : "", behind, commands[command].help);
         line(text, arg);
         line("", arg);
     }

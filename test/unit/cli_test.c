@@ -162,19 +162,19 @@ static void what_cannot_be_meant_is_refused_with_its_reason(void **state)
     refused("next orders --frobnicate", "no option --frobnicate");
     refused("next orders -x", "no option -x");
     refused("next orders -n", "--count needs an argument");
-    refused("next orders -n 0", "--count takes N, not '0'");
-    refused("next orders -n -1", "--count takes N, not '-1'");
+    refused("next orders -n 0", "--count takes a whole number from 1, not '0'");
+    refused("next orders -n -1", "--count takes a whole number from 1, not '-1'");
     refused("next orders --json=yes", "takes no argument");
     refused("next orders --cycle", "--cycle does not go with pawl next");
-    refused("create s --start 1.5", "--start takes N");
-    refused("create s --block 0", "--block takes N|auto");
+    refused("create s --start 1.5", "--start takes a whole number of 64 bits, not '1.5'");
+    refused("create s --block 0", "--block takes a whole number from 1, or auto");
     refused("create s --order maybe", "--order takes client|global");
     refused("create s --type text", "--type takes smallint|integer|bigint");
     refused("create s --restart", "does not go with pawl create");
     refused("alter s", "needs an option");
     refused("fence s --skip 5 --beyond 7", "--skip and --beyond");
-    refused("bench s --seconds nan", "--seconds takes S");
-    refused("bench s --seconds 0", "--seconds takes S");
+    refused("bench s --seconds nan", "--seconds takes seconds, more than 0");
+    refused("bench s --seconds 0", "--seconds takes seconds, more than 0");
     refused("bench s --threads 257", "at most 256");
     refused("drop s --layers 17", "at most 16");
 }
