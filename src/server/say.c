@@ -104,7 +104,7 @@ void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
 void say_no_sequence(struct conn *conn, struct pawl_bytes name)
 {
     say_error(conn,
-              "%s no sequence has the name '%.*s': create it with SEQ.CREATE, or start pawld with "
-              "--auto-create GLOB to let INCR create names that match",
+              "%s no sequence has the name '%.*s': create it (SEQ.CREATE, pawl create), or start "
+              "pawld with --auto-create GLOB to let INCR create names that match",
               pawl_err_word(PAWL_NO_SEQUENCE), (int)name.size, name.at);
 }

@@ -31,7 +31,7 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     }
     return pawl_fail(
         error, PAWL_BAD_REQUEST,
-        "no store has the URL \"%.200s\"; the stores are lmdb:/folder and memory:", url);
+        "no store has the URL \"%.200s\"; use pawl://host:port, lmdb:/folder or memory:", url);
 }
 
 void pawl_store_forked(struct pawl_source *store)

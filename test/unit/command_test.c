@@ -70,8 +70,8 @@ static const struct row rows[] = {
     {NULL, "*0\r\n*-1\r\nPING\r\n", "+PONG\r\n"},
 
     {"incr", "INCR orders\r\n",
-     "-NOSEQ no sequence has the name 'orders': create it with SEQ.CREATE, or start pawld with "
-     "--auto-create GLOB to let INCR create names that match\r\n"},
+     "-NOSEQ no sequence has the name 'orders': create it (SEQ.CREATE, pawl create), or start "
+     "pawld with --auto-create GLOB to let INCR create names that match\r\n"},
     {NULL, "SEQ.NEXT orders\r\n", "-NOSEQ no sequence has the name 'orders': create it..."},
     {NULL, "SEQ.NEXT orders COUNT 2\r\n", "-NOSEQ no sequence has the name 'orders': create..."},
     {NULL, "SEQ.LEASE orders 2\r\n", "-NOSEQ no sequence has the name 'orders': create it..."},

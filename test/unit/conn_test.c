@@ -63,8 +63,8 @@ static uint64_t count_of(const _Atomic uint64_t *count)
     "\r\ns\r\n$1\r\n3\r\nINCR none\r\n*2\r\n$4\r\nECHO\r\n$4\r\n\r\n\r\n\r\nINCR s\r\n"
 #define PIPELINE_ANSWERS                                                                \
     ":1\r\n$3\r\na b\r\n+PONG\r\n:4\r\n-NOSEQ no sequence has the name 'none': create " \
-    "it with SEQ.CREATE, or start pawld with --auto-create GLOB to let INCR create "    \
-    "names that match\r\n$4\r\n\r\n\r\n\r\n:5\r\n"
+    "it (SEQ.CREATE, pawl create), or start pawld with --auto-create GLOB to let "      \
+    "INCR create names that match\r\n$4\r\n\r\n\r\n\r\n:5\r\n"
 
 static void answers_alike_at_every_cut(void **state)
 {
