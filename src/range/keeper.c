@@ -231,8 +231,9 @@ static void next_errand(struct kept *kept, uint64_t low)
     if (!kept_global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
         refill(kept, low);
     }
-    if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept))
+    if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept)) {
         pawl_errand_check(kept);
+    }
 }
 
 void pawl_kept_step(struct kept *kept)

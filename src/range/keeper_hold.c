@@ -150,8 +150,9 @@ void pawl_kept_take_back(struct kept *kept)
         uint64_t nth = kept->puts - (count - i) - 1;
         struct held held = {left[i - 1], kept->put_laps[nth % PAWL_STOCK_SLOTS]};
 
-        if (!pawl_kept_add_front(kept, held))
+        if (!pawl_kept_add_front(kept, held)) {
             pawl_kept_burn(kept, held.range.count, PAWL_CAUSE_EXACT);
+        }
     }
 }
 

@@ -210,8 +210,9 @@ static struct held returned_tail(const struct kept *kept, const struct pawl_ask 
 
         if (lease->asker != ask->asker) return none;
         if (i == kept->lease_count && lease->number != ask->lease) return none;
-        if (i < kept->lease_count && !pawl_kept_adjacent(lease->held, kept->leases[i].held))
+        if (i < kept->lease_count && !pawl_kept_adjacent(lease->held, kept->leases[i].held)) {
             return none;
+        }
         if (range_index(lease->held.range, ask->value, &index)) {
             (void)pawl_range_cut(&tail.range, index);
             tail.range.count += behind;

@@ -163,8 +163,9 @@ static void answered(struct sim_redis *redis, const char *line)
         sim_fail(sim, redis->seq, "asks", "no answer to INCR: %s", line);
     }
     redis->served_ns = sim->now_ns;
-    if (sim_link_server_life(&redis->link) != redis->server->life)
+    if (sim_link_server_life(&redis->link) != redis->server->life) {
         return; /* its books are closed */
+    }
     sim_call_end(redis->server, redis->seq, sent->call,
                  sim_ids_ending(redis->server, redis->seq, last, sent->count), &redis->context);
 }

@@ -422,12 +422,14 @@ static void an_idle_lane_learns_of_a_change(void **state)
         if (!pawl_run_next(&run, holding->stock, &id)) (void)next_id(world, holding);
     }
     assert_true(run.left > 0);
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 60; i++) {
         turn(world, 10 * PAWL_NS_PER_S);
+    }
     assert_true(pawl_run_next(&run, holding->stock, &id));
     assert_true(pawl_record_apply(&world->store.record, &set, &moment));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         turn(world, 10 * PAWL_NS_PER_S);
+    }
     assert_false(pawl_run_next(&run, holding->stock, &id));
     pawl_holding_release(holding);
     world_free(world);
