@@ -119,7 +119,9 @@ static void go_apart(struct pawl_remote *remote, const char *reason)
     struct pawl_asks queued = take_all(&remote->queued);
     struct pawl_ask *ask;
 
-    pawl_log(PAWL_LOG_WARN, "server away", "server=%s reason=\"%s\"", remote->address, reason);
+    /* Once is news, and a failed try every two seconds is not. */
+    pawl_log(remote->failures == 0 ? PAWL_LOG_WARN : PAWL_LOG_DEBUG, "server away",
+             "server=%s reason=\"%s\"", remote->address, reason);
     remote->state = REMOTE_APART;
     remote->failures += remote->failures < UINT32_MAX;
     remote->retry_unknown = true;

@@ -2,6 +2,7 @@
 #include "store/folder.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,7 +160,16 @@ static pawl_err owner_take(struct pawl_folder *folder, int folder_fd, uint64_t t
                          PATH_SHOWN_MAX, folder->path, strerror(errno));
     }
 
-    int failure = lock_wait(fd, takeover_ns);
+    int failure = lock_try(fd);
+
+    if (failure == EAGAIN && takeover_ns > 0) {
+        pawl_error why;
+
+        (void)fail_owned(fd, folder->path, &why);
+        pawl_log(PAWL_LOG_INFO, "waiting for the folder", "up_to_s=%.1f why=\"%s\"",
+                 (double)takeover_ns / (double)PAWL_NS_PER_S, why.text);
+        failure = lock_wait(fd, takeover_ns);
+    }
 
     if (failure == 0) {
         write_owner(fd);
