@@ -69,8 +69,8 @@ static void refill(struct kept *kept, uint64_t low)
     if (!retry_allowed(kept)) return;
     if (kept->reserve_count == KEPT_RESERVE_MAX) {
         if (!asked_for) return;
-        pawl_kept_burn_front(
-            kept); /* none of it serves who waits, and what does must have a place */
+        /* None of it serves who waits, and what does must have a place. */
+        pawl_kept_burn_front(kept);
     }
 
     struct pawl_need need = {held, asked_for && waited == 0 ? 1 : waited, kept->block};

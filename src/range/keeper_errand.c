@@ -393,8 +393,8 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     pawl_pace_granted(&kept->pace, grant->range.count);
     struct held held = {grant->range, grant->lap};
     if (pawl_kept_add(kept, held)) return;
-    pawl_kept_burn_front(
-        kept); /* what was asked for serves those who wait, what is there does not */
+    /* What was asked for serves those who wait, what is there does not. */
+    pawl_kept_burn_front(kept);
     (void)pawl_kept_add(kept, held);
 }
 
