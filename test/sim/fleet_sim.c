@@ -16,7 +16,7 @@
 
 enum {
     SEEDS = 2000,
-    CHAOS_INTERVALS = 14, /* refill intervals in which things go wrong */
+    CHAOS_INTERVALS = 11, /* refill intervals in which things go wrong */
     LIVE_S = 12,          /* in which everybody must be served afterwards */
     END_S = 30,           /* in which everything ends */
 };
@@ -177,10 +177,29 @@ static void end_fleet(struct sim *sim)
             if (sim->nodes[i]->depth == depth) sim_node_stop(sim->nodes[i], false);
         }
         run_until(sim, sim->now_ns + (uint64_t)END_S * PAWL_NS_PER_S);
+        if (depth > 1 && sim->plan.faultless && !sim->plan.faults.restart) {
+            sim_nodes_check_links(sim, depth - 1);
+        }
     }
     for (size_t i = 0; i < sim->node_count; i++) {
         if (sim->nodes[i]->keeper == NULL) continue;
         sim_fail(sim, SIM_NO_SEQ, "live", "node %zu does not end", i);
+    }
+}
+
+static void run_chaos(struct sim *sim)
+{
+    const struct sim_faults *faults = &sim->plan.faults;
+    bool steady = sim->plan.faultless && !faults->change && !faults->restart;
+    uint64_t intervals = CHAOS_INTERVALS / 2;
+
+    run_until(sim, sim->plan.chaos_until_ns - intervals * sim->plan.refill_interval_ns);
+    for (size_t i = 0; i < sim->node_count; i++) {
+        sim_node_grown(sim->nodes[i]);
+    }
+    run_until(sim, sim->plan.chaos_until_ns);
+    for (size_t i = 0; i < sim->node_count && steady; i++) {
+        sim_node_check_few(sim->nodes[i], intervals);
     }
 }
 
@@ -201,7 +220,7 @@ static void run(struct sim *sim, uint64_t seed)
     (void)sim_admin_new(sim);
     sim_after(sim, sim->plan.refill_interval_ns, goes_wrong, sim, 0);
 
-    run_until(sim, sim->plan.chaos_until_ns);
+    run_chaos(sim);
     sim->calm = true;
     sim_store_away(sim, sim->now_ns);
     sim_net_heal(sim);

@@ -299,8 +299,8 @@ static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_ca
     struct sim_span *meant = node->books[seq].hint;
     bool lawful = false;
 
-    if (!node->sim->seqs[seq].cycle && meant != NULL && span_has(meant, id) &&
-        !span_handed(meant, id)) {
+    if (!node->sim->seqs[seq].cycle && node->sim->era == 0 && meant != NULL &&
+        span_has(meant, id) && !span_handed(meant, id)) {
         return meant;
     }
     meant = NULL;

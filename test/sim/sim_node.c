@@ -8,6 +8,7 @@
 
 enum {
     TURNS_MAX = 200000, /* of one node in one run: more means that it spins */
+    REFILLS_MAX = 4,    /* in one refill interval */
     PATIENCE_MS = 5000, /* for draining */
 };
 
@@ -49,6 +50,56 @@ void sim_node_check(struct sim_node *node)
                  node->index, read_count(&counts->reserved), node->granted,
                  read_count(&counts->handed), taken);
     }
+}
+
+void sim_node_grown(struct sim_node *node)
+{
+    for (int i = 0; i < SIM_SEQS; i++) {
+        node->refills_grown[i] = node->refills[i];
+    }
+}
+
+/*
+ * Once blocks have grown a sequence costs few writes (design 4.5): asked for where nothing is wrong
+ * and nobody changes anything, of sequences whose end or lap is far.
+ */
+void sim_node_check_few(struct sim_node *node, uint64_t intervals)
+{
+    for (int i = 0; i < SIM_SEQS; i++) {
+        const struct sim_seq *about = &node->sim->seqs[i];
+        uint64_t refills = node->refills[i] - node->refills_grown[i];
+
+        if (about->global || about->small || about->cycle || about->definition.block > 0) continue;
+        if (refills <= REFILLS_MAX * intervals) continue;
+        sim_fail(node->sim, i, "few writes",
+                 "node %d refilled %" PRIu64 " times in %" PRIu64 " refill intervals", node->index,
+                 refills, intervals);
+    }
+}
+
+void sim_nodes_check_links(struct sim *sim, int depth)
+{
+    uint64_t leased = 0;
+    uint64_t came = 0;
+    uint64_t returned = 0;
+    uint64_t given_back = 0;
+
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = sim->nodes[i];
+
+        if (node->depth == depth + 1) {
+            came += node->leased;
+            given_back += node->given_back;
+        } else if (node->depth == depth && node->keeper != NULL) {
+            leased += read_count(&pawl_keeper_counts(node->keeper)->leased);
+            returned += read_count(&pawl_keeper_counts(node->keeper)->returned);
+        }
+    }
+    if (leased == came && returned == given_back) return;
+    sim_fail(sim, SIM_NO_SEQ, "conserved",
+             "servers of depth %d leased %" PRIu64 " ids, %" PRIu64 " came; %" PRIu64
+             " were given back, they took %" PRIu64,
+             depth, leased, came, given_back, returned);
 }
 
 /* Before it goes: the books agree to the last id. */
@@ -174,7 +225,8 @@ void sim_node_start(struct sim_node *node)
     PAWL_ASSERT(node->keeper == NULL);
     node->life++;
     node->dead = node->closing = false;
-    node->granted = node->taken = node->unread = node->turns = 0;
+    node->granted = node->leased = node->given_back = 0;
+    node->taken = node->unread = node->turns = 0;
     node->turn_ns = PAWL_NEVER;
     for (int i = 0; i < SIM_SEQS; i++) {
         node->books[i] = (struct sim_book){.spans = NULL};

@@ -39,10 +39,13 @@ struct sim_node {
     struct sim_book books[SIM_SEQS];
     struct sim_context contexts[SIM_SEQS];
     uint64_t turns;
-    uint64_t taken;            /* ids its users and connections got */
-    uint64_t unread;           /* ids handed out that nobody heard of */
-    uint64_t granted;          /* ids the tap saw come */
-    uint64_t writes[SIM_SEQS]; /* of the record, at the store, by it */
+    uint64_t taken;                   /* ids its users and connections got */
+    uint64_t unread;                  /* ids handed out that nobody heard of */
+    uint64_t leased;                  /* of those granted: to keep */
+    uint64_t given_back;              /* and taken back below */
+    uint64_t granted;                 /* ids the tap saw come */
+    uint64_t refills[SIM_SEQS];       /* writes of the record, to keep ids ahead */
+    uint64_t refills_grown[SIM_SEQS]; /* when blocks had had time to grow */
 };
 
 struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, const char *url);
@@ -52,6 +55,10 @@ void sim_node_stop(struct sim_node *node, bool again); /* drains, then ends */
 void sim_node_drain(struct sim_node *node);            /* once nobody is connected any more */
 void sim_node_wake(struct sim_node *node);             /* it is turned soon */
 void sim_node_turn_at(struct sim_node *node, uint64_t at_ns);
+void sim_node_grown(struct sim_node *node); /* from here on refills are few */
+void sim_node_check_few(struct sim_node *node, uint64_t intervals);
+/* What servers of a depth leased came to the nodes above them, and what those gave back to them. */
+void sim_nodes_check_links(struct sim *sim, int depth);
 void sim_node_check(struct sim_node *node); /* the laws about its counts */
 
 /* sim_server.c */

@@ -90,7 +90,7 @@ static void note_served(struct sim_store *store, struct request *request, int se
     struct sim *sim = store->sim;
     const struct pawl_ask *ask = &request->ask;
 
-    if (wrote) request->node->writes[seq]++;
+    if (wrote && ask->kind == PAWL_ASK_TAKE) request->node->refills[seq]++;
     switch (ask->kind) {
     case PAWL_ASK_TAKE:
     case PAWL_ASK_NEXT:

@@ -43,6 +43,7 @@ static void check_grant(struct sim_node *node, int seq, const struct pawl_ask *a
                  "node %d asked for %" PRIu64 " ids and was granted %" PRIu64, node->index,
                  ask->count, grant->range.count);
     }
+    if (ask->kind == PAWL_ASK_TAKE) node->leased += grant->range.count;
     node->granted += grant->range.count + ask->burned; /* what a turn of the lap left behind */
     sim_granted(node, seq, ask);
 }
@@ -66,6 +67,7 @@ static void passed_done(struct pawl_ask *ask)
         if (ask->error.code == PAWL_OK) check_grant(node, seq, ask);
         if (ask->error.code != PAWL_OK) node->granted += ask->burned;
     }
+    if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
     passing->next = tap->spare;
     tap->spare = passing;
     pawl_ask_answer(from);
