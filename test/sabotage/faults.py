@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliberate faults: in `file`, `old` stands once and becomes `new`. Each is one thought gone wrong.
+"""Deliberate faults: in `file`, `old` stands once and becomes `new`. Each is a thought gone wrong.
 
 tools/sabotage puts them into a copy of the tree, one after another, and something must notice.
 """
@@ -51,7 +51,8 @@ FAULTS = [
           "    pawl_kept_burn(kept, 0, PAWL_CAUSE_NOT_KEPT);\n"),
     Fault("the floor does not fall with what is given back", "src/range/keeper_errand.c",
           "    kept->top = first == kept->run_first ? kept->run_before",
-          "    if (kept->lap == UINT64_MAX) kept->top = first == kept->run_first ? kept->run_before"),
+          "    if (kept->lap == UINT64_MAX)\n"
+          "        kept->top = first == kept->run_first ? kept->run_before"),
     Fault("a change does not take the stock back first", "src/range/keeper.c",
           "if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return;\n"
           "    /* With nothing left",
@@ -59,9 +60,6 @@ FAULTS = [
     Fault("lanes are not told of a new epoch", "src/range/keeper_hold.c",
           "    pawl_stock_stamp(kept->holding.stock); /* lanes let go of theirs */\n",
           ""),
-    Fault("nobody asks whether the epoch stands", "src/range/keeper.c",
-          "    return keeper->now_ns - kept->seen_ns >= interval_ns;",
-          "    return keeper->now_ns - kept->seen_ns >= 1000 * interval_ns;"),
     Fault("a lease is cut below its asker's floor", "src/range/keeper_serve.c",
           "        *skip = steps(first.id, floor->id, kept->increment) + 1;",
           "        *skip = 0;"),
@@ -75,12 +73,12 @@ FAULTS = [
           "    kept->lease_count += keep - keep;\n"),
     Fault("a run is served around the stock", "src/range/keeper_serve.c",
           "        hand_out(kept, ask, pawl_kept_cut(kept, 0, 0, ask->count));",
-          "        hand_out(kept, ask, pawl_kept_cut(kept, kept->reserve_count - 1, 0, ask->count));"),
+          "        at = kept->reserve_count - 1;\n"
+          "        hand_out(kept, ask, pawl_kept_cut(kept, at, 0, ask->count));"),
     Fault("the rest of a batch for ORDER GLOBAL is handed out later", "src/range/keeper_serve.c",
           "    pawl_kept_burn(kept, rest.range.count, PAWL_CAUSE_EXACT);\n}",
-          "    if (rest.range.count > 0) (void)pawl_kept_add(kept, (struct held){rest.range, rest.lap});"
-          "\n}"),
-    Fault("callers of ORDER GLOBAL join a batch that was sent", "src/range/keeper.c",
+          "    if (rest.range.count > 0) (void)pawl_kept_add(kept, rest);\n}"),
+    Fault("callers of ORDER GLOBAL join a batch that was sent", "src/range/keeper_receive.c",
           "wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);",
           "if (ask->kind == PAWL_ASK_NEXT && kept->batch.first != NULL) {\n"
           "        struct pawl_ask *rest = kept->batch.first;\n"
@@ -150,7 +148,8 @@ FAULTS = [
     Fault("a server answers a run with its first id", "src/server/take.c",
           "        say_integer(conn, pawl_range_last(range));\n",
           "        say_integer(conn, range.first);\n"),
-    Fault("a server leases the lap it is in, whatever lap the ids are of", "src/range/keeper_serve.c",
+    Fault("a server leases the lap it is in, whatever lap the ids are of",
+          "src/range/keeper_serve.c",
           "        .lap = cut.lap,\n", "        .lap = kept->lap,\n"),
     Fault("a server forgets to answer those who ask for the epoch", "src/range/keeper_errand.c",
           "    pawl_kept_serve_checks(kept, &ask->error);\n",

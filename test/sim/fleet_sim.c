@@ -4,7 +4,8 @@
  * The laws stand in sim_ledger.h (ids), sim_tap.c (asks), sim_node.c (counts) and below.
  *
  *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
- *     PAWL_SEEDS=n   so many runs instead of 2,000; PAWL_SEED_FIRST=n  from this seed on
+ *     PAWL_SEEDS=n   so many runs instead of 2,000
+ *     PAWL_SEED_FIRST=n  from this seed on
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -130,7 +131,7 @@ static void go_wrong(struct sim *sim)
         }
         break;
     case 1:
-        if (faults->rewind && sim_luck(sim, 30)) sim_store_rewind(sim);
+        if (faults->rewind && sim_luck(sim, 50)) sim_store_rewind(sim);
         break;
     case 2:
         if (faults->rewind) sim_store_keep(sim);

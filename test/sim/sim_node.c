@@ -7,7 +7,7 @@
 #include "sim_net.h"
 
 enum {
-    TURNS_MAX = 200000, /* of one node in one run: more means that it spins */
+    TURNS_MAX = 50000,  /* of one node in one run: more means that it spins */
     REFILLS_MAX = 4,    /* in one refill interval */
     PATIENCE_MS = 5000, /* for draining */
 };

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases: where they begin, and from whom they are taken back. */
+#include "keeper_world.h"
+
+/* What askers of their own ask: do_ask counts answers in the asker's place. */
+struct asking {
+    struct pawl_ask ask;
+    bool answered;
+};
+
+static void asking_done(struct pawl_ask *ask)
+{
+    PAWL_OWNER(ask, struct asking, ask)->answered = true;
+}
+
+static void ask_as(struct world *world, uint64_t asker, struct asking *asking)
+{
+    asking->answered = false;
+    asking->ask.asker = asker;
+    asking->ask.name = PAWL_BYTES("s");
+    asking->ask.done = asking_done;
+    pawl_source_ask(pawl_keeper_source(world->keeper), &asking->ask);
+    turn(world, 1000);
+    assert_true(asking->answered);
+}
+
+static void nobody_gives_back_what_another_was_leased(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct asking lease = {.ask = {.kind = PAWL_ASK_TAKE, .count = 10}};
+
+    (void)state;
+    ask_as(world, 1, &lease);
+    assert_int_equal(lease.ask.error.code, PAWL_OK);
+    struct asking back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                  .lease = lease.ask.grant.lease,
+                                  .value = lease.ask.grant.range.first}};
+    ask_as(world, 2, &back);
+    assert_int_equal(back.ask.error.code, PAWL_NOT_KEPT);
+    ask_as(world, 1, &back);
+    assert_int_equal(back.ask.error.code, PAWL_OK);
+    assert_conserved(world);
+    world_free(world);
+}
+
+/* A client that comes from another server, whose ids a store gave again after it went back. */
+static void a_lease_begins_beyond_a_floor_amid_what_is_held(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct asking warm = {.ask = {.kind = PAWL_ASK_TAKE, .count = 1000}};
+
+    (void)state;
+    ask_as(world, 1, &warm);
+    struct asking back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                  .lease = warm.ask.grant.lease,
+                                  .value = warm.ask.grant.range.first + 10}};
+    ask_as(world, 1, &back);
+    assert_int_equal(back.ask.error.code, PAWL_OK);
+    int64_t floor = back.ask.value + 5;
+    uint64_t writes = world->store.writes;
+    struct asking lease = {.ask = {.kind = PAWL_ASK_TAKE, .count = 3}};
+
+    lease.ask.floor = (struct pawl_mark){warm.ask.grant.line, warm.ask.grant.lap, floor};
+    ask_as(world, 2, &lease);
+    assert_int_equal(lease.ask.error.code, PAWL_OK);
+    assert_int_equal(lease.ask.grant.range.first, floor + 1);
+    assert_int_equal(world->store.writes, writes); /* it was of what was held */
+    assert_conserved(world);
+    world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_gives_back_what_another_was_leased),
+        cmocka_unit_test(a_lease_begins_beyond_a_floor_amid_what_is_held),
+    };
+
+    return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
+}
