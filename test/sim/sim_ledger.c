@@ -262,6 +262,7 @@ void sim_returning(struct sim_node *node, int seq, const struct pawl_ask *ask)
     for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
         if (!span_of(span, tail->line, tail->lap) || span->epoch != tail->epoch) continue;
         if (span->era != tail->era) continue;
+        if (guessed(node->sim, seq)) span->handed_end = 0;
         (void)span_shrink(node->sim, seq, span, ask->value);
     }
 }
