@@ -71,6 +71,7 @@ static bool commit(struct pawl_record *record, const struct pawl_record *next, s
 {
     *record = *next;
     record->version++;
+    record->tag = pawl_random(moment->random) | 1; /* 0 is no lease */
     record->written_at = moment->wall_s;
     if (ask->record != NULL) *ask->record = *record;
     return true;
@@ -227,8 +228,8 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
 }
 
 /*
- * Un-reserves the tail of the grant that was the record's last write. Its length must fit, too: a
- * store that went back and came to the same version again has reserved something else meanwhile.
+ * Un-reserves the tail of the grant that was the record's last write, which its tag tells: a store
+ * that went back comes to the same versions again, and to the same ids. Its length must fit, too.
  */
 static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
                          const struct pawl_moment *moment)
@@ -240,7 +241,7 @@ static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
     bool since_origin =
         value == record->origin || (value > record->origin) == (record->increment > 0);
 
-    if (!exists(record) || record->version != ask->lease || record->epoch != ask->epoch) {
+    if (!exists(record) || record->tag != ask->lease || record->epoch != ask->epoch) {
         (void)pawl_fail(&ask->error, PAWL_NOT_KEPT,
                         "\"%.*s\" was written since that grant: its ids stay burned", NAME(record));
         return false;
@@ -417,7 +418,7 @@ static void set_grant(const struct pawl_record *record, struct pawl_ask *ask,
         .epoch = record->epoch,
         .line = record->line,
         .lap = record->lap,
-        .lease = record->version,
+        .lease = record->tag,
         .block = record->block,
     };
 }

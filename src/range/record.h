@@ -28,6 +28,7 @@ struct pawl_record {
     uint64_t line;             /* epoch in which ids last began again or turned round */
     uint64_t lap;              /* how often it has turned since */
     uint64_t version;          /* every write raises it */
+    uint64_t tag;              /* random, drawn anew by every write: a version can come again */
     int64_t start, increment, min, max;
     int64_t next;   /* the next id never reserved, or the last one if ended */
     int64_t origin; /* where next was last put or turned to: if next is there, nothing was used */

@@ -109,6 +109,7 @@ static void walk_record(struct walk *walk, struct pawl_record *record)
     walk_u64(walk, &record->line);
     walk_u64(walk, &record->lap);
     walk_u64(walk, &record->version);
+    walk_u64(walk, &record->tag);
     walk_i64(walk, &record->start);
     walk_i64(walk, &record->increment);
     walk_i64(walk, &record->min);

@@ -28,7 +28,7 @@ enum pawl_ask_kind {
 struct pawl_grant {
     struct pawl_range range; /* count 0: nothing was granted (an ask for 0) */
     uint64_t epoch, line, lap;
-    uint64_t lease; /* what a RETURN must name: a store's record version, a server's lease */
+    uint64_t lease; /* what a RETURN must name: a store's record's tag, a server's lease */
     uint64_t block; /* the sequence's fixed block, 0: auto */
 };
 

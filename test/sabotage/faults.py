@@ -16,7 +16,7 @@ class Fault:
 
 FAULTS = [
     Fault("a give-back is conditional on the epoch only", "src/range/apply.c",
-          "if (!exists(record) || record->version != ask->lease || record->epoch != ask->epoch) {",
+          "if (!exists(record) || record->tag != ask->lease || record->epoch != ask->epoch) {",
           "if (!exists(record) || record->epoch != ask->epoch) {"),
     Fault("a new epoch is published without dropping the old stock", "src/range/keeper_errand.c",
           "if (kept->epoch != 0 && kept->epoch != grant->epoch) {",

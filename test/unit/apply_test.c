@@ -230,7 +230,7 @@ static void take_cuts_its_block(void **state)
         if (ask.error.code != PAWL_OK || ask.grant.range.count != takes[i].want) {
             fail_msg("%s: got %" PRIu64, takes[i].label, ask.grant.range.count);
         }
-        assert_int_equal(ask.grant.lease, desk.record.version);
+        assert_int_equal(ask.grant.lease, desk.record.tag);
         assert_int_equal(ask.grant.epoch, desk.record.epoch);
         assert_int_equal(ask.grant.block, desk.record.block);
     }
@@ -248,7 +248,7 @@ static void an_ask_for_none_tells_the_epoch_and_writes_nothing(void **state)
     assert_int_equal(ask.error.code, PAWL_OK);
     assert_int_equal(ask.grant.epoch, desk.record.epoch);
     assert_int_equal(ask.grant.line, desk.record.line);
-    assert_int_equal(ask.grant.lease, desk.record.version);
+    assert_int_equal(ask.grant.lease, desk.record.tag);
     assert_int_equal(ask.grant.range.count, 0);
     assert_int_equal(desk_next(&desk, 0).error.code, PAWL_BAD_REQUEST);
 }

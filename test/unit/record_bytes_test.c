@@ -24,6 +24,7 @@ static struct pawl_record any_record(uint64_t seed)
         .line = 1,
         .lap = pawl_random(&random),
         .version = pawl_random(&random),
+        .tag = pawl_random(&random),
         .start = any_i64(&random),
         .increment = any_i64(&random) | 1,
         .min = any_i64(&random) / 2 - INT64_MAX / 2,
@@ -60,13 +61,14 @@ static bool same(const struct pawl_record *a, const struct pawl_record *b)
 {
     return names_equal(&a->name, &b->name) && names_equal(&a->moved_to, &b->moved_to) &&
            a->epoch == b->epoch && a->line == b->line && a->lap == b->lap &&
-           a->version == b->version && a->start == b->start && a->increment == b->increment &&
-           a->min == b->min && a->max == b->max && a->next == b->next && a->origin == b->origin &&
-           a->block == b->block && !(a->rate < b->rate) && !(a->rate > b->rate) &&
-           a->created_at == b->created_at && a->changed_at == b->changed_at &&
-           a->written_at == b->written_at && a->order == b->order && a->data_type == b->data_type &&
-           a->cycle == b->cycle && a->ended == b->ended && a->dropped == b->dropped &&
-           a->branch_size == b->branch_size && memcmp(a->branch, b->branch, a->branch_size) == 0;
+           a->version == b->version && a->tag == b->tag && a->start == b->start &&
+           a->increment == b->increment && a->min == b->min && a->max == b->max &&
+           a->next == b->next && a->origin == b->origin && a->block == b->block &&
+           !(a->rate < b->rate) && !(a->rate > b->rate) && a->created_at == b->created_at &&
+           a->changed_at == b->changed_at && a->written_at == b->written_at &&
+           a->order == b->order && a->data_type == b->data_type && a->cycle == b->cycle &&
+           a->ended == b->ended && a->dropped == b->dropped && a->branch_size == b->branch_size &&
+           memcmp(a->branch, b->branch, a->branch_size) == 0;
 }
 
 static void what_is_written_is_read(void **state)
@@ -197,7 +199,7 @@ static void the_format_does_not_drift(void **state)
     size_t size = pawl_record_write(&record, bytes);
 
     (void)state;
-    assert_int_equal(size, 4 + 15 * 8 + 3 + 1 + 4);
+    assert_int_equal(size, 4 + 16 * 8 + 3 + 1 + 4);
     assert_memory_equal(bytes, head, sizeof head);
     /* The check value that the catalogue of CRCs gives for "123456789" in CRC-32/ISO-HDLC. */
     assert_int_equal(pawl_bytes_crc32(PAWL_BYTES("123456789")), 0xCBF43926);
