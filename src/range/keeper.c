@@ -112,9 +112,7 @@ static bool idle(const struct kept *kept)
 /* Lets everything go; false: an errand is under way first. */
 static bool leave(struct kept *kept)
 {
-    kept->leaving = true;
     if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return false;
-    kept->leaving = false;
     if (!kept->resting) {
         kept->resting = true;
         if (kept->keeper->settings.idle != NULL) {
@@ -252,7 +250,6 @@ void pawl_kept_step(struct kept *kept)
     } else if (kept->errand == ERRAND_NONE && idle(kept)) {
         if (leave(kept) && lanes(kept) && check_due(kept)) pawl_errand_check(kept);
     } else if (kept->errand != ERRAND_RETURN) {
-        kept->leaving = false;
         pawl_asker_sum(kept);
         kept->rate =
             pawl_pace_rate(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns);

@@ -6,11 +6,6 @@
 
 enum { LOG_NAME_BYTES = 300 };
 
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 /* From below, at any time: the answer is judged on the keeper's turn, when it knows the time. */
 static void errand_done(struct pawl_ask *ask)
 {
@@ -46,8 +41,8 @@ static void errand_send(struct kept *kept)
     struct pawl_counts *counts = &kept->keeper->counts;
     bool reads = ask->kind == PAWL_ASK_TAKE && ask->count == 0;
 
-    add(&counts->asks, 1);
-    if (!reads) add(&counts->writes, 1);
+    pawl_count_add(&counts->asks, 1);
+    if (!reads) pawl_count_add(&counts->writes, 1);
     kept->answered_ns = 0;
     kept->sent_ns =
         kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock() : kept->asked_ns;
@@ -160,11 +155,10 @@ void pawl_errand_change(struct kept *kept)
 void pawl_errand_next(struct kept *kept)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_NEXT, PAWL_ASK_NEXT);
-    bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
 
     PAWL_ASSERT(kept->batch.first == NULL && kept->nexts.first != NULL);
     ask->rate = kept->rate;
-    if (global) {
+    if (kept_global(kept)) {
         ask->exact = kept->nexts.first->exact;
         while (kept->nexts.first != NULL) {
             struct pawl_ask *next = kept->nexts.first;
@@ -195,7 +189,7 @@ static void note_latency(struct kept *kept)
     while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0) {
         bucket++;
     }
-    add(&kept->keeper->counts.latency[bucket], 1);
+    pawl_count_add(&kept->keeper->counts.latency[bucket], 1);
 }
 
 static void log_about(const struct kept *kept, enum pawl_log_level level, const char *event,
@@ -223,7 +217,7 @@ static void back_off(struct kept *kept, const pawl_error *error)
     kept->failures++;
     kept->retry_ns = keeper->now_ns + delay / 2 + pawl_random(&keeper->random) % (delay / 2 + 1);
     kept->trouble = *error;
-    add(&keeper->counts.failures, 1);
+    pawl_count_add(&keeper->counts.failures, 1);
     pawl_stock_post(kept->holding.stock, error->code);
     log_about(kept, kept->failures == 1 ? PAWL_LOG_WARN : PAWL_LOG_DEBUG, "refill failed",
               error->text);
@@ -234,7 +228,7 @@ static void now_global(struct kept *kept, const pawl_error *error)
 {
     pawl_error copy = *error;
 
-    if (!atomic_load_explicit(&kept->holding.global, memory_order_relaxed)) {
+    if (!kept_global(kept)) {
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         atomic_store_explicit(&kept->holding.global, true, memory_order_release);
     }
@@ -293,8 +287,8 @@ static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
     pawl_advice advice = pawl_err_advice(error->code);
 
     if (advice == PAWL_ADVICE_AGAIN && ask->burned > 0) {
-        add(&kept->keeper->counts.reserved, ask->burned);
-        add(&kept->keeper->counts.burned[PAWL_CAUSE_LOST], ask->burned);
+        pawl_count_add(&kept->keeper->counts.reserved, ask->burned);
+        pawl_count_add(&kept->keeper->counts.burned[PAWL_CAUSE_LOST], ask->burned);
     }
     if (error->code == PAWL_GLOBAL) {
         now_global(kept, error);
@@ -320,12 +314,13 @@ static bool grant_good(struct kept *kept, const struct pawl_ask *ask)
     bool late = !back && grant->line == kept->top.line &&
                 pawl_mark_order(first, kept->top, grant->range.increment) <= 0;
 
-    add(&kept->keeper->counts.reserved, grant->range.count + ask->burned);
-    add(&kept->keeper->counts.burned[PAWL_CAUSE_EXACT], ask->burned); /* left in the lap before */
+    pawl_count_add(&kept->keeper->counts.reserved, grant->range.count + ask->burned);
+    pawl_count_add(&kept->keeper->counts.burned[PAWL_CAUSE_EXACT],
+                   ask->burned); /* left in the lap before */
     if (!back && !late) return true;
-    add(&kept->keeper->counts.burned[back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE],
-        grant->range.count);
-    if (back) add(&kept->keeper->counts.rollbacks, 1);
+    pawl_count_add(&kept->keeper->counts.burned[back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE],
+                   grant->range.count);
+    if (back) pawl_count_add(&kept->keeper->counts.rollbacks, 1);
     log_about(kept, PAWL_LOG_ERROR, "discarded a grant",
               back ? "it lies behind our floor: the store went back in time" : "it comes late");
     return false;
@@ -378,7 +373,7 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
         return;
     }
     grant_adopt(kept, grant);
-    add(&kept->keeper->counts.held, grant->range.count);
+    pawl_count_add(&kept->keeper->counts.held, grant->range.count);
     if (ask->kind == PAWL_ASK_TAKE) {
         kept->client_epoch = grant->epoch;
     } else if (kept->run_for != NULL && grant->epoch != kept->client_epoch &&
@@ -477,8 +472,8 @@ void pawl_errand_ended(struct kept *kept)
         break;
     case ERRAND_RETURN:
         if (ask->error.code == PAWL_OK) {
-            add(&kept->keeper->counts.given_back, ask->count);
-            atomic_fetch_sub_explicit(&kept->keeper->counts.held, ask->count, memory_order_relaxed);
+            pawl_count_add(&kept->keeper->counts.given_back, ask->count);
+            pawl_count_sub(&kept->keeper->counts.held, ask->count);
         } else {
             pawl_kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
         }

@@ -7,16 +7,6 @@
 
 enum { SUMS_PER_INTERVAL = 64 };
 
-static void count_add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void count_sub(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
-}
-
 static void notice(struct kept *kept, uint64_t left)
 {
     struct pawl_keeper *keeper = kept->keeper;
@@ -29,11 +19,11 @@ static void notice(struct kept *kept, uint64_t left)
     kept->put = left;
     kept->used_ns = keeper->now_ns;
     pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
-    count_sub(&keeper->counts.held, used);
+    pawl_count_sub(&keeper->counts.held, used);
     if (overruns > used) overruns = used; /* the rest belongs to takes not yet noticed */
     kept->overruns += overruns;
-    count_add(&keeper->counts.burned[PAWL_CAUSE_OVERRUN], overruns);
-    count_add(&keeper->counts.handed, used - overruns);
+    pawl_count_add(&keeper->counts.burned[PAWL_CAUSE_OVERRUN], overruns);
+    pawl_count_add(&keeper->counts.handed, used - overruns);
 }
 
 void pawl_kept_notice(struct kept *kept)
@@ -59,8 +49,8 @@ uint64_t pawl_kept_held(const struct kept *kept)
 void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
 {
     if (count == 0) return;
-    count_add(&kept->keeper->counts.burned[cause], count);
-    count_sub(&kept->keeper->counts.held, count);
+    pawl_count_add(&kept->keeper->counts.burned[cause], count);
+    pawl_count_sub(&kept->keeper->counts.held, count);
 }
 
 static void reserve_remove(struct kept *kept, size_t at)

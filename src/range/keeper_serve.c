@@ -3,16 +3,6 @@
 #include "range/kept.h"
 #include "range/wide.h"
 
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void sub(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
-}
-
 static void answer_ok(struct pawl_ask *ask)
 {
     ask->error.code = PAWL_OK;
@@ -46,9 +36,7 @@ void pawl_note_left(struct kept *kept, const struct pawl_ask *ask)
 
 void pawl_kept_serve_opens(struct kept *kept)
 {
-    bool global = atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
-
-    if (!global && pawl_kept_held(kept) == 0) return;
+    if (!kept_global(kept) && pawl_kept_held(kept) == 0) return;
     while (kept->opens.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&kept->opens);
 
@@ -132,8 +120,8 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     kept->pace.since_grant += ask->count;
     pawl_note_left(kept, ask);
     pawl_asker_granted(kept, ask->asker, cut.range.count);
-    add(&keeper->counts.leased, cut.range.count);
-    sub(&keeper->counts.held, cut.range.count);
+    pawl_count_add(&keeper->counts.leased, cut.range.count);
+    pawl_count_sub(&keeper->counts.held, cut.range.count);
     answer_ok(ask);
     return true;
 }
@@ -229,7 +217,7 @@ void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask)
 {
     size_t keep = 0;
     struct held tail = returned_tail(kept, ask, &keep);
-    bool open = kept->epoch != 0 && !kept->leaving && kept->changes.first == NULL;
+    bool open = kept->epoch != 0 && kept->errand != ERRAND_RETURN && kept->changes.first == NULL;
 
     if (tail.range.count == 0 || !open || !pawl_kept_add_front(kept, tail)) {
         pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu can no longer be taken back",
@@ -237,8 +225,8 @@ void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask)
         return;
     }
     kept->lease_count = keep;
-    add(&kept->keeper->counts.returned, tail.range.count);
-    add(&kept->keeper->counts.held, tail.range.count);
+    pawl_count_add(&kept->keeper->counts.returned, tail.range.count);
+    pawl_count_add(&kept->keeper->counts.held, tail.range.count);
     answer_ok(ask);
 }
 
@@ -252,8 +240,8 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
     };
     kept->used_ns = kept->keeper->now_ns;
     pawl_kept_handed(kept, pawl_range_last(held.range));
-    add(&kept->keeper->counts.handed, held.range.count);
-    sub(&kept->keeper->counts.held, held.range.count);
+    pawl_count_add(&kept->keeper->counts.handed, held.range.count);
+    pawl_count_sub(&kept->keeper->counts.held, held.range.count);
     pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,
                    held.range.count);
     pawl_note_left(kept, ask);

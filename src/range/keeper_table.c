@@ -96,7 +96,7 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
     kept->hash_next = *into;
     *into = kept;
     keeper->count++;
-    atomic_fetch_add_explicit(&keeper->counts.holdings, 1, memory_order_relaxed);
+    pawl_count_add(&keeper->counts.holdings, 1);
     return kept;
 }
 
@@ -114,7 +114,7 @@ void pawl_kept_free(struct kept *kept)
     }
     *link = kept->hash_next;
     keeper->count--;
-    atomic_fetch_sub_explicit(&keeper->counts.holdings, 1, memory_order_relaxed);
+    pawl_count_sub(&keeper->counts.holdings, 1);
     if (keeper->settings.stock_free != NULL) {
         keeper->settings.stock_free(shelf, sizeof *shelf, keeper->settings.arg);
     } else {

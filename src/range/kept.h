@@ -3,6 +3,7 @@
 #ifndef PAWL_KEPT_H
 #define PAWL_KEPT_H
 
+#include "base/count.h"
 #include "range/keeper.h"
 
 enum {
@@ -100,7 +101,6 @@ struct kept {
     uint64_t expiry_ns; /* earliest deadline of those who wait */
     bool check_wanted;  /* somebody above asks whether the epoch stands */
     bool leases_first;  /* whose turn it is, where leases and takers wait for the same ids */
-    bool leaving;       /* idle, or all is draining: gives back what it has */
     bool resting;       /* has nothing, waits to be used or released */
     pawl_error trouble; /* why the last refill failed; code PAWL_OK: it did not */
 

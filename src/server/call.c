@@ -47,6 +47,16 @@ void call_submit(struct call *call)
     call->desk->settings.submit(&call->sent.ask, call->desk->settings.arg);
 }
 
+bool answer_ok(struct conn *conn, struct call *call)
+{
+    if (call->sent.ask.error.code == PAWL_OK) {
+        say_simple(conn, PAWL_BYTES("OK"));
+    } else {
+        say_failure(conn, &call->sent.ask.error);
+    }
+    return true;
+}
+
 void call_free(struct call *call)
 {
     PAWL_ASSERT(!call->with_keeper && !call->forgetting);
@@ -72,7 +82,7 @@ static void give_back(struct call *call)
         call_submit(call);
     } else {
         if (call->sent.ask.kind == PAWL_ASK_NEXT) {
-            count_add(&call->desk->counts.unread, grant.range.count);
+            pawl_count_add(&call->desk->counts.unread, grant.range.count);
         }
         call_free(call);
     }

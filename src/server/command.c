@@ -68,7 +68,7 @@ void command_run(struct conn *conn, const struct pawl_resp_request *request)
 {
     const struct command *command = find(request->words[0]);
 
-    count_add(&conn->desk->counts.commands, 1);
+    pawl_count_add(&conn->desk->counts.commands, 1);
     if (command == NULL) {
         say_unknown(conn, request);
         return;

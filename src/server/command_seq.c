@@ -34,16 +34,6 @@ static struct call *begin_read(struct conn *conn, struct pawl_bytes name,
 
 /* Changes. */
 
-static bool answer_created(struct conn *conn, struct call *call)
-{
-    if (call->sent.ask.error.code == PAWL_OK) {
-        say_simple(conn, PAWL_BYTES("OK"));
-    } else {
-        say_failure(conn, &call->sent.ask.error);
-    }
-    return true;
-}
-
 /* What this server held is gone already; what others hold goes with their next ask. */
 static bool answer_changed(struct conn *conn, struct call *call)
 {
@@ -75,7 +65,7 @@ static void define(struct conn *conn, const struct pawl_resp_request *request, b
         return;
     }
     struct call *call = conn_call(conn, alter ? PAWL_ASK_ALTER : PAWL_ASK_CREATE, request->words[1],
-                                  alter ? answer_changed : answer_created);
+                                  alter ? answer_changed : answer_ok);
     if (call == NULL) return;
     call->definition = definition;
     call->sent.ask.definition = &call->definition;

@@ -223,8 +223,8 @@ void conn_open(struct conn *conn, struct desk *desk)
 {
     *conn = (struct conn){.desk = desk, .id = desk->next_id, .protocol = 2, .pending_takes = true};
     desk->next_id += desk->settings.id_step;
-    count_add(&desk->counts.accepted, 1);
-    count_add(&desk->counts.connections, 1);
+    pawl_count_add(&desk->counts.accepted, 1);
+    pawl_count_add(&desk->counts.connections, 1);
 }
 
 struct conn_space conn_input_space(struct conn *conn)
@@ -325,7 +325,7 @@ void conn_close(struct conn *conn)
         if (pending->call != NULL) call_abandon(pending->call);
         pending_free(conn, pending);
     }
-    count_add(&desk->counts.connections, UINT64_MAX);
+    pawl_count_add(&desk->counts.connections, UINT64_MAX);
     conn->input.size = 0;
     conn->input_used = 0;
     buffer_free(desk, &conn->input);

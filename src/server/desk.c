@@ -125,7 +125,7 @@ static void let_go(struct entry *entry)
     table_remove(&desk->by_holding, holding_hash(entry->holding), entry);
     pawl_holding_release(entry->holding);
     entry->holding = NULL;
-    count_add(&desk->counts.open, UINT64_MAX); /* one less */
+    pawl_count_add(&desk->counts.open, UINT64_MAX); /* one less */
 }
 
 static void entry_free(struct desk *desk, struct entry *entry)
@@ -209,7 +209,7 @@ void desk_park(struct desk *desk, struct entry *entry, struct pending *pending)
     pending->due_previous = desk->due_last;
     *(desk->due_last == NULL ? &desk->due_first : &desk->due_last->due_next) = pending;
     desk->due_last = pending;
-    count_add(&desk->counts.parked, 1);
+    pawl_count_add(&desk->counts.parked, 1);
     if (entry->retry_ns == 0 && !entry->answering) entry_ask(entry);
 }
 
@@ -228,7 +228,7 @@ static void unpark(struct desk *desk, struct pending *pending)
         pending->due_previous;
     pending->entry = NULL;
     entry->parked_count--;
-    count_add(&desk->counts.parked, UINT64_MAX);
+    pawl_count_add(&desk->counts.parked, UINT64_MAX);
 }
 
 void desk_unpark(struct desk *desk, struct pending *pending)
@@ -297,7 +297,7 @@ static void opened(struct entry *entry)
         return;
     }
     entry->holding = holding;
-    count_add(&desk->counts.open, 1);
+    pawl_count_add(&desk->counts.open, 1);
 }
 
 /* Serves in order of arrival as long as ids are at hand. */
@@ -365,7 +365,7 @@ static void expire(struct pending *pending)
     (void)pawl_fail(&error, PAWL_TIMEOUT, "no id came within %llu ms; the last refill: %s",
                     (unsigned long long)(desk->settings.request_timeout_ns / PAWL_NS_PER_MS),
                     reason);
-    count_add(&desk->counts.timeouts, 1);
+    pawl_count_add(&desk->counts.timeouts, 1);
     fail_one(pending, &error);
 }
 

@@ -23,7 +23,7 @@ enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids)
     } else if (count > PAWL_STOCK_TAKE_MAX || !pawl_stock_take_exact(stock, count, ids)) {
         return TAKE_ASK;
     }
-    count_add(&entry->desk->counts.ids, count);
+    pawl_count_add(&entry->desk->counts.ids, count);
     return TAKE_DONE;
 }
 
@@ -140,7 +140,7 @@ void run_incr(struct conn *conn, const struct pawl_resp_request *request)
     if (conn->generation == desk->generation && entry != NULL && entry->name_size == name.size &&
         memcmp(entry->name, name.at, name.size) == 0 && entry->holding != NULL &&
         entry->parked_first == NULL && pawl_stock_next(entry->holding->stock, &id)) {
-        count_add(&desk->counts.ids, 1);
+        pawl_count_add(&desk->counts.ids, 1);
         say_integer(conn, id);
         return;
     }
@@ -331,16 +331,6 @@ void run_seq_lease(struct conn *conn, const struct pawl_resp_request *request)
     call->sent.ask.rate = lease.rate;
     call_hurry(call);
     call_submit(call);
-}
-
-static bool answer_ok(struct conn *conn, struct call *call)
-{
-    if (call->sent.ask.error.code == PAWL_OK) {
-        say_simple(conn, PAWL_BYTES("OK"));
-    } else {
-        say_failure(conn, &call->sent.ask.error);
-    }
-    return true;
 }
 
 void run_seq_return(struct conn *conn, const struct pawl_resp_request *request)

@@ -10,6 +10,7 @@
 #ifndef PAWLD_WORK_H
 #define PAWLD_WORK_H
 
+#include "base/count.h"
 #include "server/conn.h"
 #include "server/table.h"
 
@@ -99,13 +100,6 @@ struct desk {
 
 /* desk.c */
 
-static inline void count_add(_Atomic uint64_t *count, uint64_t by)
-{
-    /* One thread writes: no locked instruction is needed. */
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + by,
-                          memory_order_relaxed);
-}
-
 static inline struct pawl_bytes entry_name(const struct entry *entry)
 {
     return (struct pawl_bytes){entry->name, entry->name_size};
@@ -140,6 +134,8 @@ void call_abandon(struct call *call);
 void call_free(struct call *call);
 /* Carries on with a call that is back, all of it. */
 void call_settle(struct call *call);
+/* The answer of calls that only say whether they were carried out. */
+bool answer_ok(struct conn *conn, struct call *call);
 void text_add(struct text *text, const char *bytes, size_t size);
 
 /* take.c: ids from stock. */

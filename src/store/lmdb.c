@@ -8,7 +8,6 @@
  */
 #include "store/lmdb_store.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "store/folder.h"
 #include "store/lmdb_env.h"
@@ -144,13 +143,7 @@ static int record_put(struct lmdb *lmdb, MDB_txn *txn, struct pawl_record *recor
 /* Carries out every ask on a record. writes counts them; NULL: txn is one that reads only. */
 static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *batch, uint64_t *writes)
 {
-    struct pawl_moment moment = {
-        .random = &lmdb->random,
-        .wall_s = lmdb->options.wall_s != NULL ? lmdb->options.wall_s(lmdb->options.arg)
-                                               : pawl_clock_wall_s(),
-        .refill_interval_ns = lmdb->options.refill_interval_ns,
-        .refuse_rollback = lmdb->options.refuse_rollback,
-    };
+    struct pawl_moment moment = pawl_store_moment(&lmdb->options, &lmdb->random);
 
     for (struct pawl_ask *ask = batch->first; ask != NULL; ask = ask->next) {
         struct pawl_record record;
@@ -443,8 +436,7 @@ pawl_err pawl_lmdb_open_with(const struct pawl_lmdb_settings *settings, struct p
     if (err == PAWL_OK) {
         lmdb->env.folder = lmdb->folder.path;
         lmdb->env.map_bytes = settings->map_bytes;
-        lmdb->env.wall_s =
-            options->wall_s != NULL ? options->wall_s(options->arg) : pawl_clock_wall_s();
+        lmdb->env.wall_s = pawl_store_moment(options, &lmdb->random).wall_s;
         err = pawl_lmdb_env_open(&lmdb->env, error);
     }
     if (err != PAWL_OK) {

@@ -3,7 +3,6 @@
  * The store that forgets: records in a treap, which finds a name in logarithmic time and lists in
  * order of names, so that a hash table beside it would only repeat it.
  */
-#include "base/clock.h"
 #include "store/schemes.h"
 
 #include <stdlib.h>
@@ -123,13 +122,7 @@ static void list_page(const struct memory *memory, struct pawl_page *page)
 static void apply(struct memory *memory, struct pawl_ask *ask)
 {
     struct pawl_record fresh = {0};
-    struct pawl_moment moment = {
-        .random = &memory->random,
-        .wall_s = memory->options.wall_s != NULL ? memory->options.wall_s(memory->options.arg)
-                                                 : pawl_clock_wall_s(),
-        .refill_interval_ns = memory->options.refill_interval_ns,
-        .refuse_rollback = memory->options.refuse_rollback,
-    };
+    struct pawl_moment moment = pawl_store_moment(&memory->options, &memory->random);
 
     if (pawl_name_set(&fresh.name, ask->name, &ask->error) != PAWL_OK) return;
 

@@ -5,6 +5,9 @@
 
 #include "store/store.h"
 
+/* What a store tells pawl_record_apply of now, of its luck and of its options. */
+struct pawl_moment pawl_store_moment(const struct pawl_store_options *options, uint64_t *random);
+
 /* Everything is lost at close: for tests, and for trying things out. rest must be empty. */
 pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *options,
                           struct pawl_source **store, pawl_error *error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include "base/clock.h"
 #include "store/schemes.h"
 
 #include <string.h>
@@ -32,6 +33,16 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     return pawl_fail(
         error, PAWL_BAD_REQUEST,
         "no store has the URL \"%.200s\"; use pawl://host:port, lmdb:/folder or memory:", url);
+}
+
+struct pawl_moment pawl_store_moment(const struct pawl_store_options *options, uint64_t *random)
+{
+    return (struct pawl_moment){
+        .random = random,
+        .wall_s = options->wall_s != NULL ? options->wall_s(options->arg) : pawl_clock_wall_s(),
+        .refill_interval_ns = options->refill_interval_ns,
+        .refuse_rollback = options->refuse_rollback,
+    };
 }
 
 void pawl_store_forked(struct pawl_source *store)
