@@ -93,6 +93,8 @@ static pawl_err open_source(struct pawl_client *client, struct pawl_body *body,
 
     if (client->stores != NULL) {
         const struct pawl_store_options settings = {
+            .loop = pawl_turner_loop(body->turner),
+            .net = pawl_turner_net(body->turner),
             .seed = seed_new(),
             .refill_interval_ns = options->refill_interval_ns,
             .takeover_ns = options->takeover_ns,
@@ -168,7 +170,7 @@ static pawl_err revive(struct pawl_client *client, struct pawl_body *dead, pawl_
     struct pawl_body *body = NULL;
 
     let_go(client, dead);
-    if (client->stores != NULL) {
+    if (client->stores != NULL && !client->stores->shared(client->url)) {
         return pawl_fail(error, PAWL_FORKED,
                          "%s belongs to the process that opened it, and this is a forked child: "
                          "open it after the fork, or use a server",

@@ -13,6 +13,7 @@ struct pawl_stores {
     size_t ask_size;     /* sizeof(struct pawl_ask) */
     pawl_err (*open)(const char *url, const struct pawl_store_options *options,
                      struct pawl_source **store, pawl_error *error);
+    bool (*shared)(const char *url); /* a forked child may open it anew */
     /* In a forked child: closes what the store shares with its parent, and touches nothing else. */
     void (*forked)(struct pawl_source *store);
 };

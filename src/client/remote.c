@@ -88,6 +88,10 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
     case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_LEAVE:
+    case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_INIT:
+    case PAWL_ASK_CHECK:
         break;
     }
     pawl_ask_fail(ask, PAWL_BUSY, "%s: %s before the answer came", remote->address, reason);

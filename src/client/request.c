@@ -223,6 +223,10 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
         return true;
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_LEAVE:
+    case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_INIT:
+    case PAWL_ASK_CHECK:
         break;
     }
     return false;

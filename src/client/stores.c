@@ -11,6 +11,7 @@ void pawl_stores_register(void)
         .version = PAWL_VERSION,
         .ask_size = sizeof(struct pawl_ask),
         .open = pawl_store_open,
+        .shared = pawl_store_shared,
         .forked = pawl_store_forked,
     };
 

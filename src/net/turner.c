@@ -215,6 +215,11 @@ struct pawl_net *pawl_turner_net(struct pawl_turner *turner)
     return &turner->net.net;
 }
 
+uv_loop_t *pawl_turner_loop(struct pawl_turner *turner)
+{
+    return &turner->loop;
+}
+
 struct pawl_keeper *pawl_turner_keeper(struct pawl_turner *turner)
 {
     return turner->keeper;

@@ -23,8 +23,9 @@ struct pawl_turner;
 /* NULL: error says why there is no loop. */
 struct pawl_turner *pawl_turner_new(pawl_error *error);
 
-/* For remotes that will be below the keeper. */
+/* For remotes and stores that will be below the keeper. */
 struct pawl_net *pawl_turner_net(struct pawl_turner *turner);
+uv_loop_t *pawl_turner_loop(struct pawl_turner *turner);
 
 /*
  * Starts the thread. below is the turner's from here on: it closes it. settings->wake must end in

@@ -71,7 +71,7 @@ static bool commit(struct pawl_record *record, const struct pawl_record *next, s
 {
     *record = *next;
     record->version++;
-    record->tag = pawl_random(moment->random) | 1; /* 0 is no lease */
+    record->tag = pawl_random(moment->random) >> 1 | 1; /* 0 is no lease; stores keep an int64 */
     record->written_at = moment->wall_s;
     if (ask->record != NULL) *ask->record = *record;
     return true;
@@ -503,7 +503,11 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     case PAWL_ASK_CREATE:
     case PAWL_ASK_RETURN:
     case PAWL_ASK_PING:
+    case PAWL_ASK_LEAVE:
+    case PAWL_ASK_ARRIVE:
     case PAWL_ASK_LIST:
+    case PAWL_ASK_INIT:
+    case PAWL_ASK_CHECK:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
         break;

@@ -18,11 +18,15 @@ enum pawl_ask_kind {
     PAWL_ASK_ALTER,
     PAWL_ASK_SET, /* value: the next id; force: backward is meant */
     PAWL_ASK_DROP,
-    PAWL_ASK_FENCE, /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
+    PAWL_ASK_FENCE,  /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
+    PAWL_ASK_LEAVE,  /* the record becomes a tombstone: the sequence moves to another store */
+    PAWL_ASK_ARRIVE, /* record: as it left there; goes on here, once however often it is asked */
     PAWL_ASK_LIST,
     PAWL_ASK_PING,
-    PAWL_ASK_OPEN, /* keepers only: the holding of a name, with its first ids at hand */
-    PAWL_ASK_WAIT, /* keepers only: answers when ids are at hand in the holding's stock */
+    PAWL_ASK_INIT,  /* stores only: makes what the store needs before its first record */
+    PAWL_ASK_CHECK, /* stores only: whether its settings can keep the promise */
+    PAWL_ASK_OPEN,  /* keepers only: the holding of a name, with its first ids at hand */
+    PAWL_ASK_WAIT,  /* keepers only: answers when ids are at hand in the holding's stock */
 };
 
 struct pawl_grant {
@@ -34,14 +38,28 @@ struct pawl_grant {
 
 struct pawl_holding;
 
-/* One page of a listing. Names come in the order of pawl_bytes_order. */
+/* One page of a listing. Names come in one order that does not change; where the store can,
+ * pawl_bytes_order's. */
 struct pawl_page {
     struct pawl_name
         after; /* in: begin beyond this name (size 0: at the first); out: where it ended */
     struct pawl_bytes glob; /* in: size 0: all */
     uint32_t count_max;     /* in: records looked at in this page, at most */
+    bool tombstones;        /* in: those as well */
     bool more;              /* out: there may be more beyond `after` */
-    void (*each)(struct pawl_page *page, const struct pawl_record *record); /* no tombstones */
+    void (*each)(struct pawl_page *page, const struct pawl_record *record);
+};
+
+enum pawl_check_verdict {
+    PAWL_CHECK_KEEPS,  /* as it should be */
+    PAWL_CHECK_WARNS,  /* ids stay unique; something else suffers, or it could not be seen */
+    PAWL_CHECK_BREAKS, /* with this setting an id can be handed out twice */
+};
+
+/* What a store says of its settings, one item after the other. Texts are constant or the call's. */
+struct pawl_check {
+    void (*item)(struct pawl_check *check, const char *what, enum pawl_check_verdict verdict,
+                 const char *found, const char *advice); /* advice: what to change; may be NULL */
 };
 
 /* The caller's memory from pawl_source_ask until done is called; all pointers in it as well. */
@@ -62,6 +80,7 @@ struct pawl_ask {
     const pawl_definition *definition; /* CREATE, ALTER */
     struct pawl_record *record;        /* READ and changes: where the record goes; may be NULL */
     struct pawl_page *page;            /* LIST */
+    struct pawl_check *check;          /* CHECK */
     struct pawl_holding *holding;      /* WAIT: in; OPEN: out */
 
     pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */

@@ -113,6 +113,8 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
             pawl_fleet_new(config->store, pawl_turner_net(ground->turner), &settings, source, &why);
     } else {
         const struct pawl_store_options options = {
+            .loop = pawl_turner_loop(ground->turner),
+            .net = pawl_turner_net(ground->turner),
             .seed = seed,
             .refill_interval_ns = config->refill_interval_ns,
             .refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE,

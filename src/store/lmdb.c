@@ -232,9 +232,7 @@ static bool list_record(struct lmdb *lmdb, struct pawl_ask *ask, MDB_val key, MD
                         name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path, error.text);
         return false;
     }
-    if (!record.dropped && (page->glob.size == 0 || pawl_glob_match(page->glob, name))) {
-        page->each(page, &record);
-    }
+    pawl_page_record(page, &record);
     return true;
 }
 

@@ -110,10 +110,7 @@ static void list_page(const struct memory *memory, struct pawl_page *page)
     for (; node != NULL && left > 0; left--) {
         struct pawl_bytes name = pawl_name_bytes(&node->record.name);
 
-        page->after = node->record.name;
-        if (!node->record.dropped && (page->glob.size == 0 || pawl_glob_match(page->glob, name))) {
-            page->each(page, &node->record);
-        }
+        pawl_page_record(page, &node->record);
         node = find_beyond(memory->root, name);
     }
     page->more = node != NULL;

@@ -18,4 +18,16 @@ pawl_err pawl_lmdb_open(const char *rest, const struct pawl_store_options *optio
 /* As pawl_store_forked. */
 void pawl_lmdb_forked(struct pawl_source *store);
 
+/* Stores over a network: url is whole. Nothing is dialled before something is asked. */
+pawl_err pawl_couchbase_open(const char *url, const struct pawl_store_options *options,
+                             struct pawl_source **store, pawl_error *error);
+pawl_err pawl_dynamodb_open(const char *url, const struct pawl_store_options *options,
+                            struct pawl_source **store, pawl_error *error);
+pawl_err pawl_etcd_open(const char *url, const struct pawl_store_options *options,
+                        struct pawl_source **store, pawl_error *error);
+pawl_err pawl_postgres_open(const char *url, const struct pawl_store_options *options,
+                            struct pawl_source **store, pawl_error *error);
+pawl_err pawl_redis_open(const char *url, const struct pawl_store_options *options,
+                         struct pawl_source **store, pawl_error *error);
+
 #endif

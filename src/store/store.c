@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "base/clock.h"
+#include "store/records.h"
 #include "store/schemes.h"
 
 #include <string.h>
@@ -9,30 +10,86 @@
 typedef pawl_err store_open(const char *rest, const struct pawl_store_options *options,
                             struct pawl_source **store, pawl_error *error);
 
+enum { SCHEME_SHOWN_MAX = 40 };
+
 struct scheme {
-    const char *name; /* with its colon */
-    store_open *open;
+    const char *name; /* with its colon, and what else it must begin with */
+    store_open *open; /* NULL: left out when pawl was built */
+    bool network;     /* open takes the whole URL; a forked child may open it anew */
 };
 
+#ifndef PAWL_WITH_COUCHBASE
+#define pawl_couchbase_open NULL
+#endif
+#ifndef PAWL_WITH_DYNAMODB
+#define pawl_dynamodb_open NULL
+#endif
+#ifndef PAWL_WITH_ETCD
+#define pawl_etcd_open NULL
+#endif
+#ifndef PAWL_WITH_POSTGRES
+#define pawl_postgres_open NULL
+#endif
+#ifndef PAWL_WITH_REDIS
+#define pawl_redis_open NULL
+#endif
+
 static const struct scheme schemes[] = {
-    {"lmdb:", pawl_lmdb_open},
-    {"memory:", pawl_memory_open},
+    {"couchbase://", pawl_couchbase_open, true}, {"couchbases://", pawl_couchbase_open, true},
+    {"dynamodb://", pawl_dynamodb_open, true},   {"etcd://", pawl_etcd_open, true},
+    {"etcds://", pawl_etcd_open, true},          {"lmdb:", pawl_lmdb_open, false},
+    {"memory:", pawl_memory_open, false},        {"postgres://", pawl_postgres_open, true},
+    {"postgresql://", pawl_postgres_open, true}, {"redis://", pawl_redis_open, true},
+    {"rediss://", pawl_redis_open, true},
 };
+
+static const struct scheme *scheme_of(const char *url)
+{
+    for (size_t i = 0; i < PAWL_COUNT(schemes); i++) {
+        if (strncmp(url, schemes[i].name, strlen(schemes[i].name)) == 0) return &schemes[i];
+    }
+    return NULL;
+}
 
 pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
                          struct pawl_source **store, pawl_error *error)
 {
     PAWL_ASSERT(url != NULL && options != NULL && store != NULL);
-    for (size_t i = 0; i < PAWL_COUNT(schemes); i++) {
-        size_t size = strlen(schemes[i].name);
+    const struct scheme *scheme = scheme_of(url);
 
-        if (strncmp(url, schemes[i].name, size) == 0) {
-            return schemes[i].open(url + size, options, store, error);
-        }
+    if (scheme == NULL) {
+        int size = (int)strcspn(url, ":/?"); /* no more: a password may follow */
+
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "no store has a URL that begins with \"%.*s\"; there are couchbase://, "
+                         "dynamodb://, etcd://, lmdb:, memory:, postgres://, redis:// and "
+                         "pawl:// for servers",
+                         size < SCHEME_SHOWN_MAX ? size : SCHEME_SHOWN_MAX, url);
     }
-    return pawl_fail(
-        error, PAWL_BAD_REQUEST,
-        "no store has the URL \"%.200s\"; use pawl://host:port, lmdb:/folder or memory:", url);
+    if (scheme->open == NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "this pawl was built without %s: build it with meson's option -D%.*s=true",
+                         scheme->name, (int)strcspn(scheme->name, ":"), scheme->name);
+    }
+    if (scheme->network) return scheme->open(url, options, store, error);
+    return scheme->open(url + strlen(scheme->name), options, store, error);
+}
+
+bool pawl_store_shared(const char *url)
+{
+    const struct scheme *scheme = scheme_of(url);
+
+    return scheme != NULL && scheme->network;
+}
+
+void pawl_page_record(struct pawl_page *page, const struct pawl_record *record)
+{
+    struct pawl_bytes name = pawl_name_bytes(&record->name);
+
+    page->after = record->name;
+    if (record->dropped && !page->tombstones) return;
+    if (page->glob.size > 0 && !pawl_glob_match(page->glob, name)) return;
+    page->each(page, record);
 }
 
 struct pawl_moment pawl_store_moment(const struct pawl_store_options *options, uint64_t *random)
@@ -47,5 +104,9 @@ struct pawl_moment pawl_store_moment(const struct pawl_store_options *options, u
 
 void pawl_store_forked(struct pawl_source *store)
 {
-    if (strcmp(store->ops->scheme, "lmdb") == 0) pawl_lmdb_forked(store);
+    if (strcmp(store->ops->scheme, "lmdb") == 0) {
+        pawl_lmdb_forked(store);
+    } else if (strcmp(store->ops->scheme, "memory") != 0) {
+        pawl_records_forked(store);
+    }
 }

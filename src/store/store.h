@@ -12,7 +12,12 @@
 
 #include "range/source.h"
 
+struct uv_loop_s;
+struct pawl_net;
+
 struct pawl_store_options {
+    struct uv_loop_s *loop;       /* the keeper's, for stores over a network */
+    struct pawl_net *net;         /* on that loop */
     uint64_t seed;                /* for epochs; from the system's entropy in programs */
     uint64_t refill_interval_ns;  /* for margins */
     bool refuse_rollback;         /* a step back that a floor shows waits for pawl fence */
@@ -32,6 +37,13 @@ struct pawl_store_options {
  */
 pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
                          struct pawl_source **store, pawl_error *error);
+
+/* Whether other processes may use the store as well: a forked child can open it anew. */
+bool pawl_store_shared(const char *url);
+
+/* For stores' listings: hands record to page->each if it matches and is no tombstone (or those are
+ * wanted), and moves page->after on to it. */
+void pawl_page_record(struct pawl_page *page, const struct pawl_record *record);
 
 /*
  * In a forked child, whose parent goes on using the store: closes the descriptors by which the

@@ -110,7 +110,11 @@ static void note_served(struct sim_store *store, struct request *request, int se
         if (wrote) note_change(sim, seq, request);
         return;
     case PAWL_ASK_READ:
+    case PAWL_ASK_LEAVE:
+    case PAWL_ASK_ARRIVE:
     case PAWL_ASK_LIST:
+    case PAWL_ASK_INIT:
+    case PAWL_ASK_CHECK:
     case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:

@@ -1,11 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drive.h"
 
+#include "base/clock.h"
+#include "net/uv_net.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURNS_MAX = 1000, WALL_S = 1700000000 };
+enum { WAIT_S_MAX = 60, WALL_S = 1700000000 };
+
+/* For stores over a network. */
+static struct {
+    bool made;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    struct pawl_uv_net net;
+} drive_loop;
+
+static void loop_make(void)
+{
+    if (drive_loop.made) return;
+    if (uv_loop_init(&drive_loop.loop) != 0 ||
+        uv_timer_init(&drive_loop.loop, &drive_loop.timer) != 0) {
+        abort();
+    }
+    pawl_uv_net_init(&drive_loop.net, &drive_loop.loop);
+    drive_loop.made = true;
+}
+
+static void timer_rang(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* Until something came, or it is next_ns. */
+static void loop_wait(uint64_t next_ns)
+{
+    uint64_t now_ns = pawl_clock_ns();
+    uint64_t wait_ms = next_ns <= now_ns ? 0 : (next_ns - now_ns) / PAWL_NS_PER_MS + 1;
+
+    if (wait_ms > 100) wait_ms = 100;
+    uv_update_time(&drive_loop.loop);
+    (void)uv_timer_start(&drive_loop.timer, timer_rang, wait_ms, 0);
+    (void)uv_run(&drive_loop.loop, UV_RUN_ONCE);
+    (void)uv_timer_stop(&drive_loop.timer);
+}
+
+void drive_settle(void)
+{
+    if (drive_loop.made) (void)uv_run(&drive_loop.loop, UV_RUN_DEFAULT);
+}
 
 static int64_t standing_wall_s(void *arg)
 {
@@ -15,8 +60,14 @@ static int64_t standing_wall_s(void *arg)
 
 struct pawl_store_options drive_options(uint64_t seed)
 {
+    loop_make();
     return (struct pawl_store_options){
-        .seed = seed, .refill_interval_ns = 30 * PAWL_NS_PER_S, .wall_s = standing_wall_s};
+        .loop = &drive_loop.loop,
+        .net = &drive_loop.net.net,
+        .seed = seed,
+        .refill_interval_ns = 30 * PAWL_NS_PER_S,
+        .wall_s = standing_wall_s,
+    };
 }
 
 static void deed_done(struct pawl_ask *ask)
@@ -49,13 +100,18 @@ void drive_all(struct pawl_source *store, struct deed *deeds, size_t count)
         deeds[i].answers = 0;
         pawl_source_ask(store, &deeds[i].ask);
     }
-    for (int turns = 0; unanswered(deeds, count) > 0; turns++) {
-        if (turns == TURNS_MAX) {
+    uint64_t end_ns = pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S;
+
+    for (;;) {
+        uint64_t next_ns = store->ops->turn(store, pawl_clock_ns());
+
+        if (unanswered(deeds, count) == 0) return;
+        if (pawl_clock_ns() > end_ns) {
             (void)fprintf(stderr, "%zu of %zu asks get no answer\n", unanswered(deeds, count),
                           count);
             abort();
         }
-        (void)store->ops->turn(store, (uint64_t)turns);
+        loop_wait(next_ns);
     }
 }
 

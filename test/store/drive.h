@@ -11,8 +11,10 @@ struct deed {
     unsigned answers;
 };
 
-/* Options for tests: a seed, and a clock on the wall that stands. */
+/* Options for tests: a seed, a clock on the wall that stands, and a loop that drive_all runs. */
 struct pawl_store_options drive_options(uint64_t seed);
+/* Runs that loop until what a closed store left on it is gone. */
+void drive_settle(void);
 
 struct deed drive_deed(enum pawl_ask_kind kind, const char *name);
 

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/records_own.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "range/wide.h"
+#include "store/schemes.h"
+
+/* How long to ask again whether a change was made whose answer is lost. */
+#define DOUBT_NS (4 * PAWL_NS_PER_S)
+
+enum {
+    LOG_NAME_BYTES = 600,
+    TRIES_AT_ONCE = 2, /* against others' writes, before it waits for a moment */
+};
+
+/* A change was sent at least once, and its answer is lost. */
+static bool in_doubt(const struct work *work)
+{
+    return work->doubt_end_ns != 0;
+}
+
+static bool is_for_ids(const struct pawl_ask *ask)
+{
+    return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
+}
+
+/* It looks at the record, so that one remembered will not do. */
+static bool is_look(const struct pawl_ask *ask)
+{
+    return ask->kind == PAWL_ASK_READ || (ask->kind == PAWL_ASK_TAKE && ask->count == 0);
+}
+
+/* Whether ids can simply be granted: nothing has to turn, to move or to be said. */
+static bool is_plain(const struct pawl_record *record, const struct pawl_ask *ask)
+{
+    struct pawl_mark next = {.line = record->line, .lap = record->lap, .id = record->next};
+
+    if (record->epoch == 0 || record->dropped || record->ended) return false;
+    if (ask->floor.line == 0) return true;
+    return ask->floor.line == record->line &&
+           pawl_mark_order(next, ask->floor, record->increment) > 0;
+}
+
+/*
+ * Applies the asks one after the other to a copy of the remembered record. false: one of them is
+ * more than a plain grant, and the record must have been read for that.
+ */
+static bool apply_plain(struct work *work, struct pawl_record *record)
+{
+    struct pawl_records *records = work->records;
+    const struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+
+    *record = work->entry->record;
+    for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        if (!is_for_ids(ask) || !is_plain(record, ask)) return false;
+        if (!pawl_record_apply(record, ask, &moment)) return false;
+    }
+    return record->epoch == work->entry->record.epoch && record->lap == work->entry->record.lap;
+}
+
+/* Applies them to a copy whatever they are. false: nothing is to be written. */
+static bool apply_all(struct work *work, struct pawl_record *record)
+{
+    struct pawl_records *records = work->records;
+    const struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+    bool changed = false;
+
+    *record = work->entry->record;
+    for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        changed = pawl_record_apply(record, ask, &moment) || changed;
+    }
+    return changed;
+}
+
+static uint64_t granted(const struct work *work)
+{
+    uint64_t count = 0;
+
+    for (const struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        count += ask->grant.range.count;
+    }
+    return count;
+}
+
+static int64_t clamp(pawl_wide value)
+{
+    if (value > INT64_MAX) return INT64_MAX;
+    return value < INT64_MIN ? INT64_MIN : (int64_t)value;
+}
+
+/*
+ * Bounds of `next` between which the store may advance by itself: the last id granted lies within
+ * the definition, the next one within int64, the first beyond every floor. false: there are none.
+ */
+static bool set_bounds(struct work *work, const struct pawl_record *record)
+{
+    struct pawl_op *op = &work->op;
+    pawl_wide whole = (pawl_wide)op->count * record->increment;
+    bool up = record->increment > 0;
+    pawl_wide low = up ? record->min : record->min - (whole - record->increment);
+    pawl_wide high = up ? record->max - (whole - record->increment) : record->max;
+
+    if (up && high > INT64_MAX - whole) high = INT64_MAX - whole;
+    if (!up && low < INT64_MIN - whole) low = INT64_MIN - whole;
+    for (const struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        if (ask->floor.line != record->line || ask->floor.lap != record->lap) continue;
+        if (up && low <= ask->floor.id) low = (pawl_wide)ask->floor.id + 1;
+        if (!up && high >= ask->floor.id) high = (pawl_wide)ask->floor.id - 1;
+    }
+    op->low = clamp(low);
+    op->high = clamp(high);
+    return low <= high;
+}
+
+static void start_write(struct work *work)
+{
+    const struct entry *entry = work->entry;
+
+    work->op.expected = entry->record;
+    work->op.token = entry->token;
+    work_start(work, PAWL_OP_WRITE);
+}
+
+static void start_advance(struct work *work)
+{
+    work->op.expected = work->entry->record;
+    work->op.token = work->entry->token;
+    work_start(work, PAWL_OP_ADVANCE);
+}
+
+static void start_read(struct work *work)
+{
+    work->op.record = (struct pawl_record){.name = work->entry->name};
+    work_start(work, PAWL_OP_READ);
+}
+
+static void work_decide(struct work *work)
+{
+    struct entry *entry = work->entry;
+
+    if (!entry->known || (is_look(work->asks.first) && !work->fresh)) {
+        start_read(work);
+        return;
+    }
+    if (apply_plain(work, &work->op.record)) {
+        work->op.count = granted(work);
+        if (work->records->driver->ops->advances && set_bounds(work, &entry->record)) {
+            start_advance(work);
+        } else {
+            start_write(work);
+        }
+        return;
+    }
+    /* Asks for ids may find out here that the store went back: only the record itself says so. */
+    if (!work->fresh && is_for_ids(work->asks.first)) {
+        start_read(work);
+        return;
+    }
+    if (apply_all(work, &work->op.record)) {
+        start_write(work);
+    } else if (work->fresh) {
+        work_answer(work);
+    } else {
+        start_read(work);
+    }
+}
+
+void work_go_on(struct work *work)
+{
+    if (in_doubt(work)) {
+        work_start(work, PAWL_OP_WRITE); /* the same again */
+    } else {
+        work_decide(work);
+    }
+}
+
+static void remember(struct work *work)
+{
+    struct entry *entry = work->entry;
+
+    PAWL_ASSERT(
+        pawl_bytes_equal(pawl_name_bytes(&work->op.found.name), pawl_name_bytes(&entry->name)));
+    entry->record = work->op.found;
+    entry->token = work->op.found_token;
+    entry->known = true;
+}
+
+/* All were for ids, and may have been given some: nobody knows. */
+static void burn(struct work *work, const char *why)
+{
+    for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        uint64_t burned = ask->grant.range.count + ask->burned;
+
+        if (ask->error.code != PAWL_OK) continue;
+        ask->grant = (struct pawl_grant){.lease = 0};
+        ask->burned = burned;
+        (void)pawl_fail(&ask->error, PAWL_LOST, "%s; %" PRIu64 " ids may be burned", why, burned);
+    }
+    work->entry->known = false;
+    work_answer(work);
+}
+
+/* Moves what was worked out from the remembered record to where the store really advanced. */
+static void grant_advanced(struct work *work)
+{
+    const struct pawl_op *op = &work->op;
+    const struct pawl_record *found = &op->found;
+    pawl_wide start = found->next - (pawl_wide)op->count * op->expected.increment;
+    pawl_wide shift = start - op->expected.next;
+
+    if (found->epoch != op->expected.epoch || found->lap != op->expected.lap ||
+        found->tag != op->record.tag || start < op->low || start > op->high) {
+        char name[LOG_NAME_BYTES];
+
+        pawl_log(PAWL_LOG_ERROR, "store answers what cannot be",
+                 "store=%s seq=%s epoch=%" PRIu64 " lap=%" PRIu64 " next=%" PRId64 " low=%" PRId64
+                 " high=%" PRId64,
+                 work->records->source.ops->scheme,
+                 pawl_log_quote(name, sizeof name, pawl_name_bytes(&found->name)), found->epoch,
+                 found->lap, found->next, op->low, op->high);
+        burn(work, "the store answered with ids that it cannot have meant");
+        return;
+    }
+    for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
+        ask->grant.range.first = (int64_t)(ask->grant.range.first + shift);
+        if (ask->record != NULL) *ask->record = *found;
+    }
+    remember(work);
+    work_answer(work);
+}
+
+static void give_up_change(struct work *work)
+{
+    work->entry->known = false;
+    if (work->asks.first->kind == PAWL_ASK_RETURN) {
+        work_fail(work, PAWL_NOT_KEPT, "the answer is lost: the ids stay burned");
+    } else {
+        work_fail(work, PAWL_UNKNOWN,
+                  "the answer is lost, and others may have written since: look whether the change "
+                  "was made");
+    }
+}
+
+/* Sends the same write once more: if it was carried out, its tag shows that. */
+static void ask_after_change(struct work *work)
+{
+    struct pawl_records *records = work->records;
+
+    if (work->asks.first->kind == PAWL_ASK_RETURN || records->closing) {
+        give_up_change(work);
+        return;
+    }
+    if (!in_doubt(work)) work->doubt_end_ns = records->now_ns + DOUBT_NS;
+    if (records->now_ns >= work->doubt_end_ns) {
+        give_up_change(work);
+        return;
+    }
+    work_delay(work);
+}
+
+static void write_refused(struct work *work)
+{
+    struct pawl_op *op = &work->op;
+
+    remember(work);
+    work->fresh = true;
+    if (op->found.tag == op->record.tag && op->found.epoch != 0) {
+        if (op->kind == PAWL_OP_ADVANCE) {
+            grant_advanced(work);
+        } else {
+            work_answer(work);
+        }
+        return;
+    }
+    if (in_doubt(work)) {
+        /* The epoch was drawn for this change: whoever wrote since has kept it. */
+        if (op->found.epoch == op->record.epoch && op->expected.epoch != op->record.epoch) {
+            work_answer(work);
+        } else {
+            give_up_change(work);
+        }
+        return;
+    }
+    if (++work->tries >= PAWL_RECORDS_TRIES_MAX) {
+        work_fail(work, PAWL_BUSY, "others write this sequence's record all the time; try again");
+        return;
+    }
+    if (work->tries <= TRIES_AT_ONCE) {
+        work_decide(work);
+    } else {
+        work_delay(work);
+    }
+}
+
+static void read_ended(struct work *work)
+{
+    struct pawl_op *op = &work->op;
+
+    if (op->end != PAWL_OP_DONE) {
+        work_fail(work, op->error.code, op->error.text);
+        return;
+    }
+    remember(work);
+    work->fresh = true;
+    work_decide(work);
+}
+
+/* The other kinds of operations: about no one sequence. */
+static void single_ended(struct work *work)
+{
+    if (work->op.end == PAWL_OP_DONE) {
+        work_answer(work);
+    } else {
+        work_fail(work, work->op.error.code, work->op.error.text);
+    }
+}
+
+static void write_unknown(struct work *work)
+{
+    if (is_for_ids(work->asks.first)) {
+        burn(work, work->op.error.text);
+    } else {
+        ask_after_change(work);
+    }
+}
+
+void work_ended(struct work *work)
+{
+    struct pawl_op *op = &work->op;
+
+    if (work->entry == NULL) {
+        single_ended(work);
+        return;
+    }
+    if (op->kind == PAWL_OP_READ) {
+        read_ended(work);
+        return;
+    }
+    switch (op->end) {
+    case PAWL_OP_DONE:
+        if (op->kind == PAWL_OP_ADVANCE) {
+            grant_advanced(work);
+        } else {
+            remember(work);
+            work_answer(work);
+        }
+        return;
+    case PAWL_OP_REFUSED:
+        write_refused(work);
+        return;
+    case PAWL_OP_FAILED:
+        if (in_doubt(work)) {
+            ask_after_change(work);
+        } else {
+            work_fail(work, op->error.code, op->error.text);
+        }
+        return;
+    case PAWL_OP_UNKNOWN:
+        write_unknown(work);
+        return;
+    }
+}
