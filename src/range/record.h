@@ -117,6 +117,8 @@ void pawl_record_info(const struct pawl_record *record, pawl_info *info);
  * stores that keep bytes (LMDB now, etcd later). pawl_record_read fails on anything else.
  */
 enum { PAWL_RECORD_BYTES_MAX = 1024, PAWL_RECORD_FORMAT = 1 };
+/* What arithmetic relies on. What was written by us and not harmed always holds it. */
+bool pawl_record_sound(const struct pawl_record *record);
 size_t pawl_record_write(const struct pawl_record *record, char bytes[PAWL_RECORD_BYTES_MAX]);
 pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, pawl_error *error);
 

@@ -144,8 +144,7 @@ size_t pawl_record_write(const struct pawl_record *record, char bytes[PAWL_RECOR
     return walk.at;
 }
 
-/* What arithmetic relies on. Bytes that were written by us and not harmed always hold it. */
-static bool makes_sense(const struct pawl_record *record)
+bool pawl_record_sound(const struct pawl_record *record)
 {
     return record->name.size > 0 && record->epoch > 0 && record->line > 0 &&
            record->line <= record->epoch && record->increment != 0 && record->min < record->max &&
@@ -176,7 +175,7 @@ pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, p
     *record = (struct pawl_record){.epoch = 0};
     walk_record(&walk, record);
     if (bytes.at[0] == PAWL_RECORD_FORMAT && !walk.bad && walk.at == walk.from.size &&
-        makes_sense(record)) {
+        pawl_record_sound(record)) {
         return PAWL_OK;
     }
     *record = (struct pawl_record){.epoch = 0};

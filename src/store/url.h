@@ -52,10 +52,10 @@ pawl_err pawl_url_read(struct pawl_url *url, const char *text, const struct pawl
                        pawl_error *error);
 /* NULL: it was not given. */
 const char *pawl_url_option(const struct pawl_url *url, const char *key);
-/* One of words (NULL ends) as its index; fallback if the option was not given. */
+/* One of words (NULL ends) as its index. *index stays as it is if the option was not given. */
 pawl_err pawl_url_word(const struct pawl_url *url, const char *key, const char *const *words,
-                       size_t fallback, size_t *index, pawl_error *error);
-/* A whole number from least to most, likewise. */
+                       size_t *index, pawl_error *error);
+/* A whole number from bounds[0] to bounds[1], likewise. */
 pawl_err pawl_url_number(const struct pawl_url *url, const char *key, const uint64_t bounds[2],
                          uint64_t *value, pawl_error *error);
 
