@@ -17,7 +17,7 @@ enum { BUCKETS = 16384, DELAY_DOUBLINGS_MAX = 7 };
 /* Doubled with each try, less up to half by luck. */
 #define DELAY_LEAST_NS (2 * PAWL_NS_PER_MS)
 
-void works_add(struct works *works, struct work *work)
+void pawl_works_add(struct works *works, struct work *work)
 {
     if (works->first == NULL) works->end = &works->first;
     work->next = NULL;
@@ -25,7 +25,7 @@ void works_add(struct works *works, struct work *work)
     works->end = &work->next;
 }
 
-struct work *works_pop(struct works *works)
+struct work *pawl_works_pop(struct works *works)
 {
     struct work *work = works->first;
 
@@ -153,10 +153,10 @@ static void entry_begin(struct pawl_records *records, struct entry *entry)
         if (entry->waiting.first == NULL || !shares(entry->waiting.first)) break;
         pawl_asks_add(&work->asks, pawl_asks_pop(&entry->waiting));
     }
-    work_go_on(work);
+    pawl_work_go_on(work);
 }
 
-void work_start(struct work *work, enum pawl_op_kind kind)
+void pawl_work_start(struct work *work, enum pawl_op_kind kind)
 {
     struct pawl_driver *driver = work->records->driver;
 
@@ -167,7 +167,7 @@ void work_start(struct work *work, enum pawl_op_kind kind)
     driver->ops->begin(driver, &work->op);
 }
 
-void work_answer(struct work *work)
+void pawl_work_answer(struct work *work)
 {
     struct pawl_records *records = work->records;
     struct entry *entry = work->entry;
@@ -188,29 +188,29 @@ void work_answer(struct work *work)
     }
 }
 
-void work_fail(struct work *work, pawl_err code, const char *text)
+void pawl_work_fail(struct work *work, pawl_err code, const char *text)
 {
     for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
         ask->grant = (struct pawl_grant){.lease = 0};
         ask->burned = 0;
         (void)pawl_fail(&ask->error, code, "%s", text);
     }
-    work_answer(work);
+    pawl_work_answer(work);
 }
 
-void work_delay(struct work *work)
+void pawl_work_delay(struct work *work)
 {
     struct pawl_records *records = work->records;
     unsigned doublings = work->tries < DELAY_DOUBLINGS_MAX ? work->tries : DELAY_DOUBLINGS_MAX;
     uint64_t delay_ns = DELAY_LEAST_NS << doublings;
 
     work->due_ns = records->now_ns + delay_ns / 2 + pawl_random(&records->random) % (delay_ns / 2);
-    works_add(&records->delayed, work);
+    pawl_works_add(&records->delayed, work);
 }
 
 void pawl_op_end(struct pawl_op *op, struct pawl_driver *driver)
 {
-    works_add(&driver->records->ended, PAWL_OWNER(op, struct work, op));
+    pawl_works_add(&driver->records->ended, PAWL_OWNER(op, struct work, op));
 }
 
 void pawl_op_fail(struct pawl_op *op, struct pawl_driver *driver, enum pawl_op_end end,
@@ -239,7 +239,7 @@ static void ask_single(struct pawl_records *records, struct pawl_ask *ask)
     pawl_asks_add(&work->asks, ask);
     work->op.page = ask->page;
     work->op.check = ask->check;
-    works_add(&records->singles, work);
+    pawl_works_add(&records->singles, work);
 }
 
 static void ask_record(struct pawl_records *records, struct pawl_ask *ask)
@@ -302,8 +302,8 @@ static void go_on_ended(struct pawl_records *records)
     struct work *work = NULL;
 
     records->ended = (struct works){.first = NULL};
-    while ((work = works_pop(&ended)) != NULL) {
-        work_ended(work);
+    while ((work = pawl_works_pop(&ended)) != NULL) {
+        pawl_work_ended(work);
     }
 }
 
@@ -314,12 +314,12 @@ static uint64_t go_on_delayed(struct pawl_records *records)
     uint64_t next_ns = PAWL_NEVER;
 
     records->delayed = (struct works){.first = NULL};
-    while ((work = works_pop(&delayed)) != NULL) {
+    while ((work = pawl_works_pop(&delayed)) != NULL) {
         if (work->due_ns <= records->now_ns) {
-            work_go_on(work);
+            pawl_work_go_on(work);
             continue;
         }
-        works_add(&records->delayed, work);
+        pawl_works_add(&records->delayed, work);
         if (work->due_ns < next_ns) next_ns = work->due_ns;
     }
     return next_ns;
@@ -358,8 +358,8 @@ static void begin_singles(struct pawl_records *records)
     struct work *work = NULL;
 
     records->singles = (struct works){.first = NULL};
-    while ((work = works_pop(&singles)) != NULL) {
-        work_start(work, single_kind(work->asks.first));
+    while ((work = pawl_works_pop(&singles)) != NULL) {
+        pawl_work_start(work, single_kind(work->asks.first));
     }
 }
 
@@ -416,13 +416,13 @@ static void end_works(struct works *works)
 {
     struct work *work = NULL;
 
-    while ((work = works_pop(works)) != NULL) {
+    while ((work = pawl_works_pop(works)) != NULL) {
         if (work->doubt_end_ns != 0) {
-            work_fail(work, PAWL_UNKNOWN,
-                      "the store is closed before it was known whether the "
-                      "change was made");
+            pawl_work_fail(work, PAWL_UNKNOWN,
+                           "the store is closed before it was known whether the "
+                           "change was made");
         } else {
-            work_fail(work, PAWL_CLOSED, "the store is being closed");
+            pawl_work_fail(work, PAWL_CLOSED, "the store is being closed");
         }
     }
 }
@@ -433,14 +433,14 @@ static void end_ended(struct pawl_records *records)
     struct works stopped = {0};
     struct work *work = NULL;
 
-    while ((work = works_pop(&records->ended)) != NULL) {
+    while ((work = pawl_works_pop(&records->ended)) != NULL) {
         bool writes = work->op.kind == PAWL_OP_WRITE || work->op.kind == PAWL_OP_ADVANCE;
         bool over = work->op.end == PAWL_OP_UNKNOWN || work->op.end == PAWL_OP_DONE;
 
         if (work->entry == NULL || (writes && over)) {
-            work_ended(work);
+            pawl_work_ended(work);
         } else {
-            works_add(&stopped, work);
+            pawl_works_add(&stopped, work);
         }
     }
     end_works(&stopped);

@@ -58,21 +58,21 @@ struct pawl_records {
     struct pawl_source_ops ops;
 };
 
-void works_add(struct works *works, struct work *work);
-struct work *works_pop(struct works *works); /* NULL: empty */
+void pawl_works_add(struct works *works, struct work *work);
+struct work *pawl_works_pop(struct works *works); /* NULL: empty */
 
 /* Hands the operation to the driver; its end comes back as work_ended. */
-void work_start(struct work *work, enum pawl_op_kind kind);
+void pawl_work_start(struct work *work, enum pawl_op_kind kind);
 /* Answers all of the work's asks; one that has no error has its results. The work is over. */
-void work_answer(struct work *work);
+void pawl_work_answer(struct work *work);
 /* The same, all of them with one error. */
-void work_fail(struct work *work, pawl_err code, const char *text);
+void pawl_work_fail(struct work *work, pawl_err code, const char *text);
 /* Goes on later: others are writing the same record, or its store cannot be reached. */
-void work_delay(struct work *work);
+void pawl_work_delay(struct work *work);
 
 /* records_work.c: begins the work, or goes on with it after a delay. */
-void work_go_on(struct work *work);
+void pawl_work_go_on(struct work *work);
 /* Its operation has ended: what that means, and what comes next. */
-void work_ended(struct work *work);
+void pawl_work_ended(struct work *work);
 
 #endif

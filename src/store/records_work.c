@@ -27,12 +27,6 @@ static bool is_for_ids(const struct pawl_ask *ask)
     return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
 }
 
-/* It looks at the record, so that one remembered will not do. */
-static bool is_look(const struct pawl_ask *ask)
-{
-    return ask->kind == PAWL_ASK_READ || (ask->kind == PAWL_ASK_TAKE && ask->count == 0);
-}
-
 /* Whether ids can simply be granted: nothing has to turn, to move or to be said. */
 static bool is_plain(const struct pawl_record *record, const struct pawl_ask *ask)
 {
@@ -121,27 +115,27 @@ static void start_write(struct work *work)
 
     work->op.expected = entry->record;
     work->op.token = entry->token;
-    work_start(work, PAWL_OP_WRITE);
+    pawl_work_start(work, PAWL_OP_WRITE);
 }
 
 static void start_advance(struct work *work)
 {
     work->op.expected = work->entry->record;
     work->op.token = work->entry->token;
-    work_start(work, PAWL_OP_ADVANCE);
+    pawl_work_start(work, PAWL_OP_ADVANCE);
 }
 
 static void start_read(struct work *work)
 {
     work->op.record = (struct pawl_record){.name = work->entry->name};
-    work_start(work, PAWL_OP_READ);
+    pawl_work_start(work, PAWL_OP_READ);
 }
 
 static void work_decide(struct work *work)
 {
     struct entry *entry = work->entry;
 
-    if (!entry->known || (is_look(work->asks.first) && !work->fresh)) {
+    if (!entry->known) {
         start_read(work);
         return;
     }
@@ -162,16 +156,16 @@ static void work_decide(struct work *work)
     if (apply_all(work, &work->op.record)) {
         start_write(work);
     } else if (work->fresh) {
-        work_answer(work);
+        pawl_work_answer(work);
     } else {
         start_read(work);
     }
 }
 
-void work_go_on(struct work *work)
+void pawl_work_go_on(struct work *work)
 {
     if (in_doubt(work)) {
-        work_start(work, PAWL_OP_WRITE); /* the same again */
+        pawl_work_start(work, PAWL_OP_WRITE); /* the same again */
     } else {
         work_decide(work);
     }
@@ -200,7 +194,7 @@ static void burn(struct work *work, const char *why)
         (void)pawl_fail(&ask->error, PAWL_LOST, "%s; %" PRIu64 " ids may be burned", why, burned);
     }
     work->entry->known = false;
-    work_answer(work);
+    pawl_work_answer(work);
 }
 
 /* Moves what was worked out from the remembered record to where the store really advanced. */
@@ -229,18 +223,19 @@ static void grant_advanced(struct work *work)
         if (ask->record != NULL) *ask->record = *found;
     }
     remember(work);
-    work_answer(work);
+    pawl_work_answer(work);
 }
 
 static void give_up_change(struct work *work)
 {
     work->entry->known = false;
     if (work->asks.first->kind == PAWL_ASK_RETURN) {
-        work_fail(work, PAWL_NOT_KEPT, "the answer is lost: the ids stay burned");
+        pawl_work_fail(work, PAWL_NOT_KEPT, "the answer is lost: the ids stay burned");
     } else {
-        work_fail(work, PAWL_UNKNOWN,
-                  "the answer is lost, and others may have written since: look whether the change "
-                  "was made");
+        pawl_work_fail(
+            work, PAWL_UNKNOWN,
+            "the answer is lost, and others may have written since: look whether the change "
+            "was made");
     }
 }
 
@@ -258,7 +253,7 @@ static void ask_after_change(struct work *work)
         give_up_change(work);
         return;
     }
-    work_delay(work);
+    pawl_work_delay(work);
 }
 
 static void write_refused(struct work *work)
@@ -271,27 +266,28 @@ static void write_refused(struct work *work)
         if (op->kind == PAWL_OP_ADVANCE) {
             grant_advanced(work);
         } else {
-            work_answer(work);
+            pawl_work_answer(work);
         }
         return;
     }
     if (in_doubt(work)) {
         /* The epoch was drawn for this change: whoever wrote since has kept it. */
         if (op->found.epoch == op->record.epoch && op->expected.epoch != op->record.epoch) {
-            work_answer(work);
+            pawl_work_answer(work);
         } else {
             give_up_change(work);
         }
         return;
     }
     if (++work->tries >= PAWL_RECORDS_TRIES_MAX) {
-        work_fail(work, PAWL_BUSY, "others write this sequence's record all the time; try again");
+        pawl_work_fail(work, PAWL_BUSY,
+                       "others write this sequence's record all the time; try again");
         return;
     }
     if (work->tries <= TRIES_AT_ONCE) {
         work_decide(work);
     } else {
-        work_delay(work);
+        pawl_work_delay(work);
     }
 }
 
@@ -300,7 +296,7 @@ static void read_ended(struct work *work)
     struct pawl_op *op = &work->op;
 
     if (op->end != PAWL_OP_DONE) {
-        work_fail(work, op->error.code, op->error.text);
+        pawl_work_fail(work, op->error.code, op->error.text);
         return;
     }
     remember(work);
@@ -312,9 +308,9 @@ static void read_ended(struct work *work)
 static void single_ended(struct work *work)
 {
     if (work->op.end == PAWL_OP_DONE) {
-        work_answer(work);
+        pawl_work_answer(work);
     } else {
-        work_fail(work, work->op.error.code, work->op.error.text);
+        pawl_work_fail(work, work->op.error.code, work->op.error.text);
     }
 }
 
@@ -327,7 +323,7 @@ static void write_unknown(struct work *work)
     }
 }
 
-void work_ended(struct work *work)
+void pawl_work_ended(struct work *work)
 {
     struct pawl_op *op = &work->op;
 
@@ -345,7 +341,7 @@ void work_ended(struct work *work)
             grant_advanced(work);
         } else {
             remember(work);
-            work_answer(work);
+            pawl_work_answer(work);
         }
         return;
     case PAWL_OP_REFUSED:
@@ -355,7 +351,7 @@ void work_ended(struct work *work)
         if (in_doubt(work)) {
             ask_after_change(work);
         } else {
-            work_fail(work, op->error.code, op->error.text);
+            pawl_work_fail(work, op->error.code, op->error.text);
         }
         return;
     case PAWL_OP_UNKNOWN:
