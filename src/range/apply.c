@@ -8,12 +8,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "range/apply_own.h"
 #include "range/pace.h"
-#include "range/source.h"
 #include "range/wide.h"
-
-/* For a format's "%.*s". */
-#define NAME(record) (int)(record)->name.size, (record)->name.at
 
 enum {
     SHARE = 100, /* a block, and a floor's pull, are at most the 100th part of what is left */
@@ -21,20 +18,12 @@ enum {
     LOG_NAME_BYTES = 600,
 };
 
-/* On the wire an epoch is an integer of RESP: above this, two would look alike to a cache. */
-#define EPOCH_MAX ((uint64_t)INT64_MAX)
-
 /* Beyond these a request can only be a mistake: it would bring a number of ours near its end. */
 #define EPOCH_ASKED_MAX (EPOCH_MAX / 2)
 #define LAP_JUMP_MAX    (UINT64_C(1) << 40)
 
 #define RATE_MAX      1e12    /* ids per second that anybody can mean */
 #define RATE_HALVES_S 43200.0 /* a record's rate falls by half in as many seconds of rest */
-
-static bool exists(const struct pawl_record *record)
-{
-    return record->epoch != 0 && !record->dropped;
-}
 
 /* PostgreSQL says "sequence" where a sequence is dropped and "relation" everywhere else. */
 static bool fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
@@ -44,45 +33,10 @@ static bool fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
     return false;
 }
 
-static pawl_err draw_epoch(struct pawl_record *record, uint64_t beyond,
-                           const struct pawl_moment *moment, pawl_error *error)
-{
-    uint64_t step = 1 + pawl_random(moment->random) % PAWL_EPOCH_STEP_MAX;
-    uint64_t base = record->epoch > beyond ? record->epoch : beyond;
-
-    if (base > EPOCH_MAX - step) {
-        return pawl_fail(error, PAWL_LIMIT,
-                         "sequence \"%.*s\" has no epoch left: use a sequence of another name",
-                         NAME(record));
-    }
-    record->epoch = base + step;
-    return PAWL_OK;
-}
-
 static void begin_line(struct pawl_record *record)
 {
     record->line = record->epoch;
     record->lap = 0;
-}
-
-/* Makes next the record, as one write. */
-static bool commit(struct pawl_record *record, const struct pawl_record *next, struct pawl_ask *ask,
-                   const struct pawl_moment *moment)
-{
-    *record = *next;
-    record->version++;
-    record->tag = pawl_random(moment->random) >> 1 | 1; /* 0 is no lease; stores keep an int64 */
-    record->written_at = moment->wall_s;
-    if (ask->record != NULL) *ask->record = *record;
-    return true;
-}
-
-/* Commits what a person changed: a definition, or where it stands. */
-static bool commit_change(struct pawl_record *record, struct pawl_record *next,
-                          struct pawl_ask *ask, const struct pawl_moment *moment)
-{
-    next->changed_at = moment->wall_s;
-    return commit(record, next, ask, moment);
 }
 
 static double decayed_rate(const struct pawl_record *record, const struct pawl_moment *moment)
@@ -481,8 +435,18 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     ask->burned = 0;
 
     if (ask->kind == PAWL_ASK_PING) return false;
-    if (ask->kind == PAWL_ASK_CREATE) return apply_create(record, ask, moment);
     if (ask->kind == PAWL_ASK_RETURN) return apply_return(record, ask, moment);
+    if (ask->kind == PAWL_ASK_LEAVE) return pawl_record_leave(record, ask, moment);
+    if (ask->kind == PAWL_ASK_ARRIVE) return pawl_record_arrive(record, ask, moment);
+    if (ask->kind == PAWL_ASK_READ && ask->force && record->epoch != 0) {
+        if (ask->record != NULL) *ask->record = *record;
+        return false;
+    }
+    if (pawl_record_has_left(record)) {
+        if (ask->kind == PAWL_ASK_DROP) return pawl_record_forget_left(record, ask, moment);
+        return pawl_record_fail_left(record, ask);
+    }
+    if (ask->kind == PAWL_ASK_CREATE) return apply_create(record, ask, moment);
     if (!exists(record)) return fail_missing(record, ask);
 
     switch (ask->kind) {

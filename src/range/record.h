@@ -23,7 +23,8 @@ struct pawl_name {
 
 struct pawl_record {
     struct pawl_name name;
-    struct pawl_name moved_to; /* of a tombstone that a rename left; size 0: none */
+    struct pawl_name moved_to; /* of a tombstone: what it was renamed to; its own name: it has left
+                                  for another store; size 0: neither */
     uint64_t epoch;            /* of the definition; 0: there is no record */
     uint64_t line;             /* epoch in which ids last began again or turned round */
     uint64_t lap;              /* how often it has turned since */
@@ -43,7 +44,7 @@ struct pawl_record {
     bool ended;   /* next cannot hold "one beyond the last": no id is left in this lap */
     bool dropped; /* a tombstone: recreating goes on from its epoch */
     uint8_t branch_size;
-    char branch[PAWL_BRANCH_BYTES_MAX];
+    char branch[PAWL_BRANCH_BYTES_MAX]; /* of one that has left: where to, '#', the URL's mark */
 };
 
 /* What the functions below need from outside. */
@@ -109,6 +110,11 @@ pawl_err pawl_definition_check(enum pawl_define how, const pawl_definition *defi
  */
 bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
                        const struct pawl_moment *moment);
+
+/* Whether it is what a sequence leaves behind that moves to another store: see PAWL_ASK_LEAVE. */
+bool pawl_record_has_left(const struct pawl_record *record);
+/* In the text of every error about one. */
+#define PAWL_LEFT_WORDS "was moved to another store"
 
 void pawl_record_info(const struct pawl_record *record, pawl_info *info);
 

@@ -50,7 +50,9 @@ static void check_ask(const struct pawl_ask *ask)
         PAWL_ASSERT(ask->page != NULL && ask->page->each != NULL);
     } else if (ask->kind == PAWL_ASK_WAIT) {
         PAWL_ASSERT(ask->holding != NULL);
-    } else if (ask->kind != PAWL_ASK_PING) {
+    } else if (ask->kind == PAWL_ASK_CHECK) {
+        PAWL_ASSERT(ask->check != NULL && ask->check->item != NULL);
+    } else if (ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT) {
         PAWL_ASSERT(ask->name.size > 0 && ask->name.size <= PAWL_NAME_BYTES_MAX);
     }
 }

@@ -16,11 +16,19 @@ enum pawl_ask_kind {
     PAWL_ASK_READ,   /* the record */
     PAWL_ASK_CREATE,
     PAWL_ASK_ALTER,
-    PAWL_ASK_SET, /* value: the next id; force: backward is meant */
+    PAWL_ASK_SET, /* value: the next id */
     PAWL_ASK_DROP,
-    PAWL_ASK_FENCE,  /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
-    PAWL_ASK_LEAVE,  /* the record becomes a tombstone: the sequence moves to another store */
-    PAWL_ASK_ARRIVE, /* record: as it left there; goes on here, once however often it is asked */
+    PAWL_ASK_FENCE, /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
+    /*
+     * Stores only. LEAVE: the sequence moves to another store, and its record becomes a tombstone
+     * that says so. record: in: branch says where to; out: as it left. line: its epoch is drawn
+     * beyond this one, of what bears its name there. Again, it changes nothing; and of a sequence
+     * that was dropped: record says so.
+     * ARRIVE: record, as it left there (or was dropped there), goes on here; once, however often it
+     * is asked. grant: epoch, line and lap of what is there now, 0 if that is a tombstone.
+     */
+    PAWL_ASK_LEAVE,
+    PAWL_ASK_ARRIVE,
     PAWL_ASK_LIST,
     PAWL_ASK_PING,
     PAWL_ASK_INIT,  /* stores only: makes what the store needs before its first record */
@@ -68,7 +76,7 @@ struct pawl_ask {
     struct pawl_bytes name;
     uint64_t count;
     bool exact;
-    bool force;
+    bool force; /* SET: backward is meant; READ: a tombstone, too */
     int64_t value;
     uint64_t line;
     uint64_t lease;         /* RETURN: of the grant that is given back */

@@ -245,7 +245,7 @@ static void fail_one(struct pending *pending, const pawl_error *error)
     struct conn *conn = pending->conn;
 
     if (error->code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, entry_name(pending->entry));
+        say_no_sequence(conn, entry_name(pending->entry), error);
     } else {
         say_failure(conn, error);
     }

@@ -101,8 +101,12 @@ void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
     say_failure(conn, &error);
 }
 
-void say_no_sequence(struct conn *conn, struct pawl_bytes name)
+void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error *error)
 {
+    if (strstr(error->text, PAWL_LEFT_WORDS) != NULL) {
+        say_failure(conn, error); /* to create it would be the wrong advice */
+        return;
+    }
     say_error(conn,
               "%s no sequence has the name '%.*s': create it (SEQ.CREATE, pawl create), or start "
               "pawld with --auto-create GLOB to let INCR create names that match",

@@ -32,7 +32,7 @@ static bool answer_next(struct conn *conn, struct call *call)
     const struct pawl_range range = call->sent.ask.grant.range;
 
     if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name);
+        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
     } else if (call->sent.ask.error.code != PAWL_OK) {
         say_failure(conn, &call->sent.ask.error);
     } else {
@@ -169,7 +169,7 @@ static bool answer_next_count(struct conn *conn, struct call *call)
     const struct pawl_grant *grant = &call->sent.ask.grant;
 
     if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name);
+        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
     } else if (call->sent.ask.error.code != PAWL_OK) {
         say_failure(conn, &call->sent.ask.error);
     } else {
@@ -291,7 +291,7 @@ static bool answer_lease(struct conn *conn, struct call *call)
     const struct pawl_grant *grant = &call->sent.ask.grant;
 
     if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name);
+        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
         return true;
     }
     if (call->sent.ask.error.code != PAWL_OK) {

@@ -186,6 +186,6 @@ void say_failure(struct conn *conn, const pawl_error *error);
 void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* NOSEQ, with both ways out. */
-void say_no_sequence(struct conn *conn, struct pawl_bytes name);
+void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error *error);
 
 #endif

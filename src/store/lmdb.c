@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "store/folder.h"
+#include "store/lmdb_check.h"
 #include "store/lmdb_env.h"
 #include "store/schemes.h"
 
@@ -42,7 +43,8 @@ enum outcome {
 
 static bool is_on_record(const struct pawl_ask *ask)
 {
-    return ask->kind != PAWL_ASK_LIST && ask->kind != PAWL_ASK_PING;
+    return ask->kind != PAWL_ASK_LIST && ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT &&
+           ask->kind != PAWL_ASK_CHECK;
 }
 
 static bool may_write(const struct pawl_ask *ask)
@@ -343,6 +345,9 @@ static void answer(struct lmdb *lmdb, struct pawl_asks *batch)
 
     while ((ask = pawl_asks_pop(batch)) != NULL) {
         if (ask->kind == PAWL_ASK_LIST && ask->error.code == PAWL_OK) list(lmdb, ask);
+        if (ask->kind == PAWL_ASK_CHECK && ask->error.code == PAWL_OK) {
+            pawl_lmdb_check(&lmdb->env, ask->check);
+        }
         pawl_ask_answer(ask);
     }
 }

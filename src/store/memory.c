@@ -165,7 +165,11 @@ static uint64_t memory_turn(struct pawl_source *self, uint64_t now_ns)
         ask->burned = 0;
         if (ask->kind == PAWL_ASK_LIST) {
             list_page(memory, ask->page);
-        } else if (ask->kind != PAWL_ASK_PING) {
+        } else if (ask->kind == PAWL_ASK_CHECK) {
+            ask->check->item(ask->check, "durability", PAWL_CHECK_BREAKS,
+                             "everything is forgotten when the process ends",
+                             "use memory: for tests only; lmdb:/folder needs no server either");
+        } else if (ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT) {
             apply(memory, ask);
         }
         pawl_ask_answer(ask);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two halves of pawl_record_apply share: apply.c, and move.c for sequences that move to
+ * another store. */
+#ifndef PAWL_APPLY_OWN_H
+#define PAWL_APPLY_OWN_H
+
+#include "range/source.h"
+
+/* For a format's "%.*s". */
+#define NAME(record) (int)(record)->name.size, (record)->name.at
+
+/* On the wire an epoch is an integer of RESP: above this, two would look alike to a cache. */
+#define EPOCH_MAX ((uint64_t)INT64_MAX)
+
+static inline bool exists(const struct pawl_record *record)
+{
+    return record->epoch != 0 && !record->dropped;
+}
+
+static inline pawl_err draw_epoch(struct pawl_record *record, uint64_t beyond,
+                                  const struct pawl_moment *moment, pawl_error *error)
+{
+    uint64_t step = 1 + pawl_random(moment->random) % PAWL_EPOCH_STEP_MAX;
+    uint64_t base = record->epoch > beyond ? record->epoch : beyond;
+
+    if (base > EPOCH_MAX - step) {
+        return pawl_fail(error, PAWL_LIMIT,
+                         "sequence \"%.*s\" has no epoch left: use a sequence of another name",
+                         NAME(record));
+    }
+    record->epoch = base + step;
+    return PAWL_OK;
+}
+
+/* Makes next the record, as one write. */
+static inline bool commit(struct pawl_record *record, const struct pawl_record *next,
+                          struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    *record = *next;
+    record->version++;
+    record->tag = pawl_random(moment->random) >> 1 | 1; /* 0 is no lease; stores keep an int64 */
+    record->written_at = moment->wall_s;
+    if (ask->record != NULL) *ask->record = *record;
+    return true;
+}
+
+/* Commits what a person changed: a definition, or where it stands. */
+static inline bool commit_change(struct pawl_record *record, struct pawl_record *next,
+                                 struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    next->changed_at = moment->wall_s;
+    return commit(record, next, ask, moment);
+}
+
+/* move.c: as pawl_record_apply, of these two kinds of asks. */
+bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
+                       const struct pawl_moment *moment);
+bool pawl_record_arrive(struct pawl_record *record, struct pawl_ask *ask,
+                        const struct pawl_moment *moment);
+
+/* A DROP of what a sequence left behind: its name can be created again. */
+bool pawl_record_forget_left(struct pawl_record *record, struct pawl_ask *ask,
+                             const struct pawl_moment *moment);
+/* Fails every other ask of a sequence that has left. */
+bool pawl_record_fail_left(const struct pawl_record *record, struct pawl_ask *ask);
+
+#endif
