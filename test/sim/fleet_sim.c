@@ -233,6 +233,8 @@ static void run(struct sim *sim, uint64_t seed)
     sim->quiet = true;
     run_until(sim, sim->now_ns + PAWL_NS_PER_S);
     end_fleet(sim);
+    run_until(sim, PAWL_NEVER - 1); /* what is still on its way to nobody */
+    sim_account_check(sim);
     sim_end(sim);
 }
 
@@ -266,6 +268,7 @@ int main(int argc, char **argv)
     uint64_t seeds = number("PAWL_SEEDS", SEEDS);
     uint64_t steps = 0;
     uint64_t handed = 0;
+    uint64_t crash = 0;
 
     if (getenv("PAWL_SEED") != NULL) {
         first = number("PAWL_SEED", 1);
@@ -277,8 +280,10 @@ int main(int argc, char **argv)
         run(&sim, seed);
         steps += sim.step;
         handed += sim.handed;
+        crash += sim.account.crash;
     }
-    (void)printf("%" PRIu64 " seeds, %" PRIu64 " steps, %" PRIu64 " ids: every law holds\n", seeds,
-                 steps, handed);
+    (void)printf("%" PRIu64 " seeds, %" PRIu64 " steps, %" PRIu64 " ids, %" PRIu64
+                 " burned by crashes: every law holds\n",
+                 seeds, steps, handed, crash);
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "range/mark.h"
 #include "range/record.h"
+#include "sim_account.h"
 
 enum {
     SIM_SEQS = 5,
@@ -114,6 +115,7 @@ struct sim {
     int layers;   /* of caches, at most */
     uint64_t era; /* how often the store went back */
     uint64_t handed;
+    struct sim_account account;
 
     struct sim_note *notes; /* SIM_NOTES */
     uint64_t note_count;

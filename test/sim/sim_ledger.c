@@ -308,7 +308,7 @@ static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_ca
 
     for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
         if (!span_has(span, id) || span_handed(span, id)) continue;
-        if (!node->sim->seqs[seq].cycle) return span;
+        if (!node->sim->seqs[seq].cycle && node->sim->era == 0) return span;
         struct pawl_mark mark = {span->line, span->lap, id};
         bool fits = pawl_mark_order(mark, call.begun, span->range.increment) > 0;
 
@@ -412,6 +412,15 @@ void sim_lane_draws(struct sim_node *node, int seq, struct pawl_range run, struc
     }
 }
 
+/* So late that the server may have let go of the floor, before its store went back. */
+static bool came_late(const struct sim_node *node, const struct sim_call *call)
+{
+    uint64_t idle_ns = PAWL_IDLE_INTERVALS * node->sim->plan.refill_interval_ns;
+
+    return node->role == SIM_SERVER && node->sim->era > 0 &&
+           node->sim->now_ns - call->begun_ns >= idle_ns;
+}
+
 /* One id was returned. */
 static void returned(struct sim_node *node, int seq, struct sim_call *call, int64_t id,
                      struct sim_context *context)
@@ -427,13 +436,14 @@ static void returned(struct sim_node *node, int seq, struct sim_call *call, int6
     check_rising(node, seq, *call, span, id);
     check_epoch(node, seq, span);
     strike(node, seq, span, id);
+    node->sim->handed++;
+    if (came_late(node, call)) return;
     book->last = pawl_mark_further(book->last, mark, increment);
     book->increment = increment;
     if (call->begun_ns > book->last_ns) book->last_ns = call->begun_ns;
     context->last = pawl_mark_further(context->last, mark, increment);
     call->begun = pawl_mark_further(call->begun, mark, increment); /* a run rises in itself */
     about->global_last = pawl_mark_further(about->global_last, mark, increment);
-    node->sim->handed++;
 }
 
 pawl_ids sim_ids_ending(const struct sim_node *node, int seq, int64_t last, uint64_t count)

@@ -18,7 +18,7 @@ static uint64_t read_count(const _Atomic uint64_t *count)
 }
 
 /* Ids that left the stock, as the users know it. */
-static uint64_t taken_ids(const struct sim_node *node)
+uint64_t sim_node_taken(const struct sim_node *node)
 {
     return node->taken + node->unread + sim_users_in_lanes(node);
 }
@@ -40,7 +40,7 @@ void sim_node_check(struct sim_node *node)
                  "node %d: %" PRIu64 " ids came, %" PRIu64 " are accounted for", node->index, came,
                  went);
     }
-    uint64_t taken = taken_ids(node);
+    uint64_t taken = sim_node_taken(node);
 
     if (node->role == SIM_SERVER) taken = UINT64_MAX; /* what its clients got travels */
     if (read_count(&counts->reserved) > node->granted || read_count(&counts->handed) > taken) {
@@ -109,7 +109,7 @@ static void check_end(struct sim_node *node)
 
     sim_node_check(node);
     if (read_count(&counts->held) == 0 && read_count(&counts->reserved) == node->granted &&
-        (node->role == SIM_SERVER || read_count(&counts->handed) == taken_ids(node))) {
+        (node->role == SIM_SERVER || read_count(&counts->handed) == sim_node_taken(node))) {
         return;
     }
     sim_fail(node->sim, SIM_NO_SEQ, "conserved",
@@ -255,6 +255,8 @@ static void bury(struct sim_node *node)
     struct sim *sim = node->sim;
     struct pawl_source *below = sim_tap_source(node->tap);
 
+    sim_node_check(node);
+    sim_account_close(node);
     node->up = node->closing = false;
     node->dead = true;
     sim_net_left(node->net);

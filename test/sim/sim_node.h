@@ -60,6 +60,7 @@ void sim_node_check_few(struct sim_node *node, uint64_t intervals);
 /* What servers of a depth leased came to the nodes above them, and what those gave back to them. */
 void sim_nodes_check_links(struct sim *sim, int depth);
 void sim_node_check(struct sim_node *node); /* the laws about its counts */
+uint64_t sim_node_taken(const struct sim_node *node);
 
 /* sim_server.c */
 void sim_server_start(struct sim_node *node);

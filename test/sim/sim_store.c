@@ -49,6 +49,7 @@ struct request {
     struct pawl_record record;
     char name[PAWL_NAME_BYTES_MAX];
     enum fate fate;
+    bool served;
     bool slow;
     bool blind; /* the store does not look at its floor */
     bool again; /* a second execution, by nobody's wish */
@@ -95,6 +96,7 @@ static void note_served(struct sim_store *store, struct request *request, int se
     case PAWL_ASK_TAKE:
     case PAWL_ASK_NEXT:
         if (ask->grant.range.count > 0) sim_reserved(sim, seq, request->node->index, ask);
+        sim->account.reserved += ask->grant.range.count + ask->burned;
         return;
     case PAWL_ASK_RETURN:
         if (request->again && request->era == sim->era) {
@@ -218,6 +220,7 @@ static void answered(void *object, uint64_t arg)
 
     (void)arg;
     if (!connection->open || !pending_remove(connection, request)) {
+        if (request->served) sim_account_unheard(connection->store->sim, &request->ask, true);
         spare(connection->store, request);
         return;
     }
@@ -225,6 +228,7 @@ static void answered(void *object, uint64_t arg)
     struct sim_node *node = request->node;
 
     if (request->fate == FATE_REQUEST_LOST || request->fate == FATE_ANSWER_LOST) {
+        if (request->served) sim_account_unheard(connection->store->sim, &request->ask, false);
         set_lost(&request->ask);
     }
     copy_answer(from, request);
@@ -293,6 +297,7 @@ static void arrived(void *object, uint64_t arg)
             plan_again(store, request);
         }
         serve(store, request);
+        request->served = true;
     }
     uint64_t at_ns = sim->now_ns + latency(store, request);
 
@@ -323,7 +328,7 @@ static struct request *request_new(struct connection *connection, struct pawl_as
     request->from = ask;
     request->connection = connection;
     request->node = connection->node;
-    request->again = false;
+    request->again = request->served = false;
     PAWL_ASSERT(ask->name.size <= sizeof request->name);
     if (ask->name.size > 0) memcpy(request->name, ask->name.at, ask->name.size);
     request->ask.name.at = request->name;
@@ -359,6 +364,7 @@ static uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
 
     (void)now_ns;
     while ((ask = pawl_asks_pop(&connection->ready)) != NULL) {
+        if (connection->node->dead) sim_account_unheard(connection->node->sim, ask, true);
         pawl_ask_answer(ask);
     }
     return PAWL_NEVER;

@@ -65,7 +65,10 @@ static void passed_done(struct pawl_ask *ask)
     from->burned = ask->burned;
     if (!node->dead && gives_ids(ask->kind)) {
         if (ask->error.code == PAWL_OK) check_grant(node, seq, ask);
-        if (ask->error.code != PAWL_OK) node->granted += ask->burned;
+        if (ask->error.code != PAWL_OK) {
+            node->granted += ask->burned;
+            if (node->depth == 1) node->sim->account.guessed += ask->burned;
+        }
     }
     if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
     passing->next = tap->spare;
