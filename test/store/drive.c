@@ -34,9 +34,9 @@ static void timer_rang(uv_timer_t *timer)
     (void)timer;
 }
 
-/* Until something came, or it is next_ns. */
-static void loop_wait(uint64_t next_ns)
+void drive_wait(uint64_t next_ns)
 {
+    loop_make();
     uint64_t now_ns = pawl_clock_ns();
     uint64_t wait_ms = next_ns <= now_ns ? 0 : (next_ns - now_ns) / PAWL_NS_PER_MS + 1;
 
@@ -94,25 +94,35 @@ static size_t unanswered(const struct deed *deeds, size_t count)
     return left;
 }
 
-void drive_all(struct pawl_source *store, struct deed *deeds, size_t count)
+void drive_many(struct pawl_source **stores, size_t store_count, struct deed *deeds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         deeds[i].answers = 0;
-        pawl_source_ask(store, &deeds[i].ask);
+        pawl_source_ask(stores[i % store_count], &deeds[i].ask);
     }
     uint64_t end_ns = pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S;
 
     for (;;) {
-        uint64_t next_ns = store->ops->turn(store, pawl_clock_ns());
+        uint64_t next_ns = PAWL_NEVER;
 
+        for (size_t i = 0; i < store_count; i++) {
+            uint64_t its_ns = stores[i]->ops->turn(stores[i], pawl_clock_ns());
+
+            if (its_ns < next_ns) next_ns = its_ns;
+        }
         if (unanswered(deeds, count) == 0) return;
         if (pawl_clock_ns() > end_ns) {
             (void)fprintf(stderr, "%zu of %zu asks get no answer\n", unanswered(deeds, count),
                           count);
             abort();
         }
-        loop_wait(next_ns);
+        drive_wait(next_ns);
     }
+}
+
+void drive_all(struct pawl_source *store, struct deed *deeds, size_t count)
+{
+    drive_many(&store, 1, deeds, count);
 }
 
 pawl_err drive(struct pawl_source *store, struct deed *deed)

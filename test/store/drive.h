@@ -22,6 +22,12 @@ struct deed drive_deed(enum pawl_ask_kind kind, const char *name);
  * are, or if one is answered twice. */
 void drive_all(struct pawl_source *store, struct deed *deeds, size_t count);
 
+/* The same of several stores: deed i is asked of store i % store_count. */
+void drive_many(struct pawl_source **stores, size_t store_count, struct deed *deeds, size_t count);
+
+/* Lets the loop run until something came, or it is next_ns, as a turn told. */
+void drive_wait(uint64_t next_ns);
+
 /* One ask; returns how it ended, and its story in deed->ask.error. */
 pawl_err drive(struct pawl_source *store, struct deed *deed);
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store is opened, closed and asked again. */
+#include "conformance.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+enum { TURNS_MAX = 10000, PENDING = 200 };
+
+struct persistent {
+    struct deed deed;
+    struct pawl_source *store;
+    unsigned answers;
+};
+
+static void ask_again(struct pawl_ask *ask)
+{
+    struct persistent *self =
+        PAWL_OWNER(PAWL_OWNER(ask, struct deed, ask), struct persistent, deed);
+
+    if (++self->answers < 3) pawl_source_ask(self->store, ask);
+}
+
+static void lets_done_ask_again(struct trial *trial)
+{
+    struct persistent self = {.deed = trial_deed(trial, PAWL_ASK_TAKE, "a"), .store = trial->store};
+
+    EXPECT(trial_create(trial, "a", NULL) == PAWL_OK);
+    self.deed.ask.count = 1;
+    self.deed.ask.done = ask_again;
+    pawl_source_ask(trial->store, &self.deed.ask);
+    EXPECT(self.answers == 0);
+    for (int turns = 0; turns < TURNS_MAX && self.answers < 3; turns++) {
+        drive_wait(trial->store->ops->turn(trial->store, pawl_clock_ns()));
+    }
+    EXPECT(self.answers == 3 && self.deed.ask.grant.range.first == 3);
+}
+
+static void ends_pending_asks_at_close(struct trial *trial)
+{
+    struct deed deed = trial_deed(trial, PAWL_ASK_CREATE, "a");
+
+    pawl_source_ask(trial->store, &deed.ask);
+    EXPECT(trial_reopen(trial));
+    EXPECT(deed.answers == 1 && deed.ask.error.code == PAWL_CLOSED);
+}
+
+/* Begun or not, each is answered once, and nothing that closes late touches what is gone. */
+static void ends_many_at_close(struct trial *trial)
+{
+    static struct deed deeds[PENDING];
+
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < PENDING; i++) {
+            char word[16];
+
+            (void)snprintf(word, sizeof word, "%zu", i % 50);
+            deeds[i] = trial_deed(trial, i < 50 ? PAWL_ASK_CREATE : PAWL_ASK_TAKE, word);
+            deeds[i].ask.count = 1;
+            pawl_source_ask(trial->store, &deeds[i].ask);
+        }
+        for (unsigned turns = 0; turns < round; turns++) {
+            (void)trial->store->ops->turn(trial->store, pawl_clock_ns());
+        }
+        EXPECT(trial_reopen(trial));
+        for (size_t i = 0; i < PENDING; i++) {
+            EXPECT(deeds[i].answers == 1);
+        }
+    }
+}
+
+static void remembers(struct trial *trial)
+{
+    struct pawl_grant before;
+    struct pawl_grant after;
+    struct deed drop = trial_deed(trial, PAWL_ASK_DROP, "gone");
+    struct pawl_record record = {0};
+
+    EXPECT(trial_create(trial, "orders", NULL) == PAWL_OK);
+    EXPECT(trial_create(trial, "gone", NULL) == PAWL_OK);
+    EXPECT(trial_take(trial, "orders", 10, &before) == PAWL_OK);
+    EXPECT(drive(trial->store, &drop) == PAWL_OK);
+    for (int i = 0; i < 5; i++) {
+        EXPECT(trial_reopen(trial));
+        EXPECT(trial_take(trial, "orders", 10, &after) == PAWL_OK);
+        EXPECT(after.range.first == before.range.first + 10);
+        EXPECT(after.epoch == before.epoch && after.line == before.line);
+        EXPECT(trial_read(trial, "gone", &record) == PAWL_NO_SEQUENCE);
+        before = after;
+    }
+    EXPECT(trial_list(trial, "*", 100) == 1);
+}
+
+const struct conformance_case conformance_life[] = {
+    {"lets done ask again", lets_done_ask_again, NEEDS_RECORD},
+    {"ends pending asks at close", ends_pending_asks_at_close, 0},
+    {"ends 200 asks at close, begun or not", ends_many_at_close, NEEDS_RECORD},
+    {"remembers across close and open", remembers, NEEDS_RECORD | NEEDS_MEMORY},
+    {.name = NULL},
+};
