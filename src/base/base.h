@@ -58,6 +58,8 @@ bool pawl_bytes_to_i64(struct pawl_bytes bytes, int64_t *value);
 bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value);
 /* Glob with * ? [set] [^set] and backslash, as Redis's KEYS has it. Linear in pattern x text. */
 bool pawl_glob_match(struct pawl_bytes glob, struct pawl_bytes text);
+/* url without its password, cut at size; returns to. For people, logs and errors. */
+const char *pawl_url_show(char *to, size_t size, const char *url);
 /* Well-formed UTF-8 (no surrogates, no overlong forms) without control characters. */
 bool pawl_utf8_printable(struct pawl_bytes bytes);
 

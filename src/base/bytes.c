@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool pawl_bytes_equal(struct pawl_bytes a, struct pawl_bytes b)
@@ -180,4 +181,20 @@ bool pawl_utf8_printable(struct pawl_bytes bytes)
         i += size;
     }
     return true;
+}
+
+const char *pawl_url_show(char *to, size_t size, const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *rest = host == NULL ? url + strlen(url) : host + 3;
+    /* A password that should have been encoded may hold a slash or an '@' itself. */
+    const char *at = memrchr(rest, '@', strlen(rest));
+    const char *colon = at == NULL ? NULL : memchr(rest, ':', (size_t)(at - rest));
+
+    if (colon == NULL) {
+        (void)snprintf(to, size, "%s", url);
+    } else {
+        (void)snprintf(to, size, "%.*s:***%s", (int)(colon - url), url, at);
+    }
+    return to;
 }

@@ -22,6 +22,8 @@ enum kind {
 
 #define IN(command) (1U << (command))
 #define IN_ALL      (IN(COMMAND_COUNT) - 1)
+#define IN_STORES   (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY))
+#define IN_CLIENTS  (IN_ALL & ~IN_STORES)
 #define IN_DEFINE   (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
 #define IN_CHANGE   (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
 
@@ -79,6 +81,11 @@ const char *args_type_name(pawl_type type)
 const char *args_command_name(enum command command)
 {
     return command < COMMAND_COUNT ? commands[command].name : "";
+}
+
+bool args_is_store(const struct args *args)
+{
+    return args->command < COMMAND_COUNT && (IN(args->command) & IN_STORES) != 0;
 }
 
 static struct pawl_bytes bytes_of(const char *text)
@@ -259,30 +266,66 @@ static pawl_err read_option(struct args *args, unsigned *used, char *const **wor
     return set_option(args, option, value, error);
 }
 
-static pawl_err find_command(struct args *args, const char *word, pawl_error *error)
+/* Whether name is word, or group and word. */
+static bool is_named(const char *name, const char *group, const char *word)
+{
+    size_t size = group == NULL ? 0 : strlen(group);
+
+    if (group == NULL) return strcmp(name, word) == 0;
+    return strncmp(name, group, size) == 0 && name[size] == ' ' &&
+           strcmp(name + size + 1, word) == 0;
+}
+
+static bool is_group(const char *word)
+{
+    size_t size = strlen(word);
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const char *name = commands[i].name;
+
+        if (strncmp(name, word, size) == 0 && name[size] == ' ') return true;
+    }
+    return false;
+}
+
+/* A command's name may be two words: a group, and one of its commands. */
+static pawl_err read_command(struct args *args, const char *word, pawl_error *error)
 {
     for (enum command i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(word, commands[i].name) != 0) continue;
+        if (!is_named(commands[i].name, args->group, word)) continue;
         args->command = i;
         return PAWL_OK;
     }
-    return pawl_fail(error, PAWL_BAD_REQUEST, "there is no command '%s'; see pawl --help", word);
+    if (args->group == NULL && is_group(word)) {
+        args->group = word;
+        return PAWL_OK;
+    }
+    return pawl_fail(error, PAWL_BAD_REQUEST, "there is no command '%s%s%s'; see pawl --help",
+                     args->group != NULL ? args->group : "", args->group != NULL ? " " : "", word);
 }
 
+/* index: of the word behind the command's name. */
 static pawl_err read_positional(struct args *args, int index, const char *word, pawl_error *error)
 {
-    if (index == 0) return find_command(args, word, error);
-
     const char *behind = commands[args->command].behind;
-    if (index == 1 && strncmp(behind, "NAME", 4) == 0) {
+
+    if (index == 0 && strncmp(behind, "NAME", 4) == 0) {
         args->name = word;
         return PAWL_OK;
     }
-    if (index == 1 && strcmp(behind, "[GLOB]") == 0) {
+    if (index == 0 && strcmp(behind, "[GLOB]") == 0) {
         args->glob = word;
         return PAWL_OK;
     }
-    if (index == 2 && strcmp(behind, "NAME ID") == 0) {
+    if (index == 0 && (strcmp(behind, "URL") == 0 || strcmp(behind, "FROM TO") == 0)) {
+        args->url = word;
+        return PAWL_OK;
+    }
+    if (index == 1 && strcmp(behind, "FROM TO") == 0) {
+        args->to = word;
+        return PAWL_OK;
+    }
+    if (index == 1 && strcmp(behind, "NAME ID") == 0) {
         if (pawl_bytes_to_i64(bytes_of(word), &args->id)) return PAWL_OK;
         return pawl_fail(error, PAWL_BAD_REQUEST, "'%s' is no id: ids are 64-bit integers", word);
     }
@@ -290,18 +333,32 @@ static pawl_err read_positional(struct args *args, int index, const char *word, 
                      commands[args->command].name, behind);
 }
 
+/* How many of the words behind a command may not be missing. */
+static int needed(const char *behind)
+{
+    int count = 0;
+
+    for (const char *at = behind; *at != '\0'; at++) {
+        count += *at != '[' && *at != ' ' && (at == behind || at[-1] == ' ');
+    }
+    return count;
+}
+
 /* What only the whole command line shows. */
 static pawl_err check(const struct args *args, const unsigned *used, int positionals,
                       pawl_error *error)
 {
     if (args->help || args->version) return PAWL_OK;
+    if (args->command == COMMAND_NONE && args->group != NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "pawl %s needs a command; see pawl --help",
+                         args->group);
+    }
     if (args->command == COMMAND_NONE) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "a command is missing; see pawl --help");
     }
     const char *behind = commands[args->command].behind;
-    int least = 1 + (behind[0] == 'N') + (strchr(behind, ' ') != NULL);
 
-    if (positionals < least) {
+    if (positionals < needed(behind)) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "pawl %s needs %s", commands[args->command].name,
                          behind);
     }
@@ -339,7 +396,6 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
         .count = 1,
         .threads = 1,
         .layers = 2,
-        .timeout_ns = 5 * PAWL_NS_PER_S,
         .refill_interval_ns = 30 * PAWL_NS_PER_S,
         .seconds_ns = 5 * PAWL_NS_PER_S,
     };
@@ -349,10 +405,13 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
             only_positionals = true;
         } else if (!only_positionals && is_option(*words)) {
             if (read_option(args, used, &words, error) != PAWL_OK) return error->code;
+        } else if (args->command == COMMAND_NONE) {
+            if (read_command(args, *words, error) != PAWL_OK) return error->code;
         } else if (read_positional(args, positionals++, *words, error) != PAWL_OK) {
             return error->code;
         }
     }
+    if (args->timeout_ns == 0 && !args_is_store(args)) args->timeout_ns = 5 * PAWL_NS_PER_S;
     return check(args, used, positionals, error);
 }
 
@@ -400,7 +459,7 @@ void args_help(enum command command, void (*line)(const char *text, void *arg), 
         line("", arg);
     }
     for (size_t i = 0; i < PAWL_COUNT(options); i++) {
-        bool common = options[i].commands == IN_ALL;
+        bool common = (options[i].commands | IN_STORES) == IN_ALL;
 
         if (command == COMMAND_NONE ? !common : (options[i].commands & IN(command)) == 0) continue;
         help_option(&options[i], line, arg);

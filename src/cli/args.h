@@ -22,16 +22,19 @@ enum exit_code {
 
 struct args {
     enum command command; /* COMMAND_NONE: only help or version is asked for */
-    const char *url;
-    const char *name; /* NULL where a command has none */
+    const char *group;    /* the first word of commands that have two; NULL: it has one */
+    const char *url;      /* a store's command: the store, or the one to copy from */
+    const char *to;       /* the one to copy to */
+    const char *name;     /* NULL where a command has none */
     const char *glob;
     int64_t id;
     uint64_t count;
     pawl_definition definition;
     uint64_t skip, beyond;
     uint64_t layers, threads;
-    uint64_t timeout_ns, refill_interval_ns, seconds_ns;
-    bool json, help, version, force, wait, lane;
+    uint64_t timeout_ns; /* 0: a store's command, and not given */
+    uint64_t refill_interval_ns, seconds_ns;
+    bool json, help, version, force, wait, lane, dry_run;
 };
 
 enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };
@@ -39,6 +42,9 @@ enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };
 /* words: argv without the program's name, ended by NULL. default_url: PAWL_URL, may be NULL. */
 pawl_err args_parse(struct args *args, char *const *words, const char *default_url,
                     pawl_error *error);
+
+/* Whether its command works on stores themselves, without a client. */
+bool args_is_store(const struct args *args);
 
 /* The words that the command line has for these. */
 const char *args_command_name(enum command command);

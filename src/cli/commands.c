@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "cli/print.h"
 
+enum { URL_SHOWN_MAX = 512 };
+
 void wait_ns(uint64_t ns)
 {
     struct timespec left = {.tv_sec = (time_t)(ns / PAWL_NS_PER_S),
@@ -191,12 +193,15 @@ pawl_err run_ping(pawl_client *client, const struct args *args, pawl_error *erro
 
     if (err != PAWL_OK) return err;
     double took_ms = (double)(pawl_clock_ns() - began_ns) / (double)PAWL_NS_PER_MS;
+    char url[URL_SHOWN_MAX];
+
+    (void)pawl_url_show(url, sizeof url, args->url);
     if (args->json) {
         (void)fputs("{\"url\":", stdout);
-        print_json_text(stdout, args->url);
+        print_json_text(stdout, url);
         (void)printf(",\"ms\":%.3f}\n", took_ms);
     } else {
-        (void)printf("%s answers, in %.3f ms\n", args->url, took_ms);
+        (void)printf("%s answers, in %.3f ms\n", url, took_ms);
     }
     return PAWL_OK;
 }

@@ -18,6 +18,7 @@ static pawl_err run(const struct args *args, pawl_error *error)
     static pawl_err (*const functions[COMMAND_COUNT])(pawl_client *, const struct args *,
                                                       pawl_error *) = {
 #define COMMAND(constant, name, behind, function, help) [constant] = (function),
+#define STORE_COMMAND(constant, name, behind, function, help)
 #include "cli/commands.def"
 #undef COMMAND
     };
@@ -32,8 +33,23 @@ static pawl_err run(const struct args *args, pawl_error *error)
     return err;
 }
 
+static enum exit_code run_on_store(const struct args *args)
+{
+    switch ((int)args->command) {
+#define COMMAND(constant, name, behind, function, help)
+#define STORE_COMMAND(constant, name, behind, function, help) \
+    case constant:                                            \
+        return function(args);
+#include "cli/commands.def"
+#undef COMMAND
+    default:
+        return EXIT_FAILED;
+    }
+}
+
 int main(int argc, char **argv)
 {
+    enum exit_code code = EXIT_DONE;
     struct args args;
     pawl_error error;
 
@@ -48,6 +64,8 @@ int main(int argc, char **argv)
         args_help(args.command, print_line, NULL);
     } else if (args.version) {
         (void)puts("pawl " PAWL_VERSION);
+    } else if (args_is_store(&args)) {
+        code = run_on_store(&args);
     } else {
         pawl_err err = run(&args, &error);
 
@@ -62,5 +80,5 @@ int main(int argc, char **argv)
         (void)print_failure(&args, &error);
         return EXIT_FAILED;
     }
-    return EXIT_DONE;
+    return (int)code;
 }

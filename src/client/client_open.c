@@ -12,7 +12,7 @@
 #define CLOSE_NS (900 * PAWL_NS_PER_MS)
 
 /* How many exchanges with a server fit into a call's deadline: the second may be another's. */
-enum { EXCHANGES = 2 };
+enum { EXCHANGES = 2, URL_SHOWN_MAX = 300 };
 
 /* A server without ids answers caches within 2 s. To give it up before would burn what it finds. */
 #define EXCHANGE_LEAST_NS (2500 * PAWL_NS_PER_MS)
@@ -168,13 +168,15 @@ static void let_go(const struct pawl_client *client, struct pawl_body *body)
 static pawl_err revive(struct pawl_client *client, struct pawl_body *dead, pawl_error *error)
 {
     struct pawl_body *body = NULL;
+    char shown[URL_SHOWN_MAX];
 
     let_go(client, dead);
+    (void)pawl_url_show(shown, sizeof shown, client->url);
     if (client->stores != NULL && !client->stores->shared(client->url)) {
         return pawl_fail(error, PAWL_FORKED,
                          "%s belongs to the process that opened it, and this is a forked child: "
                          "open it after the fork, or use a server",
-                         client->url);
+                         shown);
     }
     pawl_err err = body_new(client, &body, error);
     /* Pairs with the acquire in pawl_client_body. The dead one stays: others may look at it. */
@@ -203,6 +205,7 @@ pawl_err pawl_client_body(struct pawl_client *client, struct pawl_body **body, p
 static pawl_err find_stores(struct pawl_client *client, pawl_error *error)
 {
     bool wrong = false;
+    char shown[URL_SHOWN_MAX];
 
     if (strncmp(client->url, "pawl:", 5) == 0) return PAWL_OK;
     client->stores = pawl_stores_known(&wrong);
@@ -214,7 +217,7 @@ static pawl_err find_stores(struct pawl_client *client, pawl_error *error)
     return pawl_fail(error, PAWL_BAD_REQUEST,
                      "\"%s\" is no server's URL (pawl://host[:port]); for stores call "
                      "pawl_stores_register of libpawl-stores first",
-                     client->url);
+                     pawl_url_show(shown, sizeof shown, client->url));
 }
 
 static void client_free(struct pawl_client *client)
@@ -244,7 +247,10 @@ static pawl_err first_answer(struct pawl_client *client, pawl_error *error)
 
     pawl_call_end(call);
     if (err == PAWL_TIMEOUT) {
-        return pawl_fail(error, PAWL_BUSY, "%s: no answer came in time", client->url);
+        char shown[URL_SHOWN_MAX];
+
+        return pawl_fail(error, PAWL_BUSY, "%s: no answer came in time",
+                         pawl_url_show(shown, sizeof shown, client->url));
     }
     return err;
 }

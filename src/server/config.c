@@ -337,22 +337,6 @@ pawl_err config_listen_read(struct pawl_bytes text, struct config_listen *listen
     return PAWL_OK;
 }
 
-const char *config_url_show(char *to, size_t size, const char *url)
-{
-    const char *host = strstr(url, "://");
-    const char *rest = host == NULL ? url + strlen(url) : host + 3;
-    size_t authority = strcspn(rest, "/?#");
-    const char *at = memchr(rest, '@', authority);
-    const char *colon = at == NULL ? NULL : memchr(rest, ':', (size_t)(at - rest));
-
-    if (colon == NULL) {
-        (void)snprintf(to, size, "%s", url);
-    } else {
-        (void)snprintf(to, size, "%.*s:***%s", (int)(colon - url), url, at);
-    }
-    return to;
-}
-
 void config_help(FILE *to)
 {
     (void)fputs("Usage: pawld --store URL [OPTION]...\n"

@@ -63,9 +63,6 @@ struct config_listen {
 pawl_err config_listen_read(struct pawl_bytes text, struct config_listen *listen,
                             pawl_error *error);
 
-/* url without the password in it, cut to size; returns to. For logs and INFO. */
-const char *config_url_show(char *to, size_t size, const char *url);
-
 void config_help(FILE *to);
 
 #endif

@@ -182,7 +182,7 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
         return NULL;
     }
     daemon->config = config;
-    (void)config_url_show(daemon->store, sizeof daemon->store, config->store);
+    (void)pawl_url_show(daemon->store, sizeof daemon->store, config->store);
     if (ground_open(&daemon->ground, config, &keeper, error) != PAWL_OK) {
         free(daemon);
         return NULL;
@@ -277,7 +277,7 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
     err = ping_store(&ground, error);
     if (err == PAWL_OK) {
         (void)fprintf(to, "pawld %s would run:\n  store             %s\n", PAWL_VERSION,
-                      config_url_show(store, sizeof store, config->store));
+                      pawl_url_show(store, sizeof store, config->store));
         for (size_t i = 0; i < ground.addresses.count; i++) {
             const struct listen_address *address = &ground.addresses.all[i];
 

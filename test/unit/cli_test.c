@@ -77,6 +77,36 @@ static void commands_take_what_belongs_to_them(void **state)
     assert_string_equal(args.name, "-name");
 }
 
+static void commands_of_stores_have_two_words(void **state)
+{
+    (void)state;
+    struct args args = parsed("store check lmdb:/ids");
+    assert_int_equal(args.command, COMMAND_STORE_CHECK);
+    assert_string_equal(args.url, "lmdb:/ids");
+    assert_true(args_is_store(&args));
+    assert_true(args.timeout_ns == 0);
+    assert_true(parsed("store --json init lmdb:/ids --timeout 3").timeout_ns == 3 * PAWL_NS_PER_S);
+
+    args = parsed("store copy --match or* lmdb:/a redis://b --dry-run");
+    assert_int_equal(args.command, COMMAND_STORE_COPY);
+    assert_string_equal(args.url, "lmdb:/a");
+    assert_string_equal(args.to, "redis://b");
+    assert_string_equal(args.glob, "or*");
+    assert_true(args.dry_run);
+
+    args = parsed("ping");
+    assert_false(args_is_store(&args));
+    assert_true(args.timeout_ns == 5 * PAWL_NS_PER_S);
+    refused("store", "pawl store needs a command");
+    refused("store make lmdb:/ids", "no command 'store make'");
+    refused("store check", "needs URL");
+    refused("store copy lmdb:/a", "needs FROM TO");
+    refused("store copy lmdb:/a lmdb:/b lmdb:/c", "one word too many");
+    refused("store check lmdb:/a --url lmdb:/b", "--url does not go with pawl store check");
+    refused("store check lmdb:/a --dry-run", "--dry-run does not go with");
+    refused("init lmdb:/a", "no command 'init'");
+}
+
 static void a_definition_says_what_was_given(void **state)
 {
     (void)state;
@@ -286,6 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_take_what_belongs_to_them),
+        cmocka_unit_test(commands_of_stores_have_two_words),
         cmocka_unit_test(a_definition_says_what_was_given),
         cmocka_unit_test(a_restart_may_have_an_id),
         cmocka_unit_test(times_are_seconds),

@@ -226,12 +226,13 @@ static void passwords_are_not_shown(void **state)
         {"redis://user:secret@host:6379/0", "redis://user:***@host:6379/0"},
         {"redis://:secret@host", "redis://:***@host"},
         {"redis://user@host:6379", "redis://user@host:6379"},
+        {"redis://u:p/a@s@host/0", "redis://u:***@host/0"},
     };
     char shown[64];
 
     (void)state;
     for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
-        assert_string_equal(config_url_show(shown, sizeof shown, cases[i][0]), cases[i][1]);
+        assert_string_equal(pawl_url_show(shown, sizeof shown, cases[i][0]), cases[i][1]);
     }
 }
 

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person does with stores: makes them, looks at them, moves all sequences to another one. */
+#include "pawl/stores.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+
+enum { URL_SHOWN_MAX = 512, BAR_CELLS = 30 };
+
+/* A line on progress where there is no terminal. */
+#define LINE_EVERY_NS (2 * PAWL_NS_PER_S)
+
+static void json_member(const char *name, const char *text)
+{
+    (void)printf("\"%s\":", name);
+    print_json_text(stdout, text);
+}
+
+enum exit_code run_store_init(const struct args *args)
+{
+    char url[URL_SHOWN_MAX];
+    pawl_error error = {.code = PAWL_OK};
+
+    error.code = pawl_store_init(args->url, args->timeout_ns, &error);
+    if (error.code != PAWL_OK) return print_failure(args, &error);
+    (void)pawl_url_show(url, sizeof url, args->url);
+    if (args->json) {
+        (void)fputs("{", stdout);
+        json_member("url", url);
+        (void)fputs(",\"done\":\"init\"}\n", stdout);
+    } else {
+        (void)printf("%s: ready for sequences\n", url);
+    }
+    return EXIT_DONE;
+}
+
+struct finding {
+    bool json;
+    unsigned count, warns, breaks;
+};
+
+static void print_item(const pawl_store_item *item, void *arg)
+{
+    static const char *const words[] = {
+        [PAWL_VERDICT_KEEPS] = "ok",
+        [PAWL_VERDICT_WARNS] = "warn",
+        [PAWL_VERDICT_BREAKS] = "BREAKS",
+    };
+    static const char *const json_words[] = {
+        [PAWL_VERDICT_KEEPS] = "ok",
+        [PAWL_VERDICT_WARNS] = "warn",
+        [PAWL_VERDICT_BREAKS] = "breaks",
+    };
+    struct finding *finding = arg;
+
+    if (finding->json) {
+        (void)fputs(finding->count == 0 ? "{" : ",\n{", stdout);
+        json_member("what", item->what);
+        (void)fputs(",", stdout);
+        json_member("verdict", json_words[item->verdict]);
+        (void)fputs(",", stdout);
+        json_member("found", item->found);
+        if (item->advice != NULL) {
+            (void)fputs(",", stdout);
+            json_member("advice", item->advice);
+        }
+        (void)fputs("}", stdout);
+    } else {
+        (void)printf("%-6s  %s: %s%s%s\n", words[item->verdict], item->what, item->found,
+                     item->advice != NULL ? "; " : "", item->advice != NULL ? item->advice : "");
+    }
+    finding->count++;
+    finding->warns += item->verdict == PAWL_VERDICT_WARNS;
+    finding->breaks += item->verdict == PAWL_VERDICT_BREAKS;
+}
+
+enum exit_code run_store_check(const struct args *args)
+{
+    struct finding finding = {.json = args->json};
+    char url[URL_SHOWN_MAX];
+    pawl_error error = {.code = PAWL_OK};
+
+    (void)pawl_url_show(url, sizeof url, args->url);
+    if (args->json) {
+        (void)fputs("{", stdout);
+        json_member("url", url);
+        (void)fputs(",\"items\":[", stdout);
+    }
+    error.code = pawl_store_check(args->url, args->timeout_ns, print_item, &finding, &error);
+    if (args->json) {
+        bool keeps = error.code == PAWL_OK && finding.breaks == 0;
+
+        (void)printf("],\"keeps\":%s}\n", keeps ? "true" : "false");
+    }
+    if (error.code != PAWL_OK) {
+        (void)fflush(stdout);
+        return print_failure(args, &error);
+    }
+    if (!args->json && finding.breaks > 0) {
+        (void)printf("%s: an id can be handed out twice, see %s\n", url,
+                     finding.breaks == 1 ? "the line with BREAKS" : "the lines with BREAKS");
+    } else if (!args->json) {
+        (void)printf("%s: can keep ids unique%s\n", url, finding.warns > 0 ? ", see warn" : "");
+    }
+    return finding.breaks > 0 ? EXIT_BREAKS : EXIT_DONE;
+}
+
+struct copying {
+    bool json, terminal;
+    bool shown; /* a bar is on the terminal */
+    uint64_t begun_ns, line_ns, failures;
+};
+
+static uint64_t done_count(const pawl_copied *copied)
+{
+    return copied->moved + copied->moved_before + copied->dropped + copied->failed;
+}
+
+static void clear_bar(struct copying *copying)
+{
+    if (copying->shown) (void)fputs("\r\033[K", stderr);
+    copying->shown = false;
+}
+
+static void print_progress(const pawl_copied *copied, void *arg)
+{
+    struct copying *copying = arg;
+    uint64_t done = done_count(copied);
+    uint64_t now_ns = pawl_clock_ns();
+
+    if (copying->json || copied->total == 0) return;
+    if (copying->terminal) {
+        char bar[BAR_CELLS + 1];
+        size_t cells = (size_t)(done * BAR_CELLS / copied->total);
+
+        memset(bar, '.', BAR_CELLS);
+        memset(bar, '#', cells < BAR_CELLS ? cells : BAR_CELLS);
+        bar[BAR_CELLS] = '\0';
+        (void)fprintf(stderr, "\r[%s] %" PRIu64 " of %" PRIu64 "\033[K", bar, done, copied->total);
+        copying->shown = true;
+    } else if (now_ns - copying->line_ns >= LINE_EVERY_NS) {
+        copying->line_ns = now_ns;
+        (void)fprintf(stderr, "%" PRIu64 " of %" PRIu64 "\n", done, copied->total);
+    }
+}
+
+static void print_failed(const char *name, const pawl_error *error, void *arg)
+{
+    struct copying *copying = arg;
+
+    clear_bar(copying);
+    if (copying->json) {
+        (void)fputs(copying->failures == 0 ? "{" : ",\n{", stdout);
+        json_member("name", name);
+        (void)fputs(",", stdout);
+        json_member("error", pawl_err_word(error->code));
+        (void)fputs(",", stdout);
+        json_member("text", error->text);
+        (void)fputs("}", stdout);
+    } else {
+        (void)fprintf(stderr, "not moved: %s: %s\n", name, error->text);
+    }
+    copying->failures++;
+}
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / (double)PAWL_NS_PER_MS;
+}
+
+static void print_copied_json(const struct args *args, const pawl_copied *copied, double seconds)
+{
+    (void)printf("],\"total\":%" PRIu64 ",\"moved\":%" PRIu64 ",\"moved_before\":%" PRIu64
+                 ",\"dropped\":%" PRIu64 ",\"elsewhere\":%" PRIu64 ",\"failed\":%" PRIu64,
+                 copied->total, copied->moved, copied->moved_before, copied->dropped,
+                 copied->elsewhere, copied->failed);
+    (void)printf(",\"dry_run\":%s,\"seconds\":%.3f,\"unavailable_median_ms\":%.3f,"
+                 "\"unavailable_max_ms\":%.3f}\n",
+                 args->dry_run ? "true" : "false", seconds, ms(copied->unavailable_median_ns),
+                 ms(copied->unavailable_max_ns));
+}
+
+static void print_copied(const struct args *args, const pawl_copied *copied, double seconds)
+{
+    (void)printf("%" PRIu64 " %s", copied->moved, args->dry_run ? "would be moved" : "moved");
+    if (copied->moved_before > 0) {
+        (void)printf(", %" PRIu64 " had left before", copied->moved_before);
+    }
+    if (copied->dropped > 0) (void)printf(", %" PRIu64 " are dropped ones", copied->dropped);
+    if (copied->failed > 0) (void)printf(", %" PRIu64 " not moved", copied->failed);
+    (void)printf("; %.1f s\n", seconds);
+    if (copied->moved > 0 && !args->dry_run) {
+        (void)printf("each unavailable for %.1f ms (median), %.1f ms at most\n",
+                     ms(copied->unavailable_median_ns), ms(copied->unavailable_max_ns));
+    }
+    if (copied->elsewhere > 0) {
+        (void)printf("%" PRIu64 " left for another store before, or for this one under another "
+                     "URL: a copy that was interrupted goes on under its own URL\n",
+                     copied->elsewhere);
+    }
+}
+
+enum exit_code run_store_copy(const struct args *args)
+{
+    struct copying copying = {
+        .json = args->json,
+        .terminal = isatty(STDERR_FILENO) == 1,
+        .begun_ns = pawl_clock_ns(),
+    };
+    const pawl_copy_options options = {
+        .match = args->glob,
+        .dry_run = args->dry_run,
+        .timeout_ns = args->timeout_ns,
+        .progress = print_progress,
+        .failed = print_failed,
+        .arg = &copying,
+    };
+    pawl_copied copied;
+    pawl_error error = {.code = PAWL_OK};
+
+    copying.line_ns = copying.begun_ns;
+    if (args->json) (void)fputs("{\"failures\":[", stdout);
+    error.code = pawl_store_copy(args->url, args->to, &options, &copied, &error);
+    clear_bar(&copying);
+    double seconds = (double)(pawl_clock_ns() - copying.begun_ns) / (double)PAWL_NS_PER_S;
+
+    if (args->json) {
+        print_copied_json(args, &copied, seconds);
+    } else if (error.code == PAWL_OK || copied.total > 0) {
+        print_copied(args, &copied, seconds);
+    }
+    if (error.code == PAWL_OK) return EXIT_DONE;
+    (void)fflush(stdout);
+    enum exit_code code = print_failure(args, &error);
+
+    return copied.total > 0 ? EXIT_LEFT_OVER : code;
+}

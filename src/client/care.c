@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/care.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* How long to wait for libuv to let go of what closed stores had. */
+#define LEAVE_NS PAWL_NS_PER_S
+
+/* A turn at least this often, whatever the stores say. */
+#define WAIT_NS_MAX (200 * PAWL_NS_PER_MS)
+
+static const char lmdb_scheme[] = "lmdb:";
+
+enum { LMDB_SCHEME_SIZE = sizeof lmdb_scheme - 1 };
+
+struct pawl_care *pawl_care_new(pawl_error *error)
+{
+    struct pawl_care *care = calloc(1, sizeof *care);
+    int status = care == NULL ? UV_ENOMEM : uv_loop_init(&care->loop);
+
+    if (status != 0) {
+        free(care);
+        (void)pawl_fail(error, PAWL_BUSY, "cannot make an event loop: %s", uv_strerror(status));
+        return NULL;
+    }
+    (void)uv_timer_init(&care->loop, &care->timer);
+    pawl_uv_net_init(&care->net, &care->loop);
+    return care;
+}
+
+static void timer_rang(uv_timer_t *timer)
+{
+    (void)timer; /* the loop goes round */
+}
+
+static void loop_wait(struct pawl_care *care, uint64_t wait_ns)
+{
+    uint64_t wait_ms = wait_ns / PAWL_NS_PER_MS + (wait_ns % PAWL_NS_PER_MS != 0);
+
+    uv_update_time(&care->loop); /* a turn may have taken long */
+    (void)uv_timer_start(&care->timer, timer_rang, wait_ms, 0);
+    (void)uv_run(&care->loop, wait_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+}
+
+void pawl_care_free(struct pawl_care *care)
+{
+    if (care == NULL) return;
+    uint64_t until_ns = pawl_clock_ns() + LEAVE_NS;
+
+    for (size_t i = 0; i < care->store_count; i++) {
+        care->stores[i]->ops->close(care->stores[i]);
+    }
+    (void)uv_timer_stop(&care->timer);
+    while (uv_loop_alive(&care->loop) != 0 && pawl_clock_ns() < until_ns) {
+        loop_wait(care, PAWL_NS_PER_MS);
+        (void)uv_timer_stop(&care->timer);
+    }
+    uv_close((uv_handle_t *)&care->timer, NULL);
+    (void)uv_run(&care->loop, UV_RUN_NOWAIT);
+    if (uv_loop_close(&care->loop) == 0) free(care); /* else libuv still resolves a name for it */
+}
+
+static bool is_lmdb(const char *url)
+{
+    return strncmp(url, lmdb_scheme, LMDB_SCHEME_SIZE) == 0;
+}
+
+static pawl_err check_exists(const char *url, pawl_error *error)
+{
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/data.mdb", url + LMDB_SCHEME_SIZE);
+
+    if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0) return PAWL_OK;
+    return pawl_fail(error, PAWL_STORE,
+                     "%.300s holds no store; give the folder of one, or make "
+                     "one: pawl store init %.100s",
+                     url, url);
+}
+
+static void answered(struct pawl_ask *ask)
+{
+    (void)ask;
+}
+
+pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
+                        struct pawl_source **store, pawl_error *error)
+{
+    PAWL_ASSERT(care->store_count < PAWL_CARE_STORES_MAX);
+    struct pawl_store_options options = {
+        .loop = &care->loop,
+        .net = &care->net.net,
+        .refill_interval_ns = 30 * PAWL_NS_PER_S,
+    };
+
+    if (strncmp(url, "pawl:", 5) == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "%.300s names a server: give the URL of its store", url);
+    }
+    if (exists && is_lmdb(url) && check_exists(url, error) != PAWL_OK) return PAWL_STORE;
+    pawl_entropy(&options.seed, sizeof options.seed);
+    pawl_err err = pawl_store_open(url, &options, store, error);
+
+    if (err == PAWL_OK) care->stores[care->store_count++] = *store;
+    return err;
+}
+
+void pawl_care_ask(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask)
+{
+    care->asked = true;
+    pawl_source_ask(store, ask);
+}
+
+uint64_t pawl_care_turn(struct pawl_care *care)
+{
+    uint64_t next_ns = PAWL_NEVER;
+
+    care->asked = false;
+    for (size_t i = 0; i < care->store_count; i++) {
+        struct pawl_source *store = care->stores[i];
+        uint64_t wish_ns = store->ops->turn(store, pawl_clock_ns());
+
+        if (wish_ns < next_ns) next_ns = wish_ns;
+    }
+    return next_ns;
+}
+
+void pawl_care_wait(struct pawl_care *care, uint64_t until_ns)
+{
+    uint64_t now_ns = pawl_clock_ns();
+    uint64_t wait_ns = care->asked || until_ns <= now_ns ? 0 : until_ns - now_ns;
+
+    loop_wait(care, wait_ns < WAIT_NS_MAX ? wait_ns : WAIT_NS_MAX);
+}
+
+pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
+                       uint64_t timeout_ns)
+{
+    uint64_t until_ns = pawl_clock_ns() + timeout_ns;
+
+    ask->done = answered;
+    pawl_care_ask(care, store, ask);
+    while (ask->pending && pawl_clock_ns() < until_ns) {
+        uint64_t next_ns = pawl_care_turn(care);
+
+        if (ask->pending) pawl_care_wait(care, next_ns < until_ns ? next_ns : until_ns);
+    }
+    return ask->pending ? PAWL_TIMEOUT : ask->error.code;
+}
+
+void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX])
+{
+    char path[PATH_MAX];
+    const char *host = strstr(url, "://");
+    const char *rest = host == NULL ? NULL : host + 3;
+
+    if (is_lmdb(url) && realpath(url + LMDB_SCHEME_SIZE, path) != NULL) {
+        (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%s%.*s", lmdb_scheme,
+                       PAWL_CARE_WHERE_MAX - LMDB_SCHEME_SIZE - 1, path);
+        return;
+    }
+    if (rest == NULL) {
+        (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%s", url);
+        return;
+    }
+    const char *at = memrchr(rest, '@', strcspn(rest, "/?#"));
+
+    (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%.*s%s", (int)(rest - url), url,
+                   at == NULL ? rest : at + 1);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stores in the hands of a person: opened on a loop of their own, asked by the calling thread. */
+#ifndef PAWL_CARE_H
+#define PAWL_CARE_H
+
+#include "net/uv_net.h"
+#include "store/store.h"
+
+enum { PAWL_CARE_STORES_MAX = 2, PAWL_CARE_WHERE_MAX = 600 };
+
+struct pawl_care {
+    uv_loop_t loop;
+    uv_timer_t timer;
+    struct pawl_uv_net net;
+    struct pawl_source *stores[PAWL_CARE_STORES_MAX];
+    size_t store_count;
+    bool asked; /* since the last turn: another one is due at once */
+};
+
+/* NULL: error says why. */
+struct pawl_care *pawl_care_new(pawl_error *error);
+/* Closes its stores: what is still asked of them is answered, by an error. */
+void pawl_care_free(struct pawl_care *care);
+
+/*
+ * Opens a store. exists: it must be there, so a folder that is not is
+ * no new store.
+ *
+ * Errors:   PAWL_BAD_REQUEST  the URL cannot be meant
+ *           any other         it cannot be used; error says why and what to do
+ */
+pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
+                        struct pawl_source **store, pawl_error *error);
+
+/* As pawl_source_ask. The ask is answered from inside pawl_care_turn or
+ * pawl_care_free. */
+void pawl_care_ask(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask);
+/* Turns all stores once; returns when the next turn is due. */
+uint64_t pawl_care_turn(struct pawl_care *care);
+/* Waits for what comes, until until_ns at most; not at all if something was asked meanwhile. */
+void pawl_care_wait(struct pawl_care *care, uint64_t until_ns);
+/* One ask that has no done, until it is answered or timeout_ns has passed: PAWL_TIMEOUT, and it
+ * must stay until pawl_care_free. */
+pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
+                       uint64_t timeout_ns);
+
+/*
+ * Which store a URL means, whoever uses it with whichever password: for people, and to tell whether
+ * two mean the same. The folder of an LMDB store is there by then.
+ */
+void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX]);
+
+#endif

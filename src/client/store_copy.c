@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moves sequences from store to store: looks at the source's names, and then for many of them at
+ * once, each by itself:
+ *
+ *     look at the target  ->  leave the source  ->  arrive at the target
+ *
+ * range/move.c says why that is right whoever dies in between; here it is only done, and repeated
+ * where a store cannot be used for a moment.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/care.h"
+#include "pawl/stores.h"
+
+enum {
+    IN_FLIGHT_USUAL = 128,
+    IN_FLIGHT_MAX = 4096,
+    PAGE_RECORDS = 1000,
+    DELAY_DOUBLINGS_MAX = 6,
+};
+
+#define USUAL_TIMEOUT_NS  (30 * PAWL_NS_PER_S)
+#define DELAY_LEAST_NS    (20 * PAWL_NS_PER_MS)
+#define PROGRESS_EVERY_NS (100 * PAWL_NS_PER_MS)
+
+/* A name at the source, as it was listed. */
+struct item {
+    struct item *next;
+    uint64_t line;
+    bool alive; /* it is in use there */
+    bool left;  /* it has left for this target before */
+    uint8_t name_size;
+    char name[];
+};
+
+enum stage { STAGE_LOOK, STAGE_LEAVE, STAGE_ARRIVE };
+
+/* One sequence under way. */
+struct move {
+    struct copy *copy;
+    struct item *item;
+    struct pawl_ask ask;
+    enum stage stage;
+    struct pawl_record record; /* the target's, then as it left */
+    uint64_t beyond;
+    uint64_t begun_ns, left_ns; /* left: when it was first asked to leave */
+    uint64_t due_ns;            /* when to ask again; 0: it is asked */
+    unsigned tries;
+    struct move *next; /* idle or waiting */
+};
+
+struct copy {
+    struct pawl_care *care;
+    struct pawl_source *from, *to;
+    pawl_copy_options options;
+    pawl_copied copied;
+    char to_where[PAWL_CARE_WHERE_MAX];
+    struct pawl_record mark; /* its branch says where to */
+    struct item *items;      /* not begun yet */
+    struct item **items_end;
+    bool no_memory;
+    struct move *moves, *idle, *waiting;
+    size_t under_way;
+    uint64_t *unavailable; /* of each that was moved */
+    size_t unavailable_count;
+    uint64_t progress_ns;
+    pawl_error first; /* failure */
+    bool stopped;     /* a store is away: nothing more is begun */
+    struct pawl_page page;
+};
+
+/* Where they go, for their tombstones: for people, then a mark of all of the URL. */
+static void set_mark(struct copy *copy)
+{
+    enum { MARK_SIZE = 17 };
+    const char *where = copy->to_where;
+    size_t size = strcspn(where, "?");
+    char mark[MARK_SIZE + 1];
+
+    if (size > PAWL_BRANCH_BYTES_MAX - MARK_SIZE) size = PAWL_BRANCH_BYTES_MAX - MARK_SIZE;
+    while (size > 0 && ((unsigned char)where[size] & 0xc0) == 0x80) {
+        size--; /* not within a character */
+    }
+    if (!pawl_utf8_printable((struct pawl_bytes){where, size})) size = strcspn(where, ":") + 1;
+    (void)snprintf(mark, sizeof mark, "#%016" PRIx64,
+                   pawl_bytes_hash((struct pawl_bytes){where, strlen(where)}, 0));
+    memcpy(copy->mark.branch, where, size);
+    memcpy(copy->mark.branch + size, mark, MARK_SIZE);
+    copy->mark.branch_size = (uint8_t)(size + MARK_SIZE);
+}
+
+static bool goes_here(const struct copy *copy, const struct pawl_record *record)
+{
+    return pawl_bytes_equal((struct pawl_bytes){record->branch, record->branch_size},
+                            (struct pawl_bytes){copy->mark.branch, copy->mark.branch_size});
+}
+
+static void listed(struct pawl_page *page, const struct pawl_record *record)
+{
+    struct copy *copy = PAWL_OWNER(page, struct copy, page);
+    bool left = pawl_record_has_left(record);
+
+    if (left && !goes_here(copy, record)) {
+        copy->copied.elsewhere++;
+        return;
+    }
+    struct item *item = malloc(sizeof *item + record->name.size);
+
+    if (item == NULL) {
+        copy->no_memory = true;
+        return;
+    }
+    item->next = NULL;
+    item->line = record->line;
+    item->alive = !record->dropped;
+    item->left = left;
+    item->name_size = record->name.size;
+    memcpy(item->name, record->name.at, record->name.size);
+    *copy->items_end = item;
+    copy->items_end = &item->next;
+    copy->copied.total++;
+}
+
+static bool is_passing(pawl_err err)
+{
+    pawl_advice advice = pawl_err_advice(err);
+
+    return advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
+}
+
+static void progress(struct copy *copy, bool at_once)
+{
+    uint64_t now_ns = pawl_clock_ns();
+
+    if (copy->options.progress == NULL) return;
+    if (!at_once && now_ns < copy->progress_ns) return;
+    copy->progress_ns = now_ns + PROGRESS_EVERY_NS;
+    copy->options.progress(&copy->copied, copy->options.arg);
+}
+
+/* One ask of a store, again for as long as it cannot be used. */
+static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl_ask *ask,
+                       pawl_error *error)
+{
+    uint64_t until_ns = pawl_clock_ns() + copy->options.timeout_ns;
+
+    for (;;) {
+        pawl_err err = pawl_care_run(copy->care, store, ask, copy->options.timeout_ns);
+
+        if (err == PAWL_OK) return PAWL_OK;
+        if (ask->pending) return pawl_fail(error, err, "no answer came in time");
+        if (!is_passing(err) || pawl_clock_ns() >= until_ns) {
+            if (error != NULL) *error = ask->error;
+            return err;
+        }
+        (void)pawl_care_turn(copy->care);
+        pawl_care_wait(copy->care, pawl_clock_ns() + DELAY_LEAST_NS);
+    }
+}
+
+static pawl_err list_all(struct copy *copy, struct pawl_ask *ask, pawl_error *error)
+{
+    const char *match = copy->options.match;
+
+    copy->page = (struct pawl_page){.count_max = PAGE_RECORDS, .tombstones = true, .each = listed};
+    if (match != NULL) copy->page.glob = (struct pawl_bytes){match, strlen(match)};
+    ask->kind = PAWL_ASK_LIST;
+    ask->page = &copy->page;
+    do {
+        pawl_err err = insist(copy, copy->from, ask, error);
+
+        if (err != PAWL_OK) return err;
+        if (copy->no_memory) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for all names");
+        progress(copy, false);
+    } while (copy->page.more);
+    return PAWL_OK;
+}
+
+static void step(struct move *move)
+{
+    struct copy *copy = move->copy;
+    struct pawl_ask *ask = &move->ask;
+
+    move->due_ns = 0;
+    ask->force = false;
+    ask->line = 0;
+    ask->record = &move->record;
+    switch (move->stage) {
+    case STAGE_LOOK:
+        ask->kind = PAWL_ASK_READ;
+        ask->force = true;
+        break;
+    case STAGE_LEAVE:
+        ask->kind = PAWL_ASK_LEAVE;
+        ask->line = move->beyond;
+        move->record = copy->mark;
+        if (move->left_ns == 0) move->left_ns = pawl_clock_ns();
+        break;
+    case STAGE_ARRIVE:
+        ask->kind = PAWL_ASK_ARRIVE;
+        break;
+    }
+    pawl_care_ask(copy->care, move->stage == STAGE_LEAVE ? copy->from : copy->to, ask);
+}
+
+static void over(struct move *move)
+{
+    struct copy *copy = move->copy;
+
+    free(move->item);
+    move->next = copy->idle;
+    copy->idle = move;
+    copy->under_way--;
+}
+
+static void fail(struct move *move, const pawl_error *error)
+{
+    struct copy *copy = move->copy;
+    char name[PAWL_NAME_BYTES_MAX + 1];
+
+    memcpy(name, move->item->name, move->item->name_size);
+    name[move->item->name_size] = '\0';
+    if (copy->first.code == PAWL_OK) copy->first = *error;
+    copy->copied.failed++;
+    if (copy->options.failed != NULL) copy->options.failed(name, error, copy->options.arg);
+    over(move);
+}
+
+static void retry_or_fail(struct move *move, const pawl_error *error)
+{
+    struct copy *copy = move->copy;
+    uint64_t now_ns = pawl_clock_ns();
+    unsigned doublings = move->tries < DELAY_DOUBLINGS_MAX ? move->tries : DELAY_DOUBLINGS_MAX;
+
+    if (!is_passing(error->code)) {
+        fail(move, error);
+        return;
+    }
+    if (now_ns - move->begun_ns >= copy->options.timeout_ns) {
+        copy->stopped = true;
+        fail(move, error);
+        return;
+    }
+    move->tries++;
+    move->due_ns = now_ns + (DELAY_LEAST_NS << doublings);
+    move->next = copy->waiting;
+    copy->waiting = move;
+}
+
+/* What bears its name at the target; epoch 0: nothing. */
+static void looked(struct move *move, const struct pawl_record *there)
+{
+    struct copy *copy = move->copy;
+    const struct item *item = move->item;
+
+    if (item->alive && there->epoch != 0 && !there->dropped && there->line != item->line) {
+        pawl_error error;
+
+        (void)pawl_fail(&error, PAWL_EXISTS,
+                        "another sequence of its name is at the target, so it stays where it is: "
+                        "drop one of them");
+        fail(move, &error);
+        return;
+    }
+    if (copy->options.dry_run) {
+        copy->copied.moved += item->alive;
+        copy->copied.moved_before += item->left;
+        copy->copied.dropped += !item->alive && !item->left;
+        over(move);
+        return;
+    }
+    move->beyond = there->epoch;
+    move->stage = STAGE_LEAVE;
+    step(move);
+}
+
+static void arrived(struct move *move)
+{
+    struct copy *copy = move->copy;
+
+    if (move->item->left) {
+        copy->copied.moved_before++;
+    } else if (!pawl_record_has_left(&move->record)) {
+        copy->copied.dropped++;
+    } else {
+        uint64_t took_ns = pawl_clock_ns() - move->left_ns;
+
+        copy->copied.moved++;
+        copy->unavailable[copy->unavailable_count++] = took_ns;
+        if (took_ns > copy->copied.unavailable_max_ns) copy->copied.unavailable_max_ns = took_ns;
+    }
+    over(move);
+}
+
+static void answered(struct pawl_ask *ask)
+{
+    static const struct pawl_record nothing = {.epoch = 0};
+    struct move *move = PAWL_OWNER(ask, struct move, ask);
+    const pawl_error error = ask->error;
+    bool missing = error.code == PAWL_NO_SEQUENCE;
+
+    if (move->stage == STAGE_LOOK && (error.code == PAWL_OK || missing)) {
+        looked(move, missing ? &nothing : &move->record);
+    } else if (error.code != PAWL_OK) {
+        retry_or_fail(move, &error);
+    } else if (move->stage == STAGE_LEAVE) {
+        move->stage = STAGE_ARRIVE;
+        step(move);
+    } else {
+        arrived(move);
+    }
+}
+
+static void begin_more(struct copy *copy)
+{
+    while (copy->idle != NULL && copy->items != NULL && !copy->stopped) {
+        struct move *move = copy->idle;
+        struct item *item = copy->items;
+
+        copy->idle = move->next;
+        copy->items = item->next;
+        copy->under_way++;
+        *move = (struct move){.copy = copy, .item = item, .begun_ns = pawl_clock_ns()};
+        move->ask.name = (struct pawl_bytes){item->name, item->name_size};
+        move->ask.done = answered;
+        step(move);
+    }
+}
+
+/* Asks those again whose time has come; returns when the next one's does. */
+static uint64_t ask_again(struct copy *copy)
+{
+    struct move *waiting = copy->waiting;
+    uint64_t now_ns = pawl_clock_ns();
+    uint64_t next_ns = PAWL_NEVER;
+
+    copy->waiting = NULL;
+    while (waiting != NULL) {
+        struct move *move = waiting;
+
+        waiting = move->next;
+        if (move->due_ns <= now_ns) {
+            step(move);
+            continue;
+        }
+        if (move->due_ns < next_ns) next_ns = move->due_ns;
+        move->next = copy->waiting;
+        copy->waiting = move;
+    }
+    return next_ns;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static pawl_err move_all(struct copy *copy, pawl_error *error)
+{
+    size_t count = copy->options.in_flight;
+
+    copy->moves = calloc(count, sizeof *copy->moves);
+    copy->unavailable = calloc(copy->copied.total + 1, sizeof *copy->unavailable);
+    if (copy->moves == NULL || copy->unavailable == NULL) {
+        return pawl_fail(error, PAWL_NO_MEMORY, "no memory for %zu sequences at once", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        copy->moves[i].next = copy->idle;
+        copy->idle = &copy->moves[i];
+    }
+    for (begin_more(copy); copy->under_way > 0; begin_more(copy)) {
+        uint64_t next_ns = pawl_care_turn(copy->care);
+        uint64_t again_ns = ask_again(copy);
+
+        begin_more(copy);
+        progress(copy, false);
+        if (copy->under_way > 0) {
+            pawl_care_wait(copy->care, next_ns < again_ns ? next_ns : again_ns);
+        }
+    }
+    qsort(copy->unavailable, copy->unavailable_count, sizeof *copy->unavailable, by_size);
+    if (copy->unavailable_count > 0) {
+        copy->copied.unavailable_median_ns = copy->unavailable[copy->unavailable_count / 2];
+    }
+    if (copy->first.code == PAWL_OK) return PAWL_OK;
+    if (copy->stopped) {
+        return pawl_fail(error, copy->first.code,
+                         "a store was away too long: %s; run it again to go on", copy->first.text);
+    }
+    return pawl_fail(error, copy->first.code, "%" PRIu64 " of %" PRIu64 " not moved; the first: %s",
+                     copy->copied.failed, copy->copied.total, copy->first.text);
+}
+
+/* Both must be there, and usable, before anything leaves. */
+static pawl_err open_both(struct copy *copy, const char *from, const char *to, struct pawl_ask *ask,
+                          pawl_error *error)
+{
+    char from_where[PAWL_CARE_WHERE_MAX];
+    pawl_err err = PAWL_OK;
+
+    if (strcmp(from, "memory:") == 0 || strcmp(to, "memory:") == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "memory: is empty at first and forgets everything: nothing can be copied "
+                         "from or to it");
+    }
+    pawl_care_where(from, from_where);
+    pawl_care_where(to, copy->to_where);
+    if (strcmp(from_where, copy->to_where) == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "%.200s and %.200s are one store", from_where,
+                         copy->to_where);
+    }
+    err = pawl_care_open(copy->care, from, true, &copy->from, error);
+    if (err == PAWL_OK) err = pawl_care_open(copy->care, to, false, &copy->to, error);
+    pawl_care_where(to, copy->to_where); /* an LMDB folder is there now */
+    ask->kind = PAWL_ASK_PING;
+    if (err == PAWL_OK) err = insist(copy, copy->from, ask, error);
+    if (err == PAWL_OK) err = insist(copy, copy->to, ask, error);
+    return err;
+}
+
+static pawl_err read_options(struct copy *copy, const pawl_copy_options *options, pawl_error *error)
+{
+    if (options != NULL) copy->options = *options;
+    if (copy->options.in_flight == 0) copy->options.in_flight = IN_FLIGHT_USUAL;
+    if (copy->options.timeout_ns == 0) copy->options.timeout_ns = USUAL_TIMEOUT_NS;
+    if (copy->options.in_flight <= IN_FLIGHT_MAX) return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST, "in_flight is %" PRIu32 ", the most is %d",
+                     copy->options.in_flight, IN_FLIGHT_MAX);
+}
+
+static void copy_free(struct copy *copy)
+{
+    while (copy->items != NULL) {
+        struct item *next = copy->items->next;
+
+        free(copy->items);
+        copy->items = next;
+    }
+    free(copy->moves);
+    free(copy->unavailable);
+    free(copy);
+}
+
+pawl_err pawl_store_copy(const char *from, const char *to, const pawl_copy_options *options,
+                         pawl_copied *copied, pawl_error *error)
+{
+    struct copy *copy = calloc(1, sizeof *copy);
+    struct pawl_ask ask = {.kind = PAWL_ASK_PING};
+
+    if (copied != NULL) *copied = (pawl_copied){.total = 0};
+    if (from == NULL || to == NULL || copy == NULL) {
+        free(copy);
+        return pawl_fail(error, PAWL_BAD_REQUEST, "pawl_store_copy needs two URLs, and memory");
+    }
+    copy->items_end = &copy->items;
+    pawl_err err = read_options(copy, options, error);
+
+    if (err == PAWL_OK) {
+        copy->care = pawl_care_new(error);
+        err = copy->care == NULL ? PAWL_BUSY : open_both(copy, from, to, &ask, error);
+    }
+    if (err == PAWL_OK) {
+        set_mark(copy);
+        err = list_all(copy, &ask, error);
+    }
+    if (err == PAWL_OK) {
+        err = move_all(copy, error);
+        progress(copy, true);
+    }
+    pawl_care_free(copy->care);
+    if (copied != NULL) *copied = copy->copied;
+    copy_free(copy);
+    return err;
+}
