@@ -87,7 +87,8 @@ static int64_t clamp(pawl_wide value)
 
 /*
  * Bounds of `next` between which the store may advance by itself: the last id granted lies within
- * the definition, the next one within int64, the first beyond every floor. false: there are none.
+ * the definition, the next one within int64, the first beyond every floor. false: not even the record
+ * remembered lies there, as when the last ids are granted: a write will do.
  */
 static bool set_bounds(struct work *work, const struct pawl_record *record)
 {
@@ -106,7 +107,7 @@ static bool set_bounds(struct work *work, const struct pawl_record *record)
     }
     op->low = clamp(low);
     op->high = clamp(high);
-    return low <= high;
+    return low <= record->next && record->next <= high;
 }
 
 static void start_write(struct work *work)

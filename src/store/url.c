@@ -107,8 +107,10 @@ static pawl_err read_user(const struct reading *reading, struct pawl_bytes *auth
     const char *wrong = decode(user, url->user, sizeof url->user);
 
     if (wrong != NULL) return fail_part(reading, "user", user, wrong);
-    if (user.size == 0) return fail_secret(reading, "user", "is empty before the @");
-    url->has_user = true;
+    if (user.size == 0 && !(reading->rules->lone_password && password.size > 1)) {
+        return fail_secret(reading, "user", "is empty before the @");
+    }
+    url->has_user = user.size > 0;
     if (password.size == 0) return PAWL_OK;
     skip(&password, 1);
     wrong = decode(password, url->password, sizeof url->password);

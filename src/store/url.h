@@ -12,11 +12,12 @@
 enum {
     PAWL_URL_HOSTS_MAX = 16,
     PAWL_URL_OPTIONS_MAX = 16,
-    PAWL_URL_TEXT_MAX = 511, /* bytes of a host, user, password, path or value */
+    PAWL_URL_HOST_BYTES_MAX = 255,
+    PAWL_URL_TEXT_MAX = 511, /* bytes of a user, password, path or value */
 };
 
 struct pawl_url_host {
-    char name[PAWL_URL_TEXT_MAX + 1];
+    char name[PAWL_URL_HOST_BYTES_MAX + 1];
     uint16_t port; /* the rules' default if the URL has none */
     bool port_given;
 };
@@ -34,6 +35,7 @@ struct pawl_url_rules {
     const char *example;     /* for errors: a whole URL */
     bool one_host;           /* a list of hosts cannot be meant */
     bool no_user;            /* nor a user */
+    bool lone_password;      /* a password may stand without a user: ":password@" */
 };
 
 struct pawl_url {

@@ -77,7 +77,7 @@ static void become(struct trial *trial, struct work *work, enum pawl_op_kind kin
 {
     work->op.kind = kind;
     work->op.record.version++;
-    work->op.record.tag = pawl_random(&trial->random) | 1;
+    work->op.record.tag = pawl_random(&trial->random) >> 1 | 1;
 }
 
 static bool is_refused(const struct work *work, const struct pawl_record *there)

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/redis/answer.h"
+
+#include <string.h>
+
+enum { SHOWN_MAX = 160 };
+
+#define CLUSTER_ADVICE "pawl does not use Redis Cluster: name a server that is not part of one"
+
+/* An error's first word decides; the last row is for all others. */
+static const struct pawl_redis_trouble troubles[] = {
+    {"LOADING", true, false, PAWL_STORE, "it is reading its data after a start: wait"},
+    {"BUSY", true, false, PAWL_BUSY, "somebody's script runs too long: SCRIPT KILL ends it"},
+    {"OOM", true, false, PAWL_STORE, "raise maxmemory, or make room"},
+    {"MISCONF", true, false, PAWL_STORE, "it cannot write to its disk: look at its log"},
+    {"NOREPLICAS", true, false, PAWL_STORE, "fewer replicas are in line than it asks for"},
+    {"READONLY", true, true, PAWL_STORE, "it is a replica: name the master"},
+    {"MASTERDOWN", true, true, PAWL_STORE, "it is a replica: name the master"},
+    {"UNBLOCKED", true, true, PAWL_STORE, "it has become a replica: name the master"},
+    {"MOVED", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"ASK", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"CROSSSLOT", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"CLUSTERDOWN", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"TRYAGAIN", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"NOAUTH", true, true, PAWL_DENIED, "write redis://user:password@host"},
+    {"WRONGPASS", true, true, PAWL_DENIED, "user or password is wrong, or the user is off"},
+    {"NOPERM", true, false, PAWL_DENIED, "give the user what docs/stores.md lists"},
+    {"DENIED", true, true, PAWL_DENIED, "it is in protected mode: set a password or a bind"},
+    {"WRONGTYPE", true, false, PAWL_STORE, "another program uses that key: choose a prefix"},
+    {"ERR max number of clients", true, true, PAWL_STORE, "raise maxclients"},
+    {"ERR The user executing the script can't run", true, false, PAWL_DENIED,
+     "give the user what docs/stores.md lists"},
+    {"ERR unknown command", true, false, PAWL_BAD_REQUEST,
+     "a server without scripts cannot be used: no rename-command of EVAL and EVALSHA"},
+    {"ERR DB index", true, false, PAWL_BAD_REQUEST, "the URL's path is the database's number"},
+    {"", false, false, PAWL_STORE, "its log may say more"},
+};
+
+static bool begins(struct pawl_bytes text, const char *word)
+{
+    size_t size = strlen(word);
+
+    if (text.size < size || memcmp(text.at, word, size) != 0) return false;
+    /* A word's end; a row of several words is a beginning. */
+    return strchr(word, ' ') != NULL || size == 0 || text.size == size || text.at[size] == ' ';
+}
+
+/* Redis before 7 wraps what a command within a script says: "ERR Error running script (call to
+ * f_…): @user_script:1: @user_script: 1: -OOM command not allowed". */
+static struct pawl_bytes unwrap(struct pawl_bytes text)
+{
+    if (!begins(text, "ERR Error running script")) return text;
+    for (size_t i = text.size; i >= 2; i--) {
+        if (text.at[i - 2] != ':' || text.at[i - 1] != ' ') continue;
+        struct pawl_bytes rest = {text.at + i, text.size - i};
+
+        if (rest.size > 0 && rest.at[0] == '-')
+            rest = (struct pawl_bytes){rest.at + 1, rest.size - 1};
+        for (size_t row = 0; row + 1 < PAWL_COUNT(troubles); row++) {
+            if (begins(rest, troubles[row].word)) return rest;
+        }
+    }
+    return text;
+}
+
+const struct pawl_redis_trouble *pawl_redis_trouble_find(struct pawl_bytes text)
+{
+    const struct pawl_redis_trouble *row = troubles;
+    struct pawl_bytes said = unwrap(text);
+
+    while (!begins(said, row->word)) {
+        row++;
+    }
+    return row;
+}
+
+static bool writes(const struct pawl_op *op)
+{
+    return op->kind == PAWL_OP_WRITE || op->kind == PAWL_OP_ADVANCE;
+}
+
+enum pawl_op_end pawl_redis_end_of_sent(const struct pawl_op *op)
+{
+    return writes(op) ? PAWL_OP_UNKNOWN : PAWL_OP_FAILED;
+}
+
+static enum pawl_redis_outcome
+answer_error(struct pawl_op *op, const struct pawl_redis_settings *settings, struct pawl_bytes text)
+{
+    int shown = text.size < SHOWN_MAX ? (int)text.size : SHOWN_MAX;
+
+    if (begins(text, "NOSCRIPT")) return PAWL_REDIS_NO_SCRIPT;
+    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_find(text);
+
+    op->end = trouble->untouched ? PAWL_OP_FAILED : pawl_redis_end_of_sent(op);
+    (void)pawl_fail(&op->error, trouble->code, "%s: %.*s (%s)", settings->where, shown, text.at,
+                    trouble->advice);
+    return PAWL_REDIS_ENDS;
+}
+
+/* Where a reply's values are read from. */
+struct reading {
+    const struct pawl_resp_reply *reply;
+    uint32_t at;
+};
+
+/* NULL: there is none, or it is of another type. */
+static const struct pawl_resp_value *take(struct reading *reading, enum pawl_resp_type type)
+{
+    if (reading->at == reading->reply->value_count) return NULL;
+    const struct pawl_resp_value *value = &reading->reply->values[reading->at++];
+
+    return value->type == type ? value : NULL;
+}
+
+static bool take_word(struct reading *reading, struct pawl_bytes *word)
+{
+    const struct pawl_resp_value *value = take(reading, PAWL_RESP_BULK);
+
+    if (value == NULL) return false;
+    *word = value->text;
+    return true;
+}
+
+enum sight { SIGHT_SENSELESS, SIGHT_UNFIT, SIGHT_FIT };
+
+static enum sight look_failed(pawl_error *error, const struct pawl_redis_settings *settings,
+                              const struct pawl_record *record, const char *why)
+{
+    (void)pawl_fail(error, PAWL_STORE, "%s: the key \"%s%.*s\" %s", settings->where,
+                    settings->prefix, record->name.size, record->name.at, why);
+    return SIGHT_UNFIT;
+}
+
+static enum sight read_fields(struct reading *reading, const struct pawl_redis_settings *settings,
+                              struct pawl_record *record, pawl_error *error)
+{
+    const struct pawl_resp_value *ttl = take(reading, PAWL_RESP_INTEGER);
+    const struct pawl_resp_value *array = take(reading, PAWL_RESP_ARRAY);
+    struct pawl_fields fields = {0};
+    pawl_error why;
+
+    if (ttl == NULL || array == NULL || array->count != PAWL_FIELDS) return SIGHT_SENSELESS;
+    if (reading->reply->value_count - reading->at < PAWL_FIELDS) return SIGHT_SENSELESS;
+    for (size_t i = 0; i < PAWL_FIELDS; i++) {
+        const struct pawl_resp_value *value = &reading->reply->values[reading->at++];
+
+        if (value->type == PAWL_RESP_BULK) {
+            fields.values[i] = value->text;
+        } else if (value->type != PAWL_RESP_NULL) {
+            return SIGHT_SENSELESS;
+        }
+    }
+    if (ttl->integer >= 0) {
+        return look_failed(error, settings, record,
+                           "has a time to live: it would be forgotten, and its ids given again: "
+                           "PERSIST it, and find who set that");
+    }
+    if (pawl_fields_read(record, &fields, &why) != PAWL_OK) {
+        (void)pawl_fail(error, why.code, "%s: %s", settings->where, why.text);
+        return SIGHT_UNFIT;
+    }
+    return SIGHT_FIT;
+}
+
+/* record has its name, the rest is set. */
+static enum sight read_look(struct reading *reading, const struct pawl_redis_settings *settings,
+                            struct pawl_record *record, pawl_error *error)
+{
+    struct pawl_bytes word;
+
+    if (take(reading, PAWL_RESP_ARRAY) == NULL || !take_word(reading, &word)) {
+        return SIGHT_SENSELESS;
+    }
+    if (pawl_bytes_equal(word, PAWL_BYTES("absent"))) {
+        *record = (struct pawl_record){.name = record->name};
+        return SIGHT_FIT;
+    }
+    if (pawl_bytes_equal(word, PAWL_BYTES("foreign"))) {
+        if (!take_word(reading, &word)) return SIGHT_SENSELESS;
+        return look_failed(error, settings, record,
+                           "is no hash: another program uses it; choose another prefix");
+    }
+    if (!pawl_bytes_equal(word, PAWL_BYTES("found"))) return SIGHT_SENSELESS;
+    return read_fields(reading, settings, record, error);
+}
+
+static enum pawl_redis_outcome end_with(struct pawl_op *op, enum pawl_op_end end)
+{
+    op->end = end;
+    return PAWL_REDIS_ENDS;
+}
+
+/* A look at the op's record, which ends it with `end` if it is fit, and FAILED otherwise. */
+static enum pawl_redis_outcome answer_look(struct pawl_op *op,
+                                           const struct pawl_redis_settings *settings,
+                                           struct reading *reading, enum pawl_op_end end)
+{
+    op->found = (struct pawl_record){.name = op->record.name};
+    op->found_token = 0;
+    switch (read_look(reading, settings, &op->found, &op->error)) {
+    case SIGHT_FIT:
+        return end_with(op, end);
+    case SIGHT_UNFIT:
+        return end_with(op, end == PAWL_OP_DONE ? pawl_redis_end_of_sent(op) : PAWL_OP_FAILED);
+    case SIGHT_SENSELESS:
+        break;
+    }
+    return PAWL_REDIS_SENSELESS;
+}
+
+static enum pawl_redis_outcome answer_index(struct pawl_op *op,
+                                            const struct pawl_redis_settings *settings)
+{
+    (void)pawl_fail(&op->error, PAWL_STORE,
+                    "%s: the key \"%s\" is no sorted set: another program uses it; choose another "
+                    "prefix",
+                    settings->where, settings->prefix);
+    return end_with(op, PAWL_OP_FAILED);
+}
+
+static enum pawl_redis_outcome answer_write(struct pawl_op *op,
+                                            const struct pawl_redis_settings *settings,
+                                            struct reading *reading)
+{
+    struct pawl_bytes word;
+    bool whole = op->kind == PAWL_OP_WRITE;
+
+    if (take(reading, PAWL_RESP_ARRAY) == NULL || !take_word(reading, &word)) {
+        return PAWL_REDIS_SENSELESS;
+    }
+    if (pawl_bytes_equal(word, PAWL_BYTES("refused"))) {
+        return answer_look(op, settings, reading, PAWL_OP_REFUSED);
+    }
+    if (whole && pawl_bytes_equal(word, PAWL_BYTES("index"))) return answer_index(op, settings);
+    if (!whole && pawl_bytes_equal(word, PAWL_BYTES("damaged"))) {
+        enum pawl_redis_outcome outcome = answer_look(op, settings, reading, PAWL_OP_FAILED);
+
+        if (outcome == PAWL_REDIS_ENDS && op->error.code == PAWL_OK) {
+            (void)look_failed(&op->error, settings, &op->record,
+                              "has a \"next\" or \"version\" that Redis cannot count on");
+        }
+        return outcome;
+    }
+    if (!pawl_bytes_equal(word, PAWL_BYTES("done"))) return PAWL_REDIS_SENSELESS;
+    if (!whole) return answer_look(op, settings, reading, PAWL_OP_DONE);
+    op->found = op->record;
+    op->found_token = 0;
+    return end_with(op, PAWL_OP_DONE);
+}
+
+static enum pawl_redis_outcome
+answer_list(struct pawl_op *op, const struct pawl_redis_settings *settings, struct reading *reading)
+{
+    const struct pawl_resp_value *array = take(reading, PAWL_RESP_ARRAY);
+    struct pawl_page *page = op->page;
+    struct pawl_bytes word;
+    uint32_t asked = page->count_max < PAWL_REDIS_LIST_MAX ? page->count_max : PAWL_REDIS_LIST_MAX;
+
+    if (array == NULL || !take_word(reading, &word)) return PAWL_REDIS_SENSELESS;
+    if (pawl_bytes_equal(word, PAWL_BYTES("index"))) return answer_index(op, settings);
+    if (!pawl_bytes_equal(word, PAWL_BYTES("names"))) return PAWL_REDIS_SENSELESS;
+    page->more = array->count / 2 >= (asked == 0 ? 1 : asked);
+    for (uint32_t i = 0; i < array->count / 2; i++) {
+        struct pawl_record record = {.epoch = 0};
+
+        if (!take_word(reading, &word)) return PAWL_REDIS_SENSELESS;
+        if (pawl_name_set(&record.name, word, &op->error) != PAWL_OK) {
+            return end_with(op, PAWL_OP_FAILED);
+        }
+        page->after = record.name;
+        enum sight sight = read_look(reading, settings, &record, &op->error);
+
+        if (sight == SIGHT_SENSELESS) return PAWL_REDIS_SENSELESS;
+        if (sight == SIGHT_UNFIT) return end_with(op, PAWL_OP_FAILED);
+        /* The key was deleted by hand: `pawl store check` says so. */
+        if (record.epoch != 0) pawl_page_record(page, &record);
+    }
+    return end_with(op, PAWL_OP_DONE);
+}
+
+enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
+                                          const struct pawl_redis_settings *settings,
+                                          const struct pawl_resp_reply *reply)
+{
+    const struct pawl_resp_value *first = &reply->values[0];
+    struct reading reading = {reply, 0};
+
+    op->error = (pawl_error){.code = PAWL_OK};
+    if (first->type == PAWL_RESP_ERROR) return answer_error(op, settings, first->text);
+    switch (op->kind) {
+    case PAWL_OP_READ:
+        return answer_look(op, settings, &reading, PAWL_OP_DONE);
+    case PAWL_OP_WRITE:
+    case PAWL_OP_ADVANCE:
+        return answer_write(op, settings, &reading);
+    case PAWL_OP_LIST:
+        return answer_list(op, settings, &reading);
+    case PAWL_OP_CHECK:
+        return first->type == PAWL_RESP_ARRAY ? end_with(op, PAWL_OP_DONE) : PAWL_REDIS_SENSELESS;
+    case PAWL_OP_PING:
+    case PAWL_OP_INIT:
+        break;
+    }
+    return first->type == PAWL_RESP_SIMPLE ? end_with(op, PAWL_OP_DONE) : PAWL_REDIS_SENSELESS;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations as RESP requests. Bytes out, no I/O. */
+#ifndef PAWL_REDIS_REQUEST_H
+#define PAWL_REDIS_REQUEST_H
+
+#include "store/records.h"
+#include "store/redis/settings.h"
+
+enum {
+    PAWL_REDIS_REQUEST_BYTES_MAX = 8 * 1024,
+    PAWL_REDIS_LIST_MAX = 128, /* records in one page; whoever wants more gets it in pages */
+    PAWL_REDIS_CHECK_NAMES_MAX = 10000,
+    PAWL_REDIS_WORDS_MAX = 4,
+};
+
+/* whole: with the script's text, for a server that does not have it yet. */
+size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_settings *settings,
+                           bool whole, char to[PAWL_REDIS_REQUEST_BYTES_MAX]);
+/* The words of a short command: at most PAWL_REDIS_WORDS_MAX. */
+#define PAWL_REDIS_WORDS(...) ((const char *const[PAWL_REDIS_WORDS_MAX]){__VA_ARGS__})
+/* NULL ends words, where they are fewer. */
+size_t pawl_redis_write_words(const char *const words[PAWL_REDIS_WORDS_MAX],
+                              char to[PAWL_REDIS_REQUEST_BYTES_MAX]);
+
+#endif
