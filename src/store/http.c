@@ -568,6 +568,11 @@ struct pawl_http *pawl_http_new(const struct pawl_http_settings *settings, pawl_
     return http;
 }
 
+bool pawl_http_closing(const struct pawl_http *http)
+{
+    return http->closing;
+}
+
 void pawl_http_free(struct pawl_http *http)
 {
     if (http == NULL) return;

@@ -58,6 +58,8 @@ struct pawl_http_settings {
 struct pawl_http *pawl_http_new(const struct pawl_http_settings *settings, pawl_error *error);
 /* done is called later, never from inside. */
 void pawl_http_send(struct pawl_http *http, struct pawl_http_exchange *exchange);
+/* It is being freed: whoever hears of an end must not send again. */
+bool pawl_http_closing(const struct pawl_http *http);
 /* Ends every exchange, now: CUT if it may have been sent; their done sends nothing more. Handles of
  * the loop close later. */
 void pawl_http_free(struct pawl_http *http);

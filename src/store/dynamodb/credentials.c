@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/dynamodb/credentials_own.h"
+#include "store/dynamodb/remote_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,8 @@ enum { FILE_BYTES_MAX = 64 * 1024 };
 
 /* In this order: the first that has keys is taken. */
 static const struct pawl_aws_place *const places[] = {
-    &pawl_aws_environment,
-    &pawl_aws_shared_file,
-    NULL,
+    &pawl_aws_environment, &pawl_aws_web_identity, &pawl_aws_shared_file,
+    &pawl_aws_container,   &pawl_aws_instance,     NULL,
 };
 
 static const char no_keys[] =
