@@ -33,6 +33,7 @@ from fake_couchbase_data import Bucket
 from fake_couchbase_session import Connection, Fault
 
 HOST = "127.0.0.1"
+DEFAULT_COLLECTION = "_default._default"
 NOTES_MAX = 1000
 CALL_S = 20
 ALL_PRIVILEGES = frozenset(("Read", "Insert", "Upsert", "Delete"))
@@ -86,10 +87,14 @@ class Node:
         self.greeting = "serve"
         self.up = False
         self.member = True
-        self.port = self.tls_port = 0
+        self.port = self.tls_port = self.proxy_port = 0
         self.old_config = {}
         self.connections = set()
         self.listeners = []
+
+    @property
+    def told_port(self):
+        return self.proxy_port or self.port
 
     async def start(self, cluster):
         loop = asyncio.get_running_loop()
@@ -201,7 +206,8 @@ class Cluster:
             return self._compose(None, node)
         if bucket.name in node.old_config:
             return node.old_config[bucket.name]
-        key = (bucket.name, bucket.uuid, bucket.rev, node.number)
+        told = tuple(one.told_port for one in self.nodes)
+        key = (bucket.name, bucket.uuid, bucket.rev, node.number, told)
         if key not in self._configs:
             self._configs[key] = self._compose(bucket, node)
         return self._configs[key]
@@ -211,7 +217,7 @@ class Cluster:
         config = {"rev": bucket.rev if bucket else 1, "revEpoch": 1}
         ext = []
         for node in members:
-            services = {"kv": node.port}
+            services = {"kv": node.told_port}
             if node.tls_port:
                 services["kvSSL"] = node.tls_port
             entry = {"services": services}
@@ -239,7 +245,7 @@ class Cluster:
             "collectionsManifestUid": f"{bucket.manifest_uid:x}",
             "vBucketServerMap": {
                 "hashAlgorithm": "CRC", "numReplicas": bucket.replicas,
-                "serverList": [f"{host}:{node.port}" for node in members],
+                "serverList": [f"{host}:{node.told_port}" for node in members],
                 "vBucketMap": [[index.get(number, -1) for number in chain]
                                for chain in bucket.map]}}
 
@@ -317,16 +323,27 @@ class FakeCouchbase:
     def connections(self):
         return self._call(lambda: [len(node.connections) for node in self.cluster.nodes])
 
-    def document(self, key, collection="_default._default", bucket=None):
+    def document(self, key, collection=DEFAULT_COLLECTION, bucket=None):
         """The value of a document, or None."""
-        return self._call(self._document, key, collection, bucket)
-
-    def _document(self, key, collection, bucket):
-        bucket = self._bucket(bucket)
-        key = key.encode() if isinstance(key, str) else key
-        vbucket = bucket.vbuckets[wire.vbucket_of(key, len(bucket.vbuckets))]
-        found = bucket.find(vbucket, (bucket.collection_id(collection), key))
+        found = self._call(self._bucket(bucket).peek, key, collection)
         return None if found is None else found.value.decode(errors="backslashreplace")
+
+    def put(self, key, value, collection=DEFAULT_COLLECTION, bucket=None):
+        """Writes a document behind everybody's back; None for a value removes it."""
+        self._call(self._bucket(bucket).put, key, value, collection)
+
+    def keys(self, collection=DEFAULT_COLLECTION, bucket=None):
+        return self._call(self._bucket(bucket).keys, collection)
+
+    def advertise(self, ports):
+        """The config names these ports from now on, in the order of the nodes: proxies."""
+        self._call(self._advertise, ports)
+
+    def _advertise(self, ports):
+        for node, port in zip(self.cluster.nodes, ports):
+            node.proxy_port = port
+        for bucket in self.cluster.buckets.values():
+            bucket.changed()
 
     # Faults
 

@@ -4,6 +4,7 @@ import random
 import time
 
 import fake_couchbase_wire as wire
+from fake_couchbase_json import is_json
 from fake_couchbase_wire import Refused
 
 RELATIVE_EXPIRY_S_MAX = 30 * 86400
@@ -180,6 +181,27 @@ class Bucket:
             self._store(vbucket, key, None)
             return None
         return document
+
+    def _at(self, key, collection):
+        key = key.encode() if isinstance(key, str) else key
+        vbucket = self.vbuckets[wire.vbucket_of(key, len(self.vbuckets))]
+        return vbucket, (self.collection_id(collection), key)
+
+    def peek(self, key, collection):
+        return self.find(*self._at(key, collection))
+
+    def put(self, key, value, collection):
+        document = None
+        if value is not None:
+            value = value.encode() if isinstance(value, str) else value
+            document = Document(value, 0, 0, wire.DATATYPE_JSON if is_json(value) else 0)
+            document.cas = self.next_cas()
+        self._store(*self._at(key, collection), document)
+
+    def keys(self, collection):
+        number = self.collection_id(collection)
+        return sorted(key[1].decode(errors="backslashreplace") for vbucket in self.vbuckets
+                      for key in vbucket.documents if key[0] == number)
 
     def _store(self, vbucket, key, document):
         vbucket.high += 1

@@ -133,6 +133,26 @@ def test_nodes_that_are_away_and_back(fake, client):
     assert fake.document("orders") == "1000"
 
 
+def test_documents_behind_the_back(fake, client):
+    fake.put("orders", "no number")
+    assert client.count(b"orders", 1).status == wire.DELTA_BADVAL
+    fake.put("d", '{"e1":{"p":1}}')
+    assert client.sub("SUBDOC_COUNTER", b"d", b"e1.p", b"1").value == b"2"
+    assert fake.keys() == ["d", "orders"]
+    fake.put("orders", None)
+    assert client.get(b"orders").status == wire.KEY_ENOENT
+
+
+def test_the_config_can_name_proxies(fake, client):
+    before = json.loads(client.ask("GET_CLUSTER_CONFIG").value)
+    fake.advertise([4711])
+    after = json.loads(client.ask("GET_CLUSTER_CONFIG").value)
+    assert after["rev"] > before["rev"]
+    assert after["vBucketServerMap"]["serverList"] == ["127.0.0.1:4711"]
+    assert after["nodesExt"][0]["services"]["kv"] == 4711
+    assert fake.ports() != [4711]
+
+
 def test_malformed_bytes_close_the_connection(fake):
     for data in (b"\x81" + bytes(23), b"GET / HTTP/1.1\r\nHost: couchbase\r\n\r\n",
                  struct.pack(">BBHBBHIIQ", 0x80, 0, 9, 0, 0, 0, 4, 0, 0) + bytes(4),
