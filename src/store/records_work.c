@@ -285,7 +285,8 @@ static void write_refused(struct work *work)
                        "others write this sequence's record all the time; try again");
         return;
     }
-    if (work->tries <= TRIES_AT_ONCE) {
+    /* After a delay what is remembered is old: the refusal that it meets brings the latest. */
+    if (work->tries <= TRIES_AT_ONCE || work->tries % 2 == 0) {
         work_decide(work);
     } else {
         pawl_work_delay(work);
