@@ -29,6 +29,7 @@ struct lane {
 struct bench {
     uv_loop_t loop;
     uv_timer_t timer;
+    uv_prepare_t prepare;
     struct pawl_uv_net net;
     struct pawl_source *store;
     enum pawl_ask_kind kind;
@@ -89,18 +90,20 @@ static void timer_rang(uv_timer_t *timer)
     (void)timer;
 }
 
-static void turn_until_done(struct bench *bench)
+/* Before the loop sleeps, after all that came: as pawld does it. */
+static void pump(uv_prepare_t *prepare)
 {
-    while (bench->under_way > 0) {
-        uint64_t now_ns = pawl_clock_ns();
-        uint64_t next_ns = bench->store->ops->turn(bench->store, now_ns);
+    struct bench *bench = PAWL_OWNER(prepare, struct bench, prepare);
+    uint64_t next_ns = bench->store->ops->turn(bench->store, pawl_clock_ns());
+    uint64_t now_ns = pawl_clock_ns();
 
-        now_ns = pawl_clock_ns();
+    if (bench->under_way == 0) {
+        uv_stop(&bench->loop);
+    } else if (next_ns != PAWL_NEVER) {
         uint64_t wait_ms = next_ns <= now_ns ? 0 : (next_ns - now_ns) / PAWL_NS_PER_MS + 1;
 
         uv_update_time(&bench->loop);
-        (void)uv_timer_start(&bench->timer, timer_rang, wait_ms < 1000 ? wait_ms : 1000, 0);
-        if (bench->under_way > 0) (void)uv_run(&bench->loop, UV_RUN_ONCE);
+        (void)uv_timer_start(&bench->timer, timer_rang, wait_ms, 0);
     }
 }
 
@@ -113,7 +116,9 @@ static void run(struct bench *bench, enum pawl_ask_kind kind, size_t in_flight)
         bench->lanes[i].bench = bench;
         ask_next(&bench->lanes[i]);
     }
-    turn_until_done(bench);
+    (void)uv_prepare_start(&bench->prepare, pump);
+    if (bench->under_way > 0) (void)uv_run(&bench->loop, UV_RUN_DEFAULT);
+    (void)uv_prepare_stop(&bench->prepare);
 }
 
 static int by_size(const void *a, const void *b)
