@@ -43,7 +43,8 @@ void drive_wait(uint64_t next_ns)
     if (wait_ms > 100) wait_ms = 100;
     uv_update_time(&drive_loop.loop);
     (void)uv_timer_start(&drive_loop.timer, timer_rang, wait_ms, 0);
-    (void)uv_run(&drive_loop.loop, UV_RUN_ONCE);
+    /* libuv calls due timers before it waits: a timer of no time would not end the wait. */
+    (void)uv_run(&drive_loop.loop, wait_ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     (void)uv_timer_stop(&drive_loop.timer);
 }
 

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes between a login and the first operation: facts about server and table, the cluster's
+ * identity, and where the connection is direct, the session's settings and prepared statements.
+ */
+#include "store/postgres/postgres_own.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum { VERSION_LEAST = 100000 };
+
+static const char *const statement_names[PAWL_POSTGRES_STATEMENTS] = {
+    [PAWL_POSTGRES_READ] = "pawl_read",
+    [PAWL_POSTGRES_ADVANCE] = "pawl_advance",
+    [PAWL_POSTGRES_WRITE] = "pawl_write",
+    [PAWL_POSTGRES_INSERT] = "pawl_insert",
+};
+
+const char *pawl_pg_statement_name(enum pawl_postgres_statement statement)
+{
+    return statement_names[statement];
+}
+
+static const char *text_of(const PGresult *result, int column)
+{
+    return PQgetisnull(result, 0, column) != 0 ? "" : PQgetvalue(result, 0, column);
+}
+
+static bool server_is_good(struct pg_driver *driver, const PGresult *result)
+{
+    pawl_error *error = &driver->facts.error;
+    long version = strtol(text_of(result, PAWL_POSTGRES_FACT_VERSION), NULL, 10);
+
+    if (version < VERSION_LEAST) {
+        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+                        "the server is PostgreSQL %ld; pawl needs 10 or newer", version / 10000);
+        return false;
+    }
+    if (strcmp(text_of(result, PAWL_POSTGRES_FACT_RECOVERY), "t") == 0) {
+        (void)pawl_fail(error, PAWL_STORE,
+                        "the server is a standby: name the primary, or all hosts, in the URL");
+        return false;
+    }
+    if (strcmp(text_of(result, PAWL_POSTGRES_FACT_READ_ONLY), "on") == 0) {
+        (void)pawl_fail(error, PAWL_STORE,
+                        "the server is read-only for this user (default_transaction_read_only): "
+                        "ids cannot be taken there");
+        return false;
+    }
+    if (driver->target.lasting && strcmp(text_of(result, PAWL_POSTGRES_FACT_FSYNC), "on") != 0) {
+        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+                        "the server runs with fsync = off: after a crash it may give ids twice; "
+                        "set fsync = on, or accept that with ?durability=none");
+        return false;
+    }
+    return true;
+}
+
+static bool table_is_good(struct pg_driver *driver, const PGresult *result)
+{
+    pawl_error *error = &driver->facts.error;
+    const char *table = driver->target.table;
+    const char *kind = text_of(result, PAWL_POSTGRES_FACT_KIND);
+    const char *missing = text_of(result, PAWL_POSTGRES_FACT_GRANTS);
+    char wrong[200];
+
+    driver->facts.has_table = kind[0] != '\0';
+    if (!driver->facts.has_table) {
+        (void)pawl_fail(error, PAWL_STORE,
+                        "there is no table %s in the database; make it with: pawl store init URL",
+                        table);
+        return false;
+    }
+    if (strcmp(kind, "r") != 0 && strcmp(kind, "p") != 0) {
+        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+                        "%s is not a table; name another one in the URL: ?table=NAME", table);
+        return false;
+    }
+    if (pawl_postgres_columns_wrong(text_of(result, PAWL_POSTGRES_FACT_COLUMNS), wrong,
+                                    sizeof wrong)) {
+        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+                        "the table %s is not pawl's: %s; name another one in the URL: ?table=NAME",
+                        table, wrong);
+        return false;
+    }
+    if (driver->target.lasting &&
+        strcmp(text_of(result, PAWL_POSTGRES_FACT_PERSISTENCE), "p") != 0) {
+        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+                        "the table %s is not logged: a crash empties it; ALTER TABLE %s SET "
+                        "LOGGED, or accept that with ?durability=none",
+                        table, table);
+        return false;
+    }
+    if (missing[0] != '\0') {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the user lacks %s on the table %s: GRANT SELECT, INSERT, UPDATE ON %s",
+                        missing, table, table);
+        return false;
+    }
+    return true;
+}
+
+/* An answer to FACTS. */
+static void judge(struct pg_driver *driver, const PGresult *result)
+{
+    struct pg_facts *facts = &driver->facts;
+
+    facts->known = PQntuples(result) == 1 && PQnfields(result) == PAWL_POSTGRES_FACTS_COUNT;
+    facts->server_good = facts->usable = false;
+    if (!facts->known) {
+        (void)pawl_fail(&facts->error, PAWL_STORE, "postgres answers what cannot be");
+        return;
+    }
+    facts->server_good = server_is_good(driver, result);
+    if (facts->server_good) {
+        facts->usable = table_is_good(driver, result);
+    } else {
+        facts->has_table = text_of(result, PAWL_POSTGRES_FACT_KIND)[0] != '\0';
+    }
+}
+
+static void no_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
+{
+    (void)driver;
+    (void)group;
+    (void)result;
+}
+
+static void fail_opening(struct pg_driver *driver, const struct pg_group *group)
+{
+    driver->facts.known = driver->facts.usable = false;
+    driver->facts.error = group->error;
+    pawl_pg_opening_end(driver);
+}
+
+/* Statements that cannot be prepared (there is no table yet) go unnamed. */
+static void prepared(struct pg_driver *driver, struct pg_group *group)
+{
+    bool good = !group->rolled_back && !group->doubtful;
+
+    if (group->statement < PAWL_POSTGRES_STATEMENTS) driver->prepared[group->statement] = good;
+    if (group->doubtful) {
+        fail_opening(driver, group);
+    } else if (group->statement + 1 == PAWL_POSTGRES_STATEMENTS) {
+        pawl_pg_opening_end(driver);
+    }
+}
+
+static const struct pg_group_ops prepare_ops = {.result = no_result, .synced = prepared};
+
+static void prepare_all(struct pg_driver *driver)
+{
+    for (int i = 0; i < PAWL_POSTGRES_STATEMENTS && !driver->broken; i++) {
+        struct pg_group *group = pawl_pg_group_begin(driver, &prepare_ops, OPENING_NS);
+
+        if (group == NULL) {
+            driver->broken = true;
+            return;
+        }
+        group->statement = (enum pawl_postgres_statement)i;
+        pawl_pg_group_prepare(driver, group, driver->sql.texts[i]);
+        pawl_pg_group_send(driver, group);
+    }
+}
+
+static void session_set(struct pg_driver *driver, struct pg_group *group)
+{
+    if (group->doubtful || group->rolled_back) {
+        fail_opening(driver, group);
+    } else if (driver->facts.usable) {
+        prepare_all(driver);
+    } else {
+        pawl_pg_opening_end(driver);
+    }
+}
+
+static const struct pg_group_ops session_ops = {.result = no_result, .synced = session_set};
+
+/* A group of one command; NULL: no memory, the connection will go. */
+static struct pg_group *send_one(struct pg_driver *driver, const struct pg_group_ops *ops,
+                                 const struct pawl_postgres_command *command)
+{
+    struct pg_group *group = pawl_pg_group_begin(driver, ops, OPENING_NS);
+
+    if (group == NULL) {
+        driver->broken = true;
+        return NULL;
+    }
+    pawl_pg_group_add(driver, group, command);
+    pawl_pg_group_send(driver, group);
+    return group;
+}
+
+/* Who the server is: another cluster under the same URL is another store. */
+static void identity_result(struct pg_driver *driver, struct pg_group *group,
+                            const PGresult *result)
+{
+    (void)group;
+    if (PQntuples(result) != 1 || PQnfields(result) != 2) return;
+    const char *system = text_of(result, 0);
+    const char *timeline = text_of(result, 1);
+
+    driver->identity_seen = true;
+    if (driver->system[0] == '\0') {
+        (void)snprintf(driver->system, sizeof driver->system, "%s", system);
+    }
+    driver->is_foreign = strcmp(driver->system, system) != 0;
+    if (driver->is_foreign) {
+        (void)pawl_fail(&driver->facts.error, PAWL_STORE,
+                        "another PostgreSQL cluster answers under the same URL (system identifier "
+                        "%.20s, it was %s): if that is meant, restart pawl",
+                        system, driver->system);
+        return;
+    }
+    if (timeline[0] == '\0') return;
+    if (driver->timeline[0] != '\0' && strcmp(driver->timeline, timeline) != 0) {
+        pawl_log(PAWL_LOG_WARN, "store changed its timeline",
+                 "store=postgres timeline=%.15s was=%s", timeline, driver->timeline);
+    }
+    (void)snprintf(driver->timeline, sizeof driver->timeline, "%s", timeline);
+}
+
+/* It may be forbidden to look: CHECK says so. */
+static void identified(struct pg_driver *driver, struct pg_group *group)
+{
+    const struct pawl_postgres_command command = {.text = driver->sql.texts[PAWL_POSTGRES_SESSION]};
+
+    if (group->doubtful) {
+        fail_opening(driver, group);
+        return;
+    }
+    driver->anew = false;
+    if (driver->is_foreign) {
+        driver->facts.known = driver->facts.usable = false;
+        pawl_pg_opening_end(driver);
+    } else if (driver->facts.direct) {
+        (void)send_one(driver, &session_ops, &command);
+    } else {
+        pawl_pg_opening_end(driver);
+    }
+}
+
+static const struct pg_group_ops identity_ops = {.result = identity_result, .synced = identified};
+
+static void facts_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
+{
+    (void)group;
+    judge(driver, result);
+    if (!driver->facts.known) return;
+    driver->facts.direct =
+        strtol(text_of(result, PAWL_POSTGRES_FACT_PID), NULL, 10) == PQbackendPID(driver->conn.pg);
+}
+
+static void facts_known(struct pg_driver *driver, struct pg_group *group)
+{
+    const struct pawl_postgres_command command = {.text =
+                                                      driver->sql.texts[PAWL_POSTGRES_IDENTITY]};
+
+    if (group->doubtful || group->rolled_back) {
+        fail_opening(driver, group);
+    } else {
+        (void)send_one(driver, &identity_ops, &command);
+    }
+}
+
+static const struct pg_group_ops facts_ops = {.result = facts_result, .synced = facts_known};
+
+void pawl_pg_opening_begin(struct pg_driver *driver)
+{
+    const char *values[] = {driver->target.table};
+    const struct pawl_postgres_command command = {
+        .text = driver->sql.texts[PAWL_POSTGRES_FACTS], .count = 1, .values = values};
+
+    driver->opening = true;
+    driver->opening_end_ns = 0;
+    driver->facts = (struct pg_facts){.known = false};
+    driver->is_foreign = false;
+    (void)send_one(driver, &facts_ops, &command);
+}
+
+/* PING. */
+
+static void ping_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
+{
+    judge(driver, result);
+    group->rides.first->written = true;
+}
+
+static void pinged(struct pg_driver *driver, struct pg_group *group)
+{
+    struct pg_ride *ride = pawl_pg_rides_pop(&group->rides);
+
+    if (!ride->written) {
+        pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &group->error);
+    } else if (!driver->facts.usable) {
+        driver->anew = true;
+        pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &driver->facts.error);
+    } else {
+        ride->op->end = PAWL_OP_DONE;
+        pawl_pg_ride_end(driver, ride);
+    }
+}
+
+static const struct pg_group_ops ping_ops = {.result = ping_result, .synced = pinged};
+
+void pawl_pg_ping(struct pg_driver *driver, struct pg_ride *ride)
+{
+    const char *values[] = {driver->target.table};
+    const struct pawl_postgres_command command = {
+        .text = driver->sql.texts[PAWL_POSTGRES_FACTS], .count = 1, .values = values};
+    struct pg_group *group = pawl_pg_group_with(driver, &ping_ops, OP_NS, ride);
+
+    if (group == NULL) return;
+    pawl_pg_group_add(driver, group, &command);
+    pawl_pg_group_send(driver, group);
+}
