@@ -34,12 +34,21 @@ class Reply:
 
 
 class Client:
-    def __init__(self, port, vbuckets=64):
+    def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.vbuckets = vbuckets
+        self.vbuckets = 64
         self.collection = None
         self.opaque = 100
+
+    @classmethod
+    def entered(cls, port, features=None, password="password"):
+        """A client that is logged in and has the bucket selected."""
+        client = cls(port)
+        client.hello(USUAL if features is None else features)
+        assert client.login(password=password) == wire.SUCCESS
+        assert client.select() == wire.SUCCESS
+        return client
 
     def __enter__(self):
         return self

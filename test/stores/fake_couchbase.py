@@ -24,7 +24,6 @@ import os
 import signal
 import ssl
 import subprocess
-import sys
 import tempfile
 import threading
 

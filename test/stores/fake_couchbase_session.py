@@ -58,7 +58,8 @@ class Connection(asyncio.Protocol):
         self.cluster, self.node, self.tls = cluster, node, tls
         self.transport = None
         self.buffer = bytearray()
-        self.busy = self.serving = self.closed = False
+        self.busy = None  # the request that those behind it wait for
+        self.serving = self.closed = False
         self.features = frozenset()
         self.datatypes = 0
         self.user = None
@@ -76,7 +77,7 @@ class Connection(asyncio.Protocol):
         if self.node.greeting == "close":
             transport.abort()
         elif self.node.greeting == "hang":
-            self.busy = True
+            self.busy = "never served"
 
     def connection_lost(self, exc):
         self.closed = True
@@ -87,16 +88,19 @@ class Connection(asyncio.Protocol):
         self.serve()
 
     def serve(self):
-        """Serves what has arrived, in order: behind a request that waits, the next ones wait."""
+        """Serves what has arrived: behind a request that waits the next ones wait, unless HELLO
+        granted UNORDERED and it is one on a document."""
         if self.serving:
             return
         self.serving = True
         try:
-            while not self.busy and not self.closed:
+            while self.busy is None and not self.closed:
                 request = wire.split(self.buffer)
                 if request is None:
                     break
-                self.busy = True
+                if wire.UNORDERED not in self.features \
+                        or request.opcode not in commands.DOCUMENT_COMMANDS:
+                    self.busy = request
                 self._begin(request)
         except Malformed as malformed:
             self.cluster.note(f"closed a connection: {malformed}")
@@ -150,7 +154,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, request, answer):
         self.write(self.encode(request, answer))
-        self.done()
+        self.done(request)
 
     def encode(self, request, answer):
         """b"" where the server closes the connection instead of answering"""
@@ -165,8 +169,9 @@ class Connection(asyncio.Protocol):
         if not self.closed and data:
             self.transport.write(data)
 
-    def done(self):
-        self.busy = False
+    def done(self, request):
+        if self.busy is request:
+            self.busy = None
         if not self.serving:
             self.serve()
 
@@ -218,21 +223,22 @@ class Connection(asyncio.Protocol):
             self._send(request, answer)
         elif fault.action == "garbage":
             self.write(bytes(range(0x40, 0x40 + 64)))
-            self.done()
+            self.done(request)
         elif fault.action == "cut":
             self.write(self.encode(request, answer)[:fault.bytes])
             if not fault.stays_open:
                 self.closed = True
                 self.transport.close()
         elif fault.action == "drip":
-            self._drip(self.encode(request, answer), fault.ms)
+            self.busy = request  # nothing may come between its bytes
+            self._drip(request, self.encode(request, answer), fault.ms)
 
-    def _drip(self, data, ms):
+    def _drip(self, request, data, ms):
         self.write(data[:1])
         if len(data) > 1:
-            self.cluster.later(ms, self._drip, data[1:], ms)
+            self.cluster.later(ms, self._drip, request, data[1:], ms)
         else:
-            self.done()
+            self.done(request)
 
     # Dispatch
 

@@ -26,17 +26,9 @@ def fake():
 
 @pytest.fixture
 def client(fake):
-    with enter(fake.ports()[0]) as entered:
+    with Client.entered(fake.ports()[0]) as entered:
         entered.store("SET", b"orders", b"1000")
         yield entered
-
-
-def enter(port, password="password"):
-    client = Client(port)
-    client.hello()
-    assert client.login(password=password) == wire.SUCCESS
-    assert client.select() == wire.SUCCESS
-    return client
 
 
 def test_a_status_for_some_requests(fake, client):
@@ -63,7 +55,7 @@ def test_death_before_and_after_executing(fake, client, action, value):
     with pytest.raises(ConnectionError):
         client.count(b"orders", 500)
     assert fake.document("orders") == value
-    with enter(fake.ports()[0]) as again:
+    with Client.entered(fake.ports()[0]) as again:
         assert again.get(b"orders").value == value.encode()
 
 
@@ -80,7 +72,7 @@ def test_answers_that_are_late_double_cut_or_slow(fake, client):
         client.get(b"orders")
     for length in (0, 1, 23, 24, 31):
         fake.fault("cut", opcode="GET", bytes=length)
-        with enter(fake.ports()[0]) as other, \
+        with Client.entered(fake.ports()[0]) as other, \
                 pytest.raises(ConnectionError, match=f"after {length % 24} of"):
             other.get(b"orders")
 
@@ -89,7 +81,7 @@ def test_a_request_is_executed_after_its_client_has_gone(fake, client):
     fake.fault("late", opcode="INCREMENT", ms=50)
     key, extras = b"\0orders", struct.pack(">QQI", 500, 0, 0xFFFFFFFF)
     client.send(client.pack("INCREMENT", key=key, extras=extras, vbucket=47))
-    with enter(fake.ports()[0]) as other:
+    with Client.entered(fake.ports()[0]) as other:
         while "INCREMENT" not in fake.counts():
             other.ask("NOOP")
         client.close()
@@ -127,7 +119,7 @@ def test_nodes_that_are_away_and_back(fake, client):
     with pytest.raises(ConnectionRefusedError):
         Client(port)
     fake.start_node(0)
-    with enter(port) as again:
+    with Client.entered(port) as again:
         assert again.get(b"orders").value == b"1000"
     fake.drop_connections()
     assert fake.document("orders") == "1000"
@@ -168,7 +160,7 @@ def test_twenty_writers_lose_nothing(fake, client):
     taken, each = [], 50
 
     def write():
-        with enter(fake.ports()[0]) as mine:
+        with Client.entered(fake.ports()[0]) as mine:
             for _ in range(each):
                 taken.append(int(mine.sub("SUBDOC_COUNTER", b"d", b"e1.p", b"10").value))
                 mine.count(b"orders", 1)
@@ -193,7 +185,7 @@ def test_as_a_program_with_a_control_port():
         assert ready["url"] \
             == f"couchbase://user:p@127.0.0.1:{first},127.0.0.1:{second}/default/app.seq"
         with socket.create_connection(("127.0.0.1", ready["control"]), 10) as control, \
-                enter(second, "p") as client, control.makefile("rw") as lines:
+                Client.entered(second, password="p") as client, control.makefile("rw") as lines:
             def do(**command):
                 lines.write(json.dumps(command) + "\n")
                 lines.flush()
