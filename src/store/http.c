@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl's multi interface on a libuv loop: curl names the sockets to watch and the time to wake
- * it, and says which transfers are over.
+ * Exchanges as transfers of libcurl's multi interface, which http_loop.c puts on the loop.
  */
-#include "store/http.h"
+#include "store/http_own.h"
 
-#include <curl/curl.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/descriptor.h"
 
 enum {
     SPARE_TRANSFERS_MAX = 64,
     SPARE_BUFFER_BYTES_MAX = 64 * 1024,
     BUFFER_BYTES_LEAST = 2048,
-    IDLE_PROBE_S = 10,       /* a connection whose server has vanished is found out in its idle */
-    UNACKED_MS_MAX = 10000,  /* time, before a request meets it */
+    IDLE_PROBE_S =
+        10, /* a server that vanished in the idle is found out before a request meets it */
     SIGNING_BYTES_MAX = 160, /* "aws:amz:" region ":" service: 64 characters each, says curl */
 };
 
@@ -37,55 +28,9 @@ struct transfer {
     struct curl_slist *headers;
     char *buffer; /* the answer */
     size_t size, room;
-    bool too_long;
+    const char *why; /* what curl's own error does not tell; NULL: nothing */
     char error[CURL_ERROR_SIZE];
 };
-
-/* A socket that curl has open. */
-struct open_socket {
-    struct pawl_descriptor descriptor;
-    struct open_socket *next;
-};
-
-/* A socket that curl waits for. */
-struct watch {
-    uv_poll_t poll;
-    struct pawl_http *http;
-    curl_socket_t fd;
-};
-
-struct pawl_http {
-    uv_loop_t *loop;
-    uv_timer_t timer;    /* curl's */
-    uv_timer_t refusals; /* rings when exchanges were refused that curl never saw */
-    size_t handle_count; /* of the loop, not yet closed */
-    CURLM *multi;        /* NULL: freed, but for its handles */
-    struct transfer *active, *spare;
-    size_t spare_count;
-    struct pawl_http_exchange *refused; /* linked by io */
-    struct open_socket *sockets;
-    bool verify, closing;
-    char *ca_file;
-};
-
-static void http_closed(uv_handle_t *handle)
-{
-    struct pawl_http *http = handle->data;
-
-    if (--http->handle_count > 0) return;
-    curl_global_cleanup();
-    free(http->ca_file);
-    free(http);
-}
-
-static void watch_closed(uv_handle_t *handle)
-{
-    struct watch *watch = PAWL_OWNER(handle, struct watch, poll);
-    uv_handle_t anchor = {.data = watch->http};
-
-    free(watch);
-    http_closed(&anchor);
-}
 
 static void link_active(struct transfer *transfer)
 {
@@ -148,7 +93,7 @@ static void transfer_spare(struct transfer *transfer)
         transfer->room = 0;
     }
     transfer->size = 0;
-    transfer->too_long = false;
+    transfer->why = NULL;
     transfer->error[0] = '\0';
     transfer->next = http->spare;
     http->spare = transfer;
@@ -162,7 +107,7 @@ static size_t body_came(char *bytes, size_t one, size_t count, void *arg)
     size_t size = one * count;
 
     if (size > PAWL_HTTP_BODY_BYTES_MAX - transfer->size) {
-        transfer->too_long = true;
+        transfer->why = "the answer is longer than any that we asked for";
         return 0;
     }
     if (transfer->size + size > transfer->room) {
@@ -222,43 +167,6 @@ static size_t header_came(char *bytes, size_t one, size_t count, void *arg)
     return line.size;
 }
 
-/* As curl would open it, known to us: a forked child must be able to close it. */
-static curl_socket_t socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct pawl_http *http = arg;
-    struct open_socket *opened = calloc(1, sizeof *opened);
-    int unacked_ms = UNACKED_MS_MAX;
-
-    (void)purpose;
-    if (opened == NULL) return CURL_SOCKET_BAD;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-
-    if (fd < 0) {
-        free(opened);
-        return CURL_SOCKET_BAD;
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
-    opened->descriptor = pawl_descriptor_of(fd);
-    opened->next = http->sockets;
-    http->sockets = opened;
-    return fd;
-}
-
-static int socket_close(void *arg, curl_socket_t fd)
-{
-    struct pawl_http *http = arg;
-
-    for (struct open_socket **at = &http->sockets; *at != NULL; at = &(*at)->next) {
-        if ((*at)->descriptor.fd != fd) continue;
-        struct open_socket *closed = *at;
-
-        *at = closed->next;
-        free(closed);
-        break;
-    }
-    return close(fd);
-}
-
 /* Whether the server can have seen any of the request, on this connection or one before it (curl
  * begins anew where a kept connection turns out dead). */
 static bool may_have_been_sent(struct transfer *transfer, CURLcode result)
@@ -269,17 +177,32 @@ static bool may_have_been_sent(struct transfer *transfer, CURLcode result)
     return curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK || sent > 0;
 }
 
+/* Called before each try. libcurl begins anew, on its own, where a kept connection dies before the
+ * first byte of an answer. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
+static int try_begins(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    struct transfer *transfer = arg;
+
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    if (transfer->exchange->resend || !may_have_been_sent(transfer, CURLE_OK)) {
+        return CURL_PREREQFUNC_OK;
+    }
+    transfer->why = "a kept connection died under the request";
+    return CURL_PREREQFUNC_ABORT;
+}
+
 static void describe(struct transfer *transfer, CURLcode result)
 {
     struct pawl_http_exchange *exchange = transfer->exchange;
-    const char *text = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(result);
+    const char *text = transfer->why;
 
-    if (transfer->too_long) {
-        (void)snprintf(exchange->error, sizeof exchange->error,
-                       "the answer is longer than %d bytes", PAWL_HTTP_BODY_BYTES_MAX);
-    } else {
-        (void)snprintf(exchange->error, sizeof exchange->error, "%s", text);
-    }
+    if (text == NULL && transfer->error[0] != '\0') text = transfer->error;
+    if (text == NULL) text = curl_easy_strerror(result);
+    (void)snprintf(exchange->error, sizeof exchange->error, "%s", text);
 }
 
 /* It is in no list and not at curl any more. */
@@ -303,7 +226,7 @@ static void transfer_over(struct transfer *transfer, CURLcode result)
 }
 
 /* What done does may be anything, even pawl_http_free: the memory stays until handles close. */
-static void end_all_over(struct pawl_http *http)
+void pawl_http_settle(struct pawl_http *http)
 {
     int left = 0;
 
@@ -321,84 +244,6 @@ static void end_all_over(struct pawl_http *http)
     }
 }
 
-static void timer_rang(uv_timer_t *timer)
-{
-    struct pawl_http *http = timer->data;
-    int running = 0;
-
-    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    end_all_over(http);
-}
-
-static void socket_ready(uv_poll_t *poll, int status, int events)
-{
-    struct watch *watch = PAWL_OWNER(poll, struct watch, poll);
-    struct pawl_http *http = watch->http;
-    int flags = 0, running = 0;
-
-    if (status < 0) flags = CURL_CSELECT_ERR;
-    if ((events & UV_READABLE) != 0) flags |= CURL_CSELECT_IN;
-    if ((events & UV_WRITABLE) != 0) flags |= CURL_CSELECT_OUT;
-    (void)curl_multi_socket_action(http->multi, watch->fd, flags, &running);
-    end_all_over(http);
-}
-
-/* curl does not say the same time twice: it must never be woken before it, or it sleeps on. */
-static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct pawl_http *http = arg;
-
-    (void)multi;
-    if (timeout_ms < 0) {
-        (void)uv_timer_stop(&http->timer);
-        return 0;
-    }
-    uint64_t wait_ms = timeout_ms > 0 ? (uint64_t)timeout_ms + 1 : 0;
-
-    uv_update_time(http->loop);
-    return uv_timer_start(&http->timer, timer_rang, wait_ms, 0) == 0 ? 0 : -1;
-}
-
-static struct watch *watch_new(struct pawl_http *http, curl_socket_t fd)
-{
-    struct watch *watch = calloc(1, sizeof *watch);
-
-    if (watch == NULL) return NULL;
-    if (uv_poll_init_socket(http->loop, &watch->poll, fd) != 0) {
-        free(watch);
-        return NULL;
-    }
-    watch->http = http;
-    watch->fd = fd;
-    http->handle_count++;
-    return watch;
-}
-
-static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-    struct pawl_http *http = arg;
-    struct watch *watch = known;
-    int events = 0;
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
-            (void)uv_poll_stop(&watch->poll);
-            uv_close((uv_handle_t *)&watch->poll, watch_closed);
-            (void)curl_multi_assign(http->multi, fd, NULL);
-        }
-        return 0;
-    }
-    if (watch == NULL) {
-        watch = watch_new(http, fd);
-        if (watch == NULL) return -1;
-        (void)curl_multi_assign(http->multi, fd, watch);
-    }
-    if ((what & CURL_POLL_IN) != 0) events |= UV_READABLE;
-    if ((what & CURL_POLL_OUT) != 0) events |= UV_WRITABLE;
-    return uv_poll_start(&watch->poll, events, socket_ready) == 0 ? 0 : -1;
-}
-
 /* What is the same for all. false: this libcurl cannot. */
 static bool set_manners(struct transfer *transfer)
 {
@@ -413,10 +258,12 @@ static bool set_manners(struct transfer *transfer)
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, header_came);
     SET(CURLOPT_HEADERDATA, transfer);
-    SET(CURLOPT_OPENSOCKETFUNCTION, socket_open);
+    SET(CURLOPT_OPENSOCKETFUNCTION, pawl_http_socket_open);
     SET(CURLOPT_OPENSOCKETDATA, http);
-    SET(CURLOPT_CLOSESOCKETFUNCTION, socket_close);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, pawl_http_socket_close);
     SET(CURLOPT_CLOSESOCKETDATA, http);
+    SET(CURLOPT_PREREQFUNCTION, try_begins);
+    SET(CURLOPT_PREREQDATA, transfer);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, "");
@@ -558,9 +405,9 @@ struct pawl_http *pawl_http_new(const struct pawl_http_settings *settings, pawl_
     (void)uv_timer_init(http->loop, &http->refusals);
     http->timer.data = http->refusals.data = http;
     http->handle_count = 2;
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, pawl_http_socket_wanted);
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, pawl_http_timer_wanted);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
                             (long)PAWL_HTTP_CONNECTIONS_MAX);
@@ -591,14 +438,6 @@ void pawl_http_free(struct pawl_http *http)
     }
     (void)curl_multi_cleanup(http->multi);
     http->multi = NULL;
-    uv_close((uv_handle_t *)&http->timer, http_closed);
-    uv_close((uv_handle_t *)&http->refusals, http_closed);
-}
-
-void pawl_http_forked(struct pawl_http *http)
-{
-    if (http == NULL) return;
-    for (struct open_socket *at = http->sockets; at != NULL; at = at->next) {
-        pawl_descriptor_close(at->descriptor);
-    }
+    uv_close((uv_handle_t *)&http->timer, pawl_http_closed);
+    uv_close((uv_handle_t *)&http->refusals, pawl_http_closed);
 }

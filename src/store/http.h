@@ -33,6 +33,9 @@ struct pawl_http_exchange {
     const char *headers[PAWL_HTTP_HEADERS_MAX]; /* "Name: value"; NULL ends */
     struct pawl_bytes body;
     uint64_t timeout_ms;
+    /* It does no harm twice: it may be sent anew where a kept connection dies under it. Without
+     * this nothing is ever resent by itself. */
+    bool resend;
     /* AWS Signature Version 4 by libcurl, where service is set. */
     const char *sign_service, *sign_region, *sign_key_id, *sign_secret;
 

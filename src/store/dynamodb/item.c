@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/dynamodb/item.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "range/wide.h"
+#include "store/fields.h"
+
+enum { NUMBER_BYTES_MAX = 48, EXPRESSION_BYTES_MAX = 2048 };
+
+/* {"N": "1500"}: numbers travel as texts. */
+static json_t *number(const char *digits)
+{
+    return json_pack("{s:s}", "N", digits);
+}
+
+static json_t *number_i64(int64_t value)
+{
+    char digits[NUMBER_BYTES_MAX];
+
+    (void)snprintf(digits, sizeof digits, "%" PRId64, value);
+    return number(digits);
+}
+
+/* A step over more than half of int64 does not fit it. */
+static json_t *number_wide(pawl_wide value)
+{
+    char digits[NUMBER_BYTES_MAX];
+    char *at = digits + sizeof digits;
+    bool negative = value < 0;
+
+    *--at = '\0';
+    do {
+        int digit = (int)(value % 10);
+
+        *--at = (char)('0' + (digit < 0 ? -digit : digit));
+        value /= 10;
+    } while (value != 0);
+    if (negative) *--at = '-';
+    return number(at);
+}
+
+static json_t *text(struct pawl_bytes bytes)
+{
+    return json_pack("{s:o}", "S", json_stringn(bytes.at, bytes.size));
+}
+
+static json_t *key_of(struct pawl_bytes name)
+{
+    return json_pack("{s:o}", PAWL_DYNAMODB_KEY, text(name));
+}
+
+static json_t *value_of(const struct pawl_fields *fields, enum pawl_field field)
+{
+    struct pawl_bytes value = fields->values[field];
+
+    if (pawl_field_kind(field) == PAWL_FIELD_TEXT) return text(value);
+    return json_pack("{s:o}", "N", json_stringn(value.at, value.size));
+}
+
+/* Takes root over. */
+static char *dump(json_t *root)
+{
+    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+
+    json_decref(root);
+    return body;
+}
+
+char *pawl_dynamodb_get(const char *table, const struct pawl_name *name)
+{
+    return dump(json_pack("{s:s, s:o, s:b}", "TableName", table, "Key",
+                          key_of(pawl_name_bytes(name)), "ConsistentRead", 1));
+}
+
+char *pawl_dynamodb_create(const char *table, const struct pawl_op *op)
+{
+    json_t *item = key_of(pawl_name_bytes(&op->record.name));
+    struct pawl_fields fields;
+
+    pawl_fields_write(&op->record, &fields);
+    for (size_t i = 0; i < PAWL_FIELDS; i++) {
+        enum pawl_field field = (enum pawl_field)i;
+
+        if (fields.values[i].size == 0) continue;
+        (void)json_object_set_new(item, pawl_field_name(field), value_of(&fields, field));
+    }
+    return dump(json_pack("{s:s, s:o, s:s, s:s}", "TableName", table, "Item", item,
+                          "ConditionExpression", "attribute_not_exists(" PAWL_DYNAMODB_KEY ")",
+                          "ReturnValuesOnConditionCheckFailure", "ALL_OLD"));
+}
+
+/* An update's parts while it is put together. Names and values of a field f are #f and :f. */
+struct update {
+    json_t *names, *values;
+    char expression[EXPRESSION_BYTES_MAX];
+    size_t size;
+};
+
+static void add_words(struct update *update, const char *words)
+{
+    size_t size = strlen(words);
+
+    PAWL_ASSERT(update->size + size < sizeof update->expression);
+    memcpy(update->expression + update->size, words, size + 1);
+    update->size += size;
+}
+
+/* For conditions, which name what the update may not. */
+static void bind_name(struct update *update, enum pawl_field field)
+{
+    const char *name = pawl_field_name(field);
+    char place[64];
+
+    (void)snprintf(place, sizeof place, "#%s", name);
+    (void)json_object_set_new(update->names, place, json_string(name));
+}
+
+static void add_name(struct update *update, enum pawl_field field)
+{
+    bind_name(update, field);
+    add_words(update, "#");
+    add_words(update, pawl_field_name(field));
+}
+
+/* " SET #f = :f" or ", #f = :f". */
+static void add_set(struct update *update, const struct pawl_fields *fields, enum pawl_field field)
+{
+    char place[64];
+
+    add_words(update, update->size == 0 ? "SET " : ", ");
+    add_name(update, field);
+    (void)snprintf(place, sizeof place, ":%s", pawl_field_name(field));
+    add_words(update, " = ");
+    add_words(update, place);
+    (void)json_object_set_new(update->values, place, value_of(fields, field));
+}
+
+static void add_value(struct update *update, const char *place, json_t *value)
+{
+    (void)json_object_set_new(update->values, place, value);
+}
+
+static char *update_body(struct update *update, const char *table, const struct pawl_name *name,
+                         const char *condition)
+{
+    return dump(json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:s, s:s}", "TableName", table, "Key",
+                          key_of(pawl_name_bytes(name)), "UpdateExpression", update->expression,
+                          "ConditionExpression", condition, "ExpressionAttributeNames",
+                          update->names, "ExpressionAttributeValues", update->values,
+                          "ReturnValues", "ALL_NEW", "ReturnValuesOnConditionCheckFailure",
+                          "ALL_OLD"));
+}
+
+static struct update update_begin(void)
+{
+    return (struct update){.names = json_object(), .values = json_object()};
+}
+
+char *pawl_dynamodb_write(const char *table, const struct pawl_op *op)
+{
+    struct update update = update_begin();
+    struct pawl_fields fields;
+    bool removes = false;
+
+    pawl_fields_write(&op->record, &fields);
+    for (size_t i = 0; i < PAWL_FIELDS; i++) {
+        if (fields.values[i].size > 0) add_set(&update, &fields, (enum pawl_field)i);
+    }
+    for (size_t i = 0; i < PAWL_FIELDS; i++) {
+        if (fields.values[i].size > 0) continue;
+        add_words(&update, removes ? ", " : " REMOVE ");
+        add_name(&update, (enum pawl_field)i);
+        removes = true;
+    }
+    PAWL_ASSERT(op->expected.tag <= INT64_MAX);
+    add_value(&update, ":was", number_i64((int64_t)op->expected.tag));
+    return update_body(&update, table, &op->record.name, "#tag = :was");
+}
+
+char *pawl_dynamodb_advance(const char *table, const struct pawl_op *op)
+{
+    struct update update = update_begin();
+    struct pawl_fields fields;
+
+    pawl_fields_write(&op->record, &fields);
+    add_set(&update, &fields, PAWL_FIELD_tag);
+    add_set(&update, &fields, PAWL_FIELD_rate);
+    add_set(&update, &fields, PAWL_FIELD_written_at);
+    add_words(&update, " ADD ");
+    add_name(&update, PAWL_FIELD_next);
+    add_words(&update, " :n, ");
+    add_name(&update, PAWL_FIELD_version);
+    add_words(&update, " :one");
+    add_value(&update, ":n", number_wide((pawl_wide)op->count * op->expected.increment));
+    add_value(&update, ":one", number_i64(1));
+    add_value(&update, ":zero", number_i64(0));
+    add_value(&update, ":format", number_i64(PAWL_RECORD_FORMAT));
+    add_value(&update, ":epoch", number_i64((int64_t)op->expected.epoch));
+    add_value(&update, ":lap", number_i64((int64_t)op->expected.lap));
+    add_value(&update, ":low", number_i64(op->low));
+    add_value(&update, ":high", number_i64(op->high));
+    bind_name(&update, PAWL_FIELD_format);
+    bind_name(&update, PAWL_FIELD_epoch);
+    bind_name(&update, PAWL_FIELD_lap);
+    bind_name(&update, PAWL_FIELD_dropped);
+    bind_name(&update, PAWL_FIELD_ended);
+    return update_body(&update, table, &op->record.name,
+                       "#format = :format AND #epoch = :epoch AND #lap = :lap AND #dropped = :zero "
+                       "AND #ended = :zero AND #next BETWEEN :low AND :high");
+}
+
+char *pawl_dynamodb_scan(const char *table, struct pawl_bytes after, uint32_t count)
+{
+    json_t *root = json_pack("{s:s, s:I, s:b}", "TableName", table, "Limit", (json_int_t)count,
+                             "ConsistentRead", 1);
+
+    if (after.size > 0) (void)json_object_set_new(root, "ExclusiveStartKey", key_of(after));
+    return dump(root);
+}
+
+char *pawl_dynamodb_about(const char *table)
+{
+    return dump(json_pack("{s:s}", "TableName", table));
+}
+
+char *pawl_dynamodb_create_table(const char *table, bool protect)
+{
+    json_t *root = json_pack("{s:s, s:[{s:s, s:s}], s:[{s:s, s:s}], s:s}", "TableName", table,
+                             "AttributeDefinitions", "AttributeName", PAWL_DYNAMODB_KEY,
+                             "AttributeType", "S", "KeySchema", "AttributeName", PAWL_DYNAMODB_KEY,
+                             "KeyType", "HASH", "BillingMode", "PAY_PER_REQUEST");
+
+    if (protect) (void)json_object_set_new(root, "DeletionProtectionEnabled", json_true());
+    return dump(root);
+}
+
+static struct pawl_bytes value_text(const json_t *attribute, const char *type)
+{
+    const json_t *value = json_object_get(attribute, type);
+
+    if (!json_is_string(value)) return (struct pawl_bytes){NULL, 0};
+    return (struct pawl_bytes){json_string_value(value), json_string_length(value)};
+}
+
+struct pawl_bytes pawl_dynamodb_key(const json_t *item)
+{
+    return value_text(json_object_get(item, PAWL_DYNAMODB_KEY), "S");
+}
+
+pawl_err pawl_dynamodb_item(struct pawl_record *record, const json_t *item, pawl_error *error)
+{
+    struct pawl_fields fields;
+
+    for (size_t i = 0; i < PAWL_FIELDS; i++) {
+        enum pawl_field field = (enum pawl_field)i;
+        bool is_text = pawl_field_kind(field) == PAWL_FIELD_TEXT;
+        const json_t *attribute = json_object_get(item, pawl_field_name(field));
+
+        fields.values[i] = value_text(attribute, is_text ? "S" : "N");
+        if (is_text && attribute == NULL) fields.values[i] = PAWL_BYTES("");
+    }
+    return pawl_fields_read(record, &fields, error);
+}
