@@ -21,7 +21,12 @@ enum {
     IN_FLIGHT_MAX = 4096,
     PAGE_RECORDS = 1000,
     DELAY_DOUBLINGS_MAX = 6,
+    AWAY_START = 32, /* sequences that have left and not arrived; follows how long that takes */
+    AWAY_LEAST = 4,
 };
+
+/* A sequence that is unavailable for longer than this is one of too many at once. */
+#define AWAY_NS_MAX (100 * PAWL_NS_PER_MS)
 
 #define USUAL_TIMEOUT_NS  (30 * PAWL_NS_PER_S)
 #define DELAY_LEAST_NS    (20 * PAWL_NS_PER_MS)
@@ -50,7 +55,7 @@ struct move {
     uint64_t begun_ns, left_ns; /* left: when it was first asked to leave */
     uint64_t due_ns;            /* when to ask again; 0: it is asked */
     unsigned tries;
-    struct move *next; /* idle or waiting */
+    struct move *next; /* idle, waiting or ready */
 };
 
 struct copy {
@@ -64,7 +69,8 @@ struct copy {
     struct item **items_end;
     bool no_memory;
     struct move *moves, *idle, *waiting;
-    size_t under_way;
+    struct move *ready; /* to leave, as soon as fewer are away */
+    size_t under_way, away, away_max;
     uint64_t *unavailable; /* of each that was moved */
     size_t unavailable_count;
     uint64_t progress_ns;
@@ -211,6 +217,7 @@ static void over(struct move *move)
 {
     struct copy *copy = move->copy;
 
+    copy->away -= move->stage != STAGE_LOOK;
     free(move->item);
     move->next = copy->idle;
     copy->idle = move;
@@ -275,20 +282,47 @@ static void looked(struct move *move, const struct pawl_record *there)
     }
     move->beyond = there->epoch;
     move->stage = STAGE_LEAVE;
-    step(move);
+    move->next = copy->ready;
+    copy->ready = move;
+}
+
+static void leave_more(struct copy *copy)
+{
+    while (copy->ready != NULL && copy->away < copy->away_max) {
+        struct move *move = copy->ready;
+
+        copy->ready = move->next;
+        if (copy->stopped) {
+            move->stage = STAGE_LOOK; /* it stays where it is */
+            over(move);
+            continue;
+        }
+        copy->away++;
+        step(move);
+    }
+}
+
+/* Fewer at once when they take long, more when they do not. */
+static void adapt(struct copy *copy, uint64_t took_ns)
+{
+    if (took_ns <= AWAY_NS_MAX) {
+        copy->away_max += copy->away_max < copy->options.in_flight;
+    } else if (copy->away_max > AWAY_LEAST) {
+        copy->away_max--;
+    }
 }
 
 static void arrived(struct move *move)
 {
     struct copy *copy = move->copy;
+    uint64_t took_ns = pawl_clock_ns() - move->left_ns;
 
+    adapt(copy, took_ns);
     if (move->item->left) {
         copy->copied.moved_before++;
     } else if (!pawl_record_has_left(&move->record)) {
         copy->copied.dropped++;
     } else {
-        uint64_t took_ns = pawl_clock_ns() - move->left_ns;
-
         copy->copied.moved++;
         copy->unavailable[copy->unavailable_count++] = took_ns;
         if (took_ns > copy->copied.unavailable_max_ns) copy->copied.unavailable_max_ns = took_ns;
@@ -366,6 +400,7 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
 {
     size_t count = copy->options.in_flight;
 
+    copy->away_max = count < AWAY_START ? count : AWAY_START;
     copy->moves = calloc(count, sizeof *copy->moves);
     copy->unavailable = calloc(copy->copied.total + 1, sizeof *copy->unavailable);
     if (copy->moves == NULL || copy->unavailable == NULL) {
@@ -380,6 +415,7 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
         uint64_t again_ns = ask_again(copy);
 
         begin_more(copy);
+        leave_more(copy);
         progress(copy, false);
         if (copy->under_way > 0) {
             pawl_care_wait(copy->care, next_ns < again_ns ? next_ns : again_ns);

@@ -171,6 +171,24 @@ static void say_ready(const struct daemon *daemon)
              daemon->io_count);
 }
 
+/* Whether to go on: a store that is away now may come back, one that must be put right does not. */
+static bool store_may_serve(const struct daemon *daemon, pawl_error *error)
+{
+    char why[sizeof error->text];
+
+    if (ground_is_remote(daemon->config) || ground_ping(&daemon->ground, error) == PAWL_OK) {
+        return true;
+    }
+    if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) {
+        error->code = PAWL_STORE; /* how the store is, not how pawld was called */
+        return false;
+    }
+    pawl_log(
+        PAWL_LOG_WARN, "the store cannot be used now: starting all the same", "why=%s",
+        pawl_log_quote(why, sizeof why, (struct pawl_bytes){error->text, strlen(error->text)}));
+    return true;
+}
+
 struct daemon *daemon_start(const struct config *config, const sigset_t *ends, pawl_error *error)
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
@@ -184,6 +202,11 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
     daemon->config = config;
     (void)pawl_url_show(daemon->store, sizeof daemon->store, config->store);
     if (ground_open(&daemon->ground, config, &keeper, error) != PAWL_OK) {
+        free(daemon);
+        return NULL;
+    }
+    if (!store_may_serve(daemon, error)) {
+        (void)ground_close(&daemon->ground);
         free(daemon);
         return NULL;
     }
@@ -224,42 +247,6 @@ bool daemon_stop(struct daemon *daemon)
 
 /* --check */
 
-struct ping {
-    struct pawl_ask ask;
-    struct pawl_mail mail;
-    struct pawl_turner *turner;
-    uv_sem_t answered;
-};
-
-static void ping_done(struct pawl_ask *ask)
-{
-    uv_sem_post(&PAWL_OWNER(ask, struct ping, ask)->answered);
-}
-
-static void ping_at_keeper(struct pawl_mail *mail)
-{
-    struct ping *ping = PAWL_OWNER(mail, struct ping, mail);
-
-    pawl_turner_ask(ping->turner, &ping->ask);
-}
-
-static pawl_err ping_store(struct ground *ground, pawl_error *error)
-{
-    struct ping ping = {
-        .ask = {.kind = PAWL_ASK_PING, .done = ping_done},
-        .mail = {.act = ping_at_keeper},
-        .turner = ground->turner,
-    };
-
-    ping.ask.deadline_ns = pawl_clock_ns() + ground->config->request_timeout_ns;
-    PAWL_ASSERT(uv_sem_init(&ping.answered, 0) == 0);
-    pawl_turner_post(ground->turner, &ping.mail);
-    uv_sem_wait(&ping.answered);
-    uv_sem_destroy(&ping.answered);
-    if (ping.ask.error.code == PAWL_OK) return PAWL_OK;
-    return pawl_fail(error, ping.ask.error.code, "--store: %s", ping.ask.error.text);
-}
-
 static void wake_turner_of(void *arg)
 {
     pawl_turner_wake(((struct ground *)arg)->turner);
@@ -274,7 +261,7 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
     pawl_err err = ground_open(&ground, config, &keeper, error);
 
     if (err != PAWL_OK) return err;
-    err = ping_store(&ground, error);
+    err = ground_ping(&ground, error);
     if (err == PAWL_OK) {
         (void)fprintf(to, "pawld %s would run:\n  store             %s\n", PAWL_VERSION,
                       pawl_url_show(store, sizeof store, config->store));

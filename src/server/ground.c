@@ -19,6 +19,9 @@ enum {
 #define RETRY_LEAST_NS (10 * PAWL_NS_PER_MS)
 #define RETRY_MOST_NS  (2 * PAWL_NS_PER_S)
 
+/* How long the first answer of a store may take: to connect, to log in, to be asked. */
+#define PING_NS (4 * PAWL_NS_PER_S)
+
 static pawl_err raise_descriptor_limit(const struct config *config, size_t threads,
                                        pawl_error *error)
 {
@@ -89,9 +92,9 @@ static pawl_err take_data(struct ground *ground, pawl_error *error)
     return PAWL_OK;
 }
 
-static bool is_remote(const char *url)
+bool ground_is_remote(const struct config *config)
 {
-    return strncmp(url, "pawl:", 5) == 0;
+    return strncmp(config->store, "pawl:", 5) == 0;
 }
 
 static pawl_err open_source(struct ground *ground, struct pawl_source **source, pawl_error *error)
@@ -102,7 +105,7 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
     pawl_error why = {.code = PAWL_OK};
 
     pawl_entropy(&seed, sizeof seed);
-    if (is_remote(config->store)) {
+    if (ground_is_remote(config)) {
         const struct pawl_fleet_settings settings = {
             .seed = seed,
             .exchange_ns = config->request_timeout_ns,
@@ -167,6 +170,83 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
     if (err == PAWL_OK) err = open_keeper(ground, keeper, error);
     if (err != PAWL_OK) (void)ground_close(ground);
     return err;
+}
+
+/* One ask of two threads: the second one to be done with it frees it. */
+struct ping {
+    struct pawl_ask ask;
+    struct pawl_mail mail;
+    struct pawl_turner *turner;
+    uv_mutex_t lock;
+    uv_cond_t answered_now;
+    bool answered, left;
+};
+
+static void ping_end(struct ping *ping, bool last)
+{
+    uv_mutex_unlock(&ping->lock);
+    if (!last) return;
+    uv_cond_destroy(&ping->answered_now);
+    uv_mutex_destroy(&ping->lock);
+    free(ping);
+}
+
+static void ping_done(struct pawl_ask *ask)
+{
+    struct ping *ping = PAWL_OWNER(ask, struct ping, ask);
+
+    uv_mutex_lock(&ping->lock);
+    ping->answered = true;
+    uv_cond_signal(&ping->answered_now);
+    ping_end(ping, ping->left);
+}
+
+static void ping_at_keeper(struct pawl_mail *mail)
+{
+    struct ping *ping = PAWL_OWNER(mail, struct ping, mail);
+
+    pawl_turner_ask(ping->turner, &ping->ask);
+}
+
+static struct ping *ping_new(const struct ground *ground)
+{
+    struct ping *ping = calloc(1, sizeof *ping);
+
+    if (ping == NULL) return NULL;
+    ping->ask = (struct pawl_ask){.kind = PAWL_ASK_PING, .done = ping_done};
+    ping->mail.act = ping_at_keeper;
+    ping->turner = ground->turner;
+    if (uv_mutex_init(&ping->lock) != 0) {
+        free(ping);
+        return NULL;
+    }
+    if (uv_cond_init(&ping->answered_now) != 0) {
+        uv_mutex_destroy(&ping->lock);
+        free(ping);
+        return NULL;
+    }
+    return ping;
+}
+
+pawl_err ground_ping(const struct ground *ground, pawl_error *error)
+{
+    struct ping *ping = ping_new(ground);
+    uint64_t until_ns = pawl_clock_ns() + PING_NS;
+    uint64_t now_ns = 0;
+    pawl_error how = {PAWL_TIMEOUT, "no answer came in time"};
+
+    if (ping == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory to ask the store");
+    ping->ask.deadline_ns = until_ns;
+    pawl_turner_post(ground->turner, &ping->mail);
+    uv_mutex_lock(&ping->lock);
+    while (!ping->answered && (now_ns = pawl_clock_ns()) < until_ns) {
+        (void)uv_cond_timedwait(&ping->answered_now, &ping->lock, until_ns - now_ns);
+    }
+    if (ping->answered) how = ping->ask.error;
+    ping->left = true;
+    ping_end(ping, ping->answered);
+    if (how.code == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, how.code, "--store: %s", how.text);
 }
 
 bool ground_close(struct ground *ground)

@@ -28,6 +28,15 @@ struct ground {
 pawl_err ground_open(struct ground *ground, const struct config *config,
                      struct pawl_keeper_settings *keeper, pawl_error *error);
 
+/*
+ * Asks the store once whether it can be used, and waits for that a few seconds.
+ *
+ * Errors:   whose advice is to fix it: it is there and says no; any other: not now
+ */
+pawl_err ground_ping(const struct ground *ground, pawl_error *error);
+/* What is below are servers, which need no look: their own answers come and go. */
+bool ground_is_remote(const struct config *config);
+
 /* Ends the keeper, which has had its time to drain. false: it had not drained. */
 bool ground_close(struct ground *ground);
 

@@ -24,9 +24,9 @@
 
 enum { URL_BYTES_MAX = 1024, STORES_MAX = 8 };
 
-static const struct conformance_case *const themes[] = {conformance_define,  conformance_ids,
-                                                        conformance_names,   conformance_life,
-                                                        conformance_writers, conformance_repeat};
+static const struct conformance_case *const themes[] = {
+    conformance_define,  conformance_ids,    conformance_names, conformance_life,
+    conformance_writers, conformance_repeat, conformance_moves};
 
 static const struct {
     enum trial_need need;
