@@ -148,7 +148,8 @@ static void open_store(struct bench *bench, const char *url)
     };
     pawl_error error = {0};
 
-    if (uv_loop_init(&bench->loop) != 0 || uv_timer_init(&bench->loop, &bench->timer) != 0) {
+    if (uv_loop_init(&bench->loop) != 0 || uv_timer_init(&bench->loop, &bench->timer) != 0 ||
+        uv_prepare_init(&bench->loop, &bench->prepare) != 0) {
         fail("libuv", "makes no loop");
     }
     pawl_uv_net_init(&bench->net, &bench->loop);
