@@ -2,10 +2,10 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test tidy sim sabotage models bench install clean
+.PHONY: help setup build run test tidy sim sabotage models bench bench-stores install clean
 
 help: ## lists these verbs
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 21
 
 setup: ## installs what is missing to build, run and test (Debian 12)
 	@$(SETUP)
@@ -37,6 +37,9 @@ models: setup ## checks the protocol models exhaustively with spin
 
 bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
 	@bench/run
+
+bench-stores: setup build ## each store beside its own native tool, as ratios
+	@.venv/bin/python bench/stores.py
 
 install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
