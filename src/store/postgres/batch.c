@@ -234,7 +234,7 @@ static int by_name(const void *a, const void *b)
 /* Everybody locks rows in the order of their names: so nobody waits in a circle. */
 static void sort(struct pg_rides *rides)
 {
-    struct pg_ride *sorted[GROUP_RIDES_MAX];
+    struct pg_ride *sorted[GROUP_RIDES_MAX] = {NULL};
     struct pg_ride *ride = NULL;
     size_t count = 0;
 

@@ -30,8 +30,9 @@ enum {
 #define OPENING_NS             (5 * PAWL_NS_PER_S / 2)
 #define OP_NS                  (5 * PAWL_NS_PER_S / 2)
 #define INIT_NS                (30 * PAWL_NS_PER_S)
-#define COOL_NS                (100 * PAWL_NS_PER_MS) /* after a connection that did not come about */
-#define PATIENCE_NS            (10 * PAWL_NS_PER_S)   /* least, with a server that owes an answer */
+/* After a connection that did not come about. */
+#define COOL_NS                (100 * PAWL_NS_PER_MS)
+#define PATIENCE_NS            (10 * PAWL_NS_PER_S) /* least, with a server that owes an answer */
 #define PATIENCE_DOUBLINGS_MAX 6
 
 struct pg_driver;
