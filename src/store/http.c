@@ -277,6 +277,8 @@ static bool set_manners(struct transfer *transfer)
     SET(CURLOPT_SSL_VERIFYPEER, http->verify ? 1L : 0L);
     SET(CURLOPT_SSL_VERIFYHOST, http->verify ? 2L : 0L);
     if (http->ca_file != NULL) SET(CURLOPT_CAINFO, http->ca_file);
+    if (http->cert_file != NULL) SET(CURLOPT_SSLCERT, http->cert_file);
+    if (http->key_file != NULL) SET(CURLOPT_SSLKEY, http->key_file);
     return fine;
 }
 
@@ -392,11 +394,11 @@ struct pawl_http *pawl_http_new(const struct pawl_http_settings *settings, pawl_
     http->loop = settings->loop;
     http->verify = settings->verify;
     http->multi = curl_multi_init();
-    if (settings->ca_file != NULL) http->ca_file = strdup(settings->ca_file);
-    if (http->multi == NULL || (settings->ca_file != NULL && http->ca_file == NULL)) {
-        (void)curl_multi_cleanup(http->multi);
+    http->ca_file = settings->ca_file;
+    http->cert_file = settings->cert_file;
+    http->key_file = settings->key_file;
+    if (http->multi == NULL) {
         curl_global_cleanup();
-        free(http->ca_file);
         free(http);
         (void)pawl_fail(error, PAWL_NO_MEMORY, "no memory for HTTP");
         return NULL;

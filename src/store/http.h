@@ -51,10 +51,12 @@ struct pawl_http_exchange {
     void *io; /* http.c's */
 };
 
+/* The texts stay the owner's, until pawl_http_free. */
 struct pawl_http_settings {
     uv_loop_t *loop;
-    bool verify;         /* certificates of https: */
-    const char *ca_file; /* NULL: the system's */
+    bool verify;                      /* certificates of https: */
+    const char *ca_file;              /* NULL: the system's */
+    const char *cert_file, *key_file; /* by which the server knows us; NULL: none */
 };
 
 /* NULL: error says why. Threads: the loop's only, as all below. */

@@ -31,7 +31,6 @@ void pawl_http_closed(uv_handle_t *handle)
 
     if (--http->handle_count > 0) return;
     curl_global_cleanup();
-    free(http->ca_file);
     free(http);
 }
 

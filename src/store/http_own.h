@@ -22,7 +22,7 @@ struct pawl_http {
     struct pawl_http_exchange *refused; /* linked by io */
     struct open_socket *sockets;
     bool verify, closing;
-    char *ca_file;
+    const char *ca_file, *cert_file, *key_file; /* the owner's */
 };
 
 /* http.c: ends what curl says is over. */

@@ -254,11 +254,15 @@ static void login_anew(struct etcd_call *call)
 static void call_lost(struct etcd_call *call)
 {
     const struct pawl_http_exchange *exchange = &call->exchange;
+    struct etcd *etcd = call->etcd;
     bool sent = exchange->end == PAWL_HTTP_CUT;
 
-    member_failed(call->etcd, call->member);
-    (void)pawl_fail(&call->error, PAWL_STORE, "etcd at %s %s: %s", shown(call),
-                    sent ? "gave no answer" : "cannot be reached", exchange->error);
+    member_failed(etcd, call->member);
+    (void)pawl_fail(&call->error, PAWL_STORE, "etcd at %s %s: %s%s", shown(call),
+                    sent ? "gave no answer" : "cannot be reached", exchange->error,
+                    sent && !etcd->settings.tls && etcd->answered_ns == 0
+                        ? "; if it wants TLS, the URL begins with etcds://"
+                        : "");
     if (sent && call->writes) {
         call_fail(call, true);
     } else {
@@ -368,6 +372,8 @@ static bool http_ready(struct etcd *etcd, pawl_error *error)
         .loop = etcd->loop,
         .verify = etcd->settings.verify,
         .ca_file = etcd->settings.ca_file,
+        .cert_file = etcd->settings.cert_file,
+        .key_file = etcd->settings.key_file,
     };
 
     if (etcd->http == NULL) etcd->http = pawl_http_new(&settings, error);
