@@ -230,6 +230,13 @@ static void keys_came(struct pawl_aws_wait *wait)
 
 static void call_send(struct pawl_dynamodb_call *call)
 {
+    pawl_error closed;
+
+    if (call->store->closing) {
+        (void)pawl_fail(&closed, PAWL_CLOSED, "the store is being closed");
+        call_end_unsent(call, &closed);
+        return;
+    }
     const struct pawl_aws_keys *keys = pawl_aws_keys(call->store->credentials);
 
     if (keys != NULL) {

@@ -278,7 +278,12 @@ pawl_err pawl_dynamodb_open(const char *url, const struct pawl_store_options *op
         free(opened);
         return err;
     }
-    const struct pawl_http_settings http = {.loop = options->loop, .verify = true};
+    const char *ca_file = getenv("AWS_CA_BUNDLE");
+    const struct pawl_http_settings http = {
+        .loop = options->loop,
+        .verify = true,
+        .ca_file = ca_file != NULL && *ca_file != '\0' ? ca_file : NULL,
+    };
 
     opened->http = pawl_http_new(&http, error);
     const struct pawl_aws_settings aws = {

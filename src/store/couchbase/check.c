@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PING, INIT and CHECK: whether the store is there, and keeps what it is given. */
+#include "store/couchbase/driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct look {
+    struct pawl_kv_call call;
+    struct pawl_kv_driver *driver;
+    struct pawl_op *op;
+};
+
+static void say(struct pawl_check *check, const char *what, enum pawl_check_verdict verdict,
+                const char *found, const char *advice)
+{
+    check->item(check, what, verdict, found, verdict == PAWL_CHECK_KEEPS ? NULL : advice);
+}
+
+static void check_durability(const struct pawl_kv_driver *driver, struct pawl_check *check)
+{
+    switch (driver->settings.durability) {
+    case PAWL_MCBP_NOT_DURABLE:
+        say(check, "durability", PAWL_CHECK_BREAKS, "none",
+            "a failover or a crash loses writes that were answered: leave durability=none out");
+        return;
+    case PAWL_MCBP_MAJORITY:
+        say(check, "durability", PAWL_CHECK_KEEPS, "majority", NULL);
+        return;
+    case PAWL_MCBP_PERSIST_TO_MAJORITY:
+        say(check, "durability", PAWL_CHECK_KEEPS, "persistToMajority", NULL);
+        return;
+    }
+}
+
+static void check_replicas(const struct pawl_kv_driver *driver, struct pawl_check *check)
+{
+    size_t count = driver->router.map.replica_count;
+    bool persists = driver->settings.durability == PAWL_MCBP_PERSIST_TO_MAJORITY;
+    char found[32];
+
+    (void)snprintf(found, sizeof found, "%zu", count);
+    if (count == 0) {
+        say(check, "replicas", persists ? PAWL_CHECK_WARNS : PAWL_CHECK_BREAKS, found,
+            "what one node alone holds is lost with it: give the bucket two replicas");
+    } else if (count == 1) {
+        say(check, "replicas", PAWL_CHECK_WARNS, found,
+            "while one node is down no write is durable, and none is made: give the bucket two "
+            "replicas on three nodes");
+    } else if (count > 2) {
+        say(check, "replicas", PAWL_CHECK_BREAKS, found,
+            "durable writes do not work with three replicas: give the bucket two");
+    } else {
+        say(check, "replicas", PAWL_CHECK_KEEPS, found, NULL);
+    }
+}
+
+static void check_rest(const struct pawl_kv_driver *driver, struct pawl_check *check)
+{
+    const struct pawl_kv_settings *settings = &driver->settings;
+
+    say(check, "network", settings->tls ? PAWL_CHECK_KEEPS : PAWL_CHECK_WARNS,
+        settings->tls ? "TLS" : "not encrypted",
+        "whoever listens can read ids: use couchbases:// where the network is not yours alone");
+    say(check, "collection", PAWL_CHECK_KEEPS,
+        settings->collection[0] != '\0' ? settings->collection : "_default._default", NULL);
+    if (settings->plain) {
+        say(check, "counter=plain", PAWL_CHECK_WARNS, "documents are bare numbers",
+            "others can set them back, and nothing shows it but floors: let only increments in");
+    }
+}
+
+static void looked(struct pawl_kv_call *call)
+{
+    struct look *look = PAWL_OWNER(call, struct look, call);
+    struct pawl_kv_driver *driver = look->driver;
+    struct pawl_op *op = look->op;
+
+    if (call->end != PAWL_KV_ANSWERED || call->reply.status != PAWL_MCBP_SUCCESS) {
+        pawl_kv_op_call_failed(driver, op, call);
+        free(look);
+        return;
+    }
+    if (op->kind == PAWL_OP_CHECK) {
+        check_durability(driver, op->check);
+        check_replicas(driver, op->check);
+        check_rest(driver, op->check);
+    }
+    op->end = PAWL_OP_DONE;
+    free(look);
+    pawl_op_end(op, &driver->driver);
+}
+
+/* Any node's map will do: whoever has it is connected, logged in and has chosen the bucket. */
+void pawl_kv_check(struct pawl_kv_driver *driver, struct pawl_op *op)
+{
+    struct look *look = calloc(1, sizeof *look);
+
+    if (look == NULL) {
+        pawl_op_fail(op, &driver->driver, PAWL_OP_FAILED, PAWL_NO_MEMORY,
+                     "no memory to ask the store");
+        return;
+    }
+    look->driver = driver;
+    look->op = op;
+    look->call.opcode = PAWL_MCBP_GET_CLUSTER_CONFIG;
+    look->call.pinned = true;
+    look->call.vbucket = -1;
+    look->call.done = looked;
+    pawl_kv_router_begin(&driver->router, &look->call);
+}

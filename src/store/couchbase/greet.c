@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a connection begins: HELLO and the mechanisms together; the login; then bucket, error map,
+ * cluster map and collection together. Answers are told by their opcode: each is asked for once.
+ */
+#include "store/couchbase/router.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum { AGENT_BYTES = 96, COLLECTION_REPLY_BYTES = 12, COLLECTION_ID_AT = 8 };
+
+static const enum pawl_mcbp_feature wanted[] = {
+    PAWL_MCBP_MUTATION_SEQNO,   PAWL_MCBP_XERROR,
+    PAWL_MCBP_SELECT_BUCKETS,   PAWL_MCBP_JSON,
+    PAWL_MCBP_UNORDERED,        PAWL_MCBP_ALT_REQUEST,
+    PAWL_MCBP_SYNC_REPLICATION, PAWL_MCBP_COLLECTIONS,
+};
+
+static struct pawl_bytes text_bytes(const char *text)
+{
+    return (struct pawl_bytes){text, strlen(text)};
+}
+
+static void ask_hello(struct pawl_kv_node *node)
+{
+    uint64_t *random = &node->router->random;
+    char agent[AGENT_BYTES];
+    char features[2 * PAWL_COUNT(wanted)];
+
+    (void)snprintf(agent, sizeof agent, "{\"a\":\"pawl\",\"i\":\"%016" PRIx64 "/%016" PRIx64 "\"}",
+                   pawl_random(random), pawl_random(random));
+    for (size_t i = 0; i < PAWL_COUNT(wanted); i++) {
+        pawl_mcbp_put(features + 2 * i, wanted[i], 2);
+    }
+    pawl_kv_node_ask(node, PAWL_MCBP_HELLO, text_bytes(agent),
+                     (struct pawl_bytes){features, sizeof features});
+}
+
+void pawl_kv_greet_collection(struct pawl_kv_node *node)
+{
+    const char *collection = node->router->settings->collection;
+
+    if (node->features.collections && collection[0] != '\0') {
+        node->greetings++;
+        pawl_kv_node_ask(node, PAWL_MCBP_GET_COLLECTION_ID, (struct pawl_bytes){NULL, 0},
+                         text_bytes(collection));
+    }
+}
+
+/* What a logged-in connection needs before its first call. */
+static void ask_bucket(struct pawl_kv_node *node)
+{
+    char version[2];
+
+    pawl_mcbp_put(version, 2, sizeof version);
+    node->greetings = 3;
+    pawl_kv_node_ask(node, PAWL_MCBP_SELECT_BUCKET, text_bytes(node->router->settings->bucket),
+                     (struct pawl_bytes){NULL, 0});
+    pawl_kv_node_ask(node, PAWL_MCBP_GET_ERROR_MAP, (struct pawl_bytes){NULL, 0},
+                     (struct pawl_bytes){version, sizeof version});
+    pawl_kv_node_ask(node, PAWL_MCBP_GET_CLUSTER_CONFIG, (struct pawl_bytes){NULL, 0},
+                     (struct pawl_bytes){NULL, 0});
+    pawl_kv_greet_collection(node);
+}
+
+void pawl_kv_greet(struct pawl_kv_node *node)
+{
+    node->features = (struct pawl_kv_features){.durable = false};
+    node->collection_size = 0;
+    node->greetings = 0;
+    ask_hello(node);
+    pawl_kv_node_ask(node, PAWL_MCBP_SASL_LIST_MECHS, (struct pawl_bytes){NULL, 0},
+                     (struct pawl_bytes){NULL, 0});
+}
+
+static bool granted(struct pawl_bytes features, enum pawl_mcbp_feature feature)
+{
+    for (size_t at = 0; at + 1 < features.size; at += 2) {
+        if (pawl_mcbp_get(features.at + at, 2) == (uint64_t)feature) return true;
+    }
+    return false;
+}
+
+static void got_hello(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    const struct pawl_kv_settings *settings = node->router->settings;
+    struct pawl_bytes features = reply->value;
+
+    if (reply->status != PAWL_MCBP_SUCCESS) features.size = 0;
+    node->features.durable =
+        granted(features, PAWL_MCBP_ALT_REQUEST) && granted(features, PAWL_MCBP_SYNC_REPLICATION);
+    node->features.collections = granted(features, PAWL_MCBP_COLLECTIONS);
+    if (node->features.collections) {
+        node->collection_size = pawl_mcbp_leb128(0, node->collection);
+    }
+    if (settings->durability != PAWL_MCBP_NOT_DURABLE && !node->features.durable) {
+        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+                          "the server has no durable writes (Couchbase 6.5 has): a failover could "
+                          "lose ids that were handed out; ?durability=none accepts that");
+    } else if (settings->collection[0] != '\0' && !node->features.collections) {
+        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+                          "the server has no collections (Couchbase 7.0 has): leave \"%.60s\" out "
+                          "of the URL",
+                          settings->collection);
+    }
+}
+
+static void got_mechanisms(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    const struct pawl_kv_settings *settings = node->router->settings;
+    const struct pawl_kv_login login = {settings->url.user, settings->url.password, settings->tls};
+    struct pawl_bytes answer;
+    pawl_error error;
+
+    if (!settings->url.has_user) {
+        ask_bucket(node);
+        return;
+    }
+    if (pawl_kv_sasl_new(&node->sasl, reply->value, &login, &error) != PAWL_OK ||
+        pawl_kv_sasl_step(node->sasl, (struct pawl_bytes){NULL, 0}, &answer, &error) != PAWL_OK) {
+        pawl_kv_node_fail(node, error.code, "%s", error.text);
+        return;
+    }
+    pawl_kv_node_ask(node, PAWL_MCBP_SASL_AUTH, text_bytes(pawl_kv_sasl_mechanism(node->sasl)),
+                     answer);
+}
+
+static void got_login(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    struct pawl_bytes answer;
+    pawl_error error;
+
+    if (node->sasl == NULL) {
+        pawl_kv_node_fail(node, PAWL_STORE, "it answers a login that nobody began");
+    } else if (reply->status == PAWL_MCBP_AUTH_CONTINUE) {
+        if (pawl_kv_sasl_step(node->sasl, reply->value, &answer, &error) != PAWL_OK) {
+            pawl_kv_node_fail(node, error.code, "%s", error.text);
+            return;
+        }
+        pawl_kv_node_ask(node, PAWL_MCBP_SASL_STEP, text_bytes(pawl_kv_sasl_mechanism(node->sasl)),
+                         answer);
+    } else if (reply->status == PAWL_MCBP_SUCCESS) {
+        if (pawl_kv_sasl_finish(node->sasl, reply->value, &error) != PAWL_OK) {
+            pawl_kv_node_fail(node, error.code, "%s", error.text);
+            return;
+        }
+        ask_bucket(node);
+    } else if (reply->status == PAWL_MCBP_AUTH_ERROR || reply->status == PAWL_MCBP_EACCESS) {
+        pawl_kv_node_fail(node, PAWL_DENIED,
+                          "it refuses the user \"%.60s\" or its password: correct the URL",
+                          node->router->settings->url.user);
+    } else {
+        pawl_kv_node_fail(node, PAWL_STORE, "the login failed with status 0x%02x", reply->status);
+    }
+}
+
+static void got_bucket(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    const struct pawl_kv_settings *settings = node->router->settings;
+
+    if (reply->status == PAWL_MCBP_SUCCESS) return;
+    if (reply->status == PAWL_MCBP_EACCESS) {
+        pawl_kv_node_fail(node, PAWL_DENIED,
+                          "there is no bucket \"%.100s\", or the user \"%.60s\" may not use it",
+                          settings->bucket, settings->url.user);
+    } else if (reply->status == PAWL_MCBP_KEY_ENOENT) {
+        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+                          "there is no bucket \"%.100s\": create it, or correct the URL",
+                          settings->bucket);
+    } else {
+        pawl_kv_node_fail(node, PAWL_STORE, "bucket \"%.100s\" cannot be used now: status 0x%02x",
+                          settings->bucket, reply->status);
+    }
+}
+
+static void got_map(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    pawl_error error;
+
+    if (reply->status != PAWL_MCBP_SUCCESS) {
+        pawl_kv_node_fail(node, PAWL_STORE,
+                          "it has no cluster map for bucket \"%.100s\" now "
+                          "(status 0x%02x)",
+                          node->router->settings->bucket, reply->status);
+        return;
+    }
+    pawl_err err = pawl_kv_routes_adopt(node->router, reply->value, node->address.host, &error);
+
+    if (err != PAWL_OK) pawl_kv_node_fail(node, err, "%s", error.text);
+}
+
+static void got_collection(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    const struct pawl_kv_status *row = pawl_kv_status_find(reply->status);
+
+    if (reply->status == PAWL_MCBP_SUCCESS && reply->extras.size == COLLECTION_REPLY_BYTES) {
+        uint32_t id = (uint32_t)pawl_mcbp_get(reply->extras.at + COLLECTION_ID_AT, 4);
+
+        node->collection_size = pawl_mcbp_leb128(id, node->collection);
+        return;
+    }
+    pawl_kv_node_fail(node, row == NULL ? PAWL_STORE : row->code,
+                      "collection \"%.100s\" cannot be used: %s",
+                      node->router->settings->collection,
+                      row == NULL ? "the server does not say why" : row->text);
+}
+
+/* A newer error map serves all nodes. It is no loss where there is none. */
+static void got_error_map(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    struct pawl_kv_router *router = node->router;
+
+    if (reply->status != PAWL_MCBP_SUCCESS) return;
+    struct pawl_kv_error_map *map = pawl_kv_error_map_read(reply->value);
+
+    if (map == NULL) return;
+    if (router->error_map != NULL &&
+        pawl_kv_error_map_revision(router->error_map) >= pawl_kv_error_map_revision(map)) {
+        pawl_kv_error_map_free(map);
+        return;
+    }
+    pawl_kv_error_map_free(router->error_map);
+    router->error_map = map;
+}
+
+static void count_down(struct pawl_kv_node *node)
+{
+    if (node->state == PAWL_KV_APART || node->greetings == 0) return;
+    if (--node->greetings > 0 || node->state == PAWL_KV_READY) return;
+    node->state = PAWL_KV_READY;
+    node->failures = 0;
+    node->heard_ns = node->router->now_ns;
+    pawl_log(PAWL_LOG_DEBUG, "couchbase node is ready", "host=%s port=%u", node->address.host,
+             node->address.port);
+}
+
+void pawl_kv_greeted(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    switch (reply->opcode) {
+    case PAWL_MCBP_HELLO:
+        got_hello(node, reply);
+        return;
+    case PAWL_MCBP_SASL_LIST_MECHS:
+        got_mechanisms(node, reply);
+        return;
+    case PAWL_MCBP_SASL_AUTH:
+    case PAWL_MCBP_SASL_STEP:
+        got_login(node, reply);
+        return;
+    case PAWL_MCBP_SELECT_BUCKET:
+        got_bucket(node, reply);
+        break;
+    case PAWL_MCBP_GET_ERROR_MAP:
+        got_error_map(node, reply);
+        break;
+    case PAWL_MCBP_GET_CLUSTER_CONFIG:
+        got_map(node, reply);
+        break;
+    case PAWL_MCBP_GET_COLLECTION_ID:
+        got_collection(node, reply);
+        break;
+    default:
+        pawl_kv_node_fail(node, PAWL_STORE, "it answered a request that nobody sent");
+        return;
+    }
+    count_down(node);
+}
