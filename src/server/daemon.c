@@ -179,10 +179,7 @@ static bool store_may_serve(const struct daemon *daemon, pawl_error *error)
     if (ground_is_remote(daemon->config) || ground_ping(&daemon->ground, error) == PAWL_OK) {
         return true;
     }
-    if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) {
-        error->code = PAWL_STORE; /* how the store is, not how pawld was called */
-        return false;
-    }
+    if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) return false;
     pawl_log(
         PAWL_LOG_WARN, "the store cannot be used now: starting all the same", "why=%s",
         pawl_log_quote(why, sizeof why, (struct pawl_bytes){error->text, strlen(error->text)}));

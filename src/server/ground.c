@@ -246,6 +246,7 @@ pawl_err ground_ping(const struct ground *ground, pawl_error *error)
     ping->left = true;
     ping_end(ping, ping->answered);
     if (how.code == PAWL_OK) return PAWL_OK;
+    if (how.code == PAWL_BAD_REQUEST) how.code = PAWL_DENIED; /* the store's settings, not ours */
     return pawl_fail(error, how.code, "--store: %s", how.text);
 }
 
