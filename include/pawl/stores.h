@@ -94,10 +94,10 @@ typedef struct pawl_copy_options {
 
 /**
  * Moves all sequences from one store to another, while both are in use: each leaves the source,
- * which gives no more ids of it from then on, and goes on at the target where it stood. Whoever
- * holds ids of it uses them up. It may end at any moment, however, and be called again: what has
- * left arrives then, and what has arrived stays as it is. What is created at the source meanwhile
- * may be left out: call it again.
+ * which gives no more ids of it from then on, and goes on at the target where it stood. What
+ * is held of it elsewhere lies before that. It may end at any moment, however, and be called again:
+ * what has left arrives then, and what has arrived stays as it is. What is created at the source
+ * meanwhile may be left out: call it again.
  *
  * Blocks:   until all are moved
  * Threads:  any; progress and failed run in the calling thread

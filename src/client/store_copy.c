@@ -79,14 +79,18 @@ struct copy {
     struct pawl_page page;
 };
 
-/* Where they go, for their tombstones: for people, then a mark of all of the URL. */
+/* Where they go, for their tombstones: for people, then a mark of all of the URL. A password that
+ * stands where none belongs is kept out of it. */
 static void set_mark(struct copy *copy)
 {
     enum { MARK_SIZE = 17 };
     const char *where = copy->to_where;
-    size_t size = strcspn(where, "?");
+    size_t size = strlen(where);
     char mark[MARK_SIZE + 1];
 
+    if (strcasestr(where, "pass") != NULL || strcasestr(where, "secret") != NULL) {
+        size = strcspn(where, "?");
+    }
     if (size > PAWL_BRANCH_BYTES_MAX - MARK_SIZE) size = PAWL_BRANCH_BYTES_MAX - MARK_SIZE;
     while (size > 0 && ((unsigned char)where[size] & 0xc0) == 0x80) {
         size--; /* not within a character */
