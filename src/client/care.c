@@ -122,6 +122,8 @@ uint64_t pawl_care_turn(struct pawl_care *care)
     care->asked = false;
     for (size_t i = 0; i < care->store_count; i++) {
         struct pawl_source *store = care->stores[i];
+
+        PAWL_ASSERT(store != NULL);
         uint64_t wish_ns = store->ops->turn(store, pawl_clock_ns());
 
         if (wish_ns < next_ns) next_ns = wish_ns;

@@ -63,7 +63,7 @@ struct copy {
     struct pawl_source *from, *to;
     pawl_copy_options options;
     pawl_copied copied;
-    char to_where[PAWL_CARE_WHERE_MAX];
+    char from_where[PAWL_CARE_WHERE_MAX], to_where[PAWL_CARE_WHERE_MAX];
     struct pawl_record mark; /* its branch says where to */
     struct item *items;      /* not begun yet */
     struct item **items_end;
@@ -162,7 +162,10 @@ static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl
         pawl_err err = pawl_care_run(copy->care, store, ask, copy->options.timeout_ns);
 
         if (err == PAWL_OK) return PAWL_OK;
-        if (ask->pending) return pawl_fail(error, err, "no answer came in time");
+        if (ask->pending) {
+            return pawl_fail(error, err, "%.400s: no answer came in time",
+                             store == copy->from ? copy->from_where : copy->to_where);
+        }
         if (!is_passing(err) || pawl_clock_ns() >= until_ns) {
             if (error != NULL) *error = ask->error;
             return err;
@@ -442,7 +445,6 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
 static pawl_err open_both(struct copy *copy, const char *from, const char *to, struct pawl_ask *ask,
                           pawl_error *error)
 {
-    char from_where[PAWL_CARE_WHERE_MAX];
     pawl_err err = PAWL_OK;
 
     if (strcmp(from, "memory:") == 0 || strcmp(to, "memory:") == 0) {
@@ -450,11 +452,11 @@ static pawl_err open_both(struct copy *copy, const char *from, const char *to, s
                          "memory: is empty at first and forgets everything: nothing can be copied "
                          "from or to it");
     }
-    pawl_care_where(from, from_where);
+    pawl_care_where(from, copy->from_where);
     pawl_care_where(to, copy->to_where);
-    if (strcmp(from_where, copy->to_where) == 0) {
-        return pawl_fail(error, PAWL_BAD_REQUEST, "%.200s and %.200s are one store", from_where,
-                         copy->to_where);
+    if (strcmp(copy->from_where, copy->to_where) == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "%.200s and %.200s are one store",
+                         copy->from_where, copy->to_where);
     }
     err = pawl_care_open(copy->care, from, true, &copy->from, error);
     if (err == PAWL_OK) err = pawl_care_open(copy->care, to, false, &copy->to, error);
