@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -177,6 +178,34 @@ def test_a_role_that_commits_lazily_is_overridden(fresh):
     fresh.sql("DROP ROLE lazy")
 
 
+def test_what_may_not_be_looked_at_is_said(fresh):
+    url = ready(fresh)
+    fresh.sql("DROP ROLE IF EXISTS blind")
+    fresh.sql("CREATE ROLE blind LOGIN")
+    fresh.sql(f"GRANT SELECT, INSERT, UPDATE ON {TABLE} TO blind")
+    fresh.sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    assert checks(url)["identity"][0] == "ok"
+    assert checks(fresh.url_of("blind", "x"))["identity"][0] == "warn"
+    assert next_ids("orders", 1, fresh.url_of("blind", "x")) == [1]
+    fresh.sql(f"REVOKE ALL ON {TABLE} FROM blind")
+    fresh.sql("DROP ROLE blind")
+
+
+def test_row_security_is_said_and_lets_nothing_be_made_twice(fresh):
+    url = ready(fresh)
+    fresh.sql("DROP ROLE IF EXISTS fenced")
+    fresh.sql("CREATE ROLE fenced LOGIN")
+    fresh.sql(f"GRANT SELECT, INSERT, UPDATE ON {TABLE} TO fenced")
+    fresh.sql(f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY")
+    hidden = fresh.url_of("fenced", "x")
+    assert checks(url)["row security"][0] == "warn"
+    fails(pawl("next", "orders", url=hidden))
+    assert pawl("create", "orders", url=hidden).returncode != 0
+    assert next_ids("orders", 1, url) == [1]
+    fresh.sql(f"REVOKE ALL ON {TABLE} FROM fenced")
+    fresh.sql("DROP ROLE fenced")
+
+
 def test_a_locked_row_holds_up_nobody_else(fresh):
     url = ready(fresh)
     for i in range(5):
@@ -231,6 +260,26 @@ def test_urls_name_what_is_wrong_with_them():
     fails(pawl("ping", url=base + "?table=a.b.c"), "table", code=2)
     fails(pawl("ping", url=base), "127.0.0.1", "refused")
     fails(pawl("ping", url="postgres://nosuchhost.invalid/db"), "nosuchhost.invalid")
+
+
+def test_over_tls_and_past_a_host_that_does_not_answer(own_server):
+    silent = own_server("postgres")
+    server = own_server("postgres")
+    subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj",
+                    "/CN=localhost", "-keyout", str(server.data / "server.key"), "-out",
+                    str(server.data / "server.crt")], check=True, capture_output=True)
+    for name in ("server.key", "server.crt"):
+        shutil.chown(server.data / name, server.user)
+        (server.data / name).chmod(0o600)
+    server.sql("ALTER SYSTEM SET ssl = on")
+    server.restart()
+    url = ready(server, url=server.url + "&sslmode=require")
+    assert next_ids("orders", 100, url) == list(range(1, 101))
+    fails(pawl("ping", url=silent.url + "&sslmode=require"), "SSL")
+    deaf(silent)
+    both = url.replace("@127.0.0.1:", f"@127.0.0.1:{silent.ports[0]},127.0.0.1:")
+    assert next_ids("orders", 1, both)[0] > 100
+    hears(silent)
 
 
 def test_settings_that_lose_commits_are_refused(own_server):
@@ -306,6 +355,41 @@ def deaf(server):
 def hears(server):
     for pid in [server.process.child.pid, *descendants(server.process.child.pid)]:
         os.kill(pid, signal.SIGCONT)
+
+
+FORKS = """
+import ctypes, os, sys
+build, url = sys.argv[1:]
+pawl = ctypes.CDLL(f"{build}/libpawl.so", mode=ctypes.RTLD_GLOBAL)
+ctypes.CDLL(f"{build}/libpawl-stores.so").pawl_stores_register()
+client, seq, one = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_int64()
+assert pawl.pawl_open(url.encode(), None, ctypes.byref(client), None) == 0
+assert pawl.pawl_seq_open(client, b"orders", ctypes.byref(seq), None) == 0
+
+def take():
+    limit = ctypes.c_uint64(10 ** 10)
+    assert pawl.pawl_next_within(seq, limit, ctypes.byref(one)) == 0
+    return one.value
+
+ids = [take() for _ in range(50)]
+child = os.fork()
+ids = ids * (child != 0) + [take() for _ in range(500)]
+print(*ids, flush=True)
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print(*[take() for _ in range(500)], flush=True)
+pawl.pawl_close(client)
+"""
+
+
+def test_a_forked_child_leaves_its_parents_connection_alone(fresh):
+    url = ready(fresh)
+    done = subprocess.run([sys.executable, "-c", FORKS, str(pathlib.Path(program("pawl")).parent),
+                           url], check=False, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    ids = [int(word) for word in done.stdout.split()]
+    assert len(ids) == 1550 and len(set(ids)) == len(ids)
 
 
 def one_hanging_take(url, name):
@@ -403,6 +487,7 @@ def test_an_asynchronous_standby_lacks_ids_and_pawld_goes_beyond_them(own_server
     wait_until(taken, "ids flow from the promoted standby", 60)
     ids = before + after
     assert len(set(ids)) == len(ids)
+    assert "store changed its timeline" in pawld.log()
 
 
 def test_another_cluster_under_the_same_url_is_refused(own_server, fleet):

@@ -56,6 +56,13 @@ static void fail(struct pawl_postgres_conn *conn, pawl_err code, const char *tex
     conn->events->failed(conn, &error);
 }
 
+/* Whether libpq did not even try. */
+static bool is_misused(const char *message)
+{
+    return strncmp(message, "invalid ", strlen("invalid ")) == 0 ||
+           strncmp(message, "could not match ", strlen("could not match ")) == 0;
+}
+
 /* libpq's own words of a connection that did not come about. They name host, port and user. */
 static void fail_connect(struct pawl_postgres_conn *conn)
 {
@@ -69,7 +76,7 @@ static void fail_connect(struct pawl_postgres_conn *conn)
     (void)pawl_postgres_one_line(line, sizeof line, message);
     (void)snprintf(text, sizeof text, "cannot connect to postgres: %s%s%s", line, told ? "; " : "",
                    told ? state->advice : "");
-    fail(conn, state->code, text);
+    fail(conn, !told && is_misused(line) ? PAWL_BAD_REQUEST : state->code, text);
 }
 
 static void lose(struct pawl_postgres_conn *conn)
@@ -150,7 +157,6 @@ static void take_notice(void *arg, const PGresult *notice)
 static void connected(struct pawl_postgres_conn *conn)
 {
     (void)PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
-    (void)PQsetNoticeReceiver(conn->pg, take_notice, conn);
     if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1 ||
         !watch(conn, UV_READABLE)) {
         fail_connect(conn);
@@ -217,6 +223,7 @@ static void dial(struct pawl_postgres_conn *conn)
     }
     /* So that an error says its SQLSTATE: libpq has no other way for a connection's. */
     (void)PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
+    (void)PQsetNoticeReceiver(conn->pg, take_notice, conn); /* libpq's own prints */
     if (!watch(conn, UV_WRITABLE)) fail_connect(conn);
 }
 

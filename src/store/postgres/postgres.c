@@ -263,7 +263,7 @@ static void conn_noticed(struct pawl_postgres_conn *conn, const PGresult *notice
     const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
     char quoted[400];
 
-    if (group == NULL ||
+    if (group == NULL || group->rides.first == NULL ||
         !pawl_postgres_unwaited(PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED),
                                 PQresultErrorField(notice, PG_DIAG_SQLSTATE),
                                 PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION))) {
@@ -388,8 +388,10 @@ static void expire_waiting(struct pg_driver *driver, uint64_t *next_ns)
     pawl_error error;
 
     driver->waiting = (struct pg_rides){.first = NULL};
-    (void)pawl_fail(&error, PAWL_STORE,
-                    "postgres could not be asked in time: nothing was sent; is it overloaded?");
+    (void)pawl_fail(&error, PAWL_STORE, "postgres could not be asked in time, nothing was sent: %s",
+                    driver->conn.state == PAWL_POSTGRES_RESOLVING
+                        ? "its host's name is still being looked up"
+                        : "is it overloaded?");
     while ((ride = pawl_pg_rides_pop(&waiting)) != NULL) {
         if (ride->end_ns == 0) ride->end_ns = driver->now_ns + OP_NS;
         /* A long queue is no reason to fail, as long as it moves. */
@@ -441,7 +443,8 @@ static bool watch_flying(struct pg_driver *driver, uint64_t *next_ns)
     return driver->flying != NULL && driver->flying->late;
 }
 
-/* Of names, TCP, TLS, passwords, and of what is asked before the first operation. */
+/* Of TCP, TLS, passwords, and of what is asked before the first operation. Looking up names has no
+ * limit but the system's: giving it up would only begin it anew. */
 static void watch_opening(struct pg_driver *driver, uint64_t *next_ns)
 {
     pawl_error error;
@@ -450,8 +453,8 @@ static void watch_opening(struct pg_driver *driver, uint64_t *next_ns)
         if (driver->opening_end_ns == 0) driver->opening_end_ns = driver->now_ns + OPENING_NS;
         soonest(next_ns, driver->opening_end_ns);
         if (driver->opening_end_ns > driver->now_ns) return;
-    } else if (driver->conn.state != PAWL_POSTGRES_CLOSED &&
-               driver->conn.state != PAWL_POSTGRES_OPEN) {
+    } else if (driver->conn.state == PAWL_POSTGRES_CONNECTING) {
+        if (driver->attempt_end_ns == 0) driver->attempt_end_ns = driver->now_ns + CONNECT_NS;
         soonest(next_ns, driver->attempt_end_ns);
         if (driver->attempt_end_ns > driver->now_ns) return;
     } else {
@@ -481,9 +484,9 @@ static void connect_if_wanted(struct pg_driver *driver, uint64_t *next_ns)
     }
     driver->cooling = false;
     driver->cool_end_ns = 0;
-    driver->attempt_end_ns = driver->now_ns + CONNECT_NS;
-    soonest(next_ns, driver->attempt_end_ns);
+    driver->attempt_end_ns = 0;
     pawl_postgres_conn_open(&driver->conn);
+    watch_opening(driver, next_ns);
 }
 
 static uint64_t driver_turn(struct pawl_driver *base, uint64_t now_ns)
