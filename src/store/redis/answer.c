@@ -74,14 +74,14 @@ const struct pawl_redis_trouble *pawl_redis_trouble_find(struct pawl_bytes text)
     return row;
 }
 
-static bool writes(const struct pawl_op *op)
+bool pawl_redis_writes(const struct pawl_op *op)
 {
     return op->kind == PAWL_OP_WRITE || op->kind == PAWL_OP_ADVANCE;
 }
 
 enum pawl_op_end pawl_redis_end_of_sent(const struct pawl_op *op)
 {
-    return writes(op) ? PAWL_OP_UNKNOWN : PAWL_OP_FAILED;
+    return pawl_redis_writes(op) ? PAWL_OP_UNKNOWN : PAWL_OP_FAILED;
 }
 
 static enum pawl_redis_outcome

@@ -33,6 +33,8 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
                                           const struct pawl_redis_settings *settings,
                                           const struct pawl_resp_reply *reply);
 
+/* WRITE and ADVANCE. */
+bool pawl_redis_writes(const struct pawl_op *op);
 /* FAILED or UNKNOWN, whichever is right for an op whose request may have been carried out. */
 enum pawl_op_end pawl_redis_end_of_sent(const struct pawl_op *op);
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/redis/own.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store/redis/report.h"
+
+static void looked(struct redis *redis)
+{
+    bool first = redis->state == STATE_GREETS;
+    pawl_err before = redis->error.code;
+
+    redis->looking = redis->doubted = false;
+    pawl_redis_facts_compare(&redis->seen, &redis->facts, &redis->settings);
+    redis->seen = redis->facts;
+    redis->error = (pawl_error){.code = PAWL_OK};
+    (void)pawl_redis_facts_judge(&redis->seen, &redis->settings, &redis->error);
+    redis->state = STATE_OPEN;
+    redis->failures = 0;
+    if (redis->error.code != PAWL_OK) {
+        if (first || before == PAWL_OK) {
+            pawl_log(PAWL_LOG_WARN, "store unfit", "store=\"%s\" reason=\"%s\"",
+                     redis->settings.where, redis->error.text);
+        }
+    } else if (first) {
+        pawl_log(PAWL_LOG_INFO, "store connected", "store=\"%s\" version=%s run_id=%s",
+                 redis->settings.where, redis->seen.version, redis->seen.run_id);
+    }
+}
+
+/* What the op wanted written is there, whether just now or before. */
+static bool stands(const struct pawl_op *op)
+{
+    if (!pawl_redis_writes(op)) return false;
+    if (op->end == PAWL_OP_DONE) return true;
+    return op->end == PAWL_OP_REFUSED && op->found.tag == op->record.tag;
+}
+
+/* What replies mean. Each returns why the connection must end, or NULL. */
+
+static const char *login_answered(struct redis *redis, const struct pawl_resp_value *value)
+{
+    if (value->type != PAWL_RESP_ERROR) return NULL;
+    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_find(value->text);
+    char text[REASON_BYTES];
+    int shown = value->text.size < 160 ? (int)value->text.size : 160;
+
+    (void)snprintf(text, sizeof text, "%.*s (%s)", shown, value->text.at, trouble->advice);
+    /* An error that is not known, in answer to a log-in, is a log-in that is refused. */
+    pawl_redis_give_up(redis, trouble->word[0] == '\0' ? PAWL_DENIED : trouble->code, text);
+    return NULL;
+}
+
+static const char *info_answered(struct redis *redis, const struct pawl_resp_value *value)
+{
+    if (value->type == PAWL_RESP_ERROR) return login_answered(redis, value);
+    if (value->type != PAWL_RESP_BULK) return "its answer to INFO is no text";
+    pawl_redis_facts_info(&redis->facts, value->text);
+    looked(redis);
+    return NULL;
+}
+
+static void flush_answered(struct redis *redis, const struct pawl_resp_value *value)
+{
+    int shown = value->text.size < sizeof redis->flush ? (int)value->text.size : 0;
+
+    if (value->type == PAWL_RESP_ARRAY || value->type == PAWL_RESP_NULL) shown = 0;
+    (void)snprintf(redis->flush, sizeof redis->flush, "%.*s", shown,
+                   shown == 0 ? "" : value->text.at);
+}
+
+static const char *wait_answered(struct redis *redis, const struct pawl_resp_value *value)
+{
+    bool counts = value->type == PAWL_RESP_INTEGER;
+    bool enough = counts && value->integer >= (int64_t)redis->settings.replicas;
+    struct pawl_op *op = NULL;
+
+    if (!counts && value->type != PAWL_RESP_ERROR) return "its answer to WAIT is no number";
+    redis->waiting = false;
+    if (!enough) redis->doubted = true;
+    while ((op = ops_pop(&redis->settling)) != NULL) {
+        if (enough) {
+            pawl_op_end(op, &redis->driver);
+            continue;
+        }
+        pawl_op_fail(op, &redis->driver, PAWL_OP_UNKNOWN, PAWL_STORE,
+                     "%s: %" PRId64 " of %" PRIu64 " replicas have the write after %d ms",
+                     redis->settings.where, counts ? value->integer : 0, redis->settings.replicas,
+                     WAIT_MS);
+    }
+    return NULL;
+}
+
+static void check_answered(struct redis *redis, struct pawl_op *op,
+                           const struct pawl_resp_reply *reply)
+{
+    const struct pawl_redis_report report = {
+        .facts = &redis->seen,
+        .settings = &redis->settings,
+        .flush = redis->flush,
+        .names = reply,
+    };
+
+    pawl_redis_report(op->check, &report);
+}
+
+static const char *op_answered(struct redis *redis, struct pawl_op *op,
+                               const struct pawl_resp_reply *reply)
+{
+    const struct pawl_resp_value *first = &reply->values[0];
+
+    switch (pawl_redis_answer(op, &redis->settings, reply)) {
+    case PAWL_REDIS_SENSELESS:
+        pawl_op_fail(op, &redis->driver, pawl_redis_end_of_sent(op), PAWL_STORE,
+                     "%s: its answer makes no sense; is it Redis?", redis->settings.where);
+        return "its answer makes no sense";
+    case PAWL_REDIS_NO_SCRIPT:
+        op->driver_data = redis; /* send it whole */
+        ops_add(&redis->queued, op);
+        return NULL;
+    case PAWL_REDIS_ENDS:
+        break;
+    }
+    if (op->kind == PAWL_OP_CHECK && op->end == PAWL_OP_DONE) check_answered(redis, op, reply);
+    if (stands(op) && redis->settings.replicas > 0) {
+        ops_add(&redis->settling, op);
+        return NULL;
+    }
+    if (first->type == PAWL_RESP_ERROR && pawl_redis_trouble_find(first->text)->doubt) {
+        redis->doubted = true;
+    }
+    pawl_op_end(op, &redis->driver);
+    return NULL;
+}
+
+static const char *answered(struct redis *redis, struct expect expect,
+                            const struct pawl_resp_reply *reply)
+{
+    switch (expect.what) {
+    case EXPECT_OP:
+        return op_answered(redis, expect.op, reply);
+    case EXPECT_LOGIN:
+        return login_answered(redis, &reply->values[0]);
+    case EXPECT_NAME:
+        return NULL;
+    case EXPECT_CONFIG:
+        pawl_redis_facts_config(&redis->facts, reply);
+        return NULL;
+    case EXPECT_INFO:
+        return info_answered(redis, &reply->values[0]);
+    case EXPECT_FLUSH:
+        flush_answered(redis, &reply->values[0]);
+        return NULL;
+    case EXPECT_WAIT:
+        break;
+    }
+    return wait_answered(redis, &reply->values[0]);
+}
+
+static bool keep_input(struct redis *redis, struct pawl_bytes bytes)
+{
+    size_t need = redis->input_size + bytes.size;
+
+    if (need > redis->input_room) {
+        size_t room = redis->input_room < INPUT_BYTES_MIN ? INPUT_BYTES_MIN : redis->input_room;
+
+        while (room < need) {
+            room *= 2;
+        }
+        char *input = room > INPUT_BYTES_MAX ? NULL : realloc(redis->input, room);
+        if (input == NULL) return false;
+        redis->input = input;
+        redis->input_room = room;
+    }
+    memcpy(redis->input + redis->input_size, bytes.at, bytes.size);
+    redis->input_size = need;
+    return true;
+}
+
+static const char *read_replies(struct redis *redis)
+{
+    const char *why = NULL;
+    size_t used = 0;
+
+    while (why == NULL && used < redis->input_size) {
+        struct pawl_bytes rest = {redis->input + used, redis->input_size - used};
+        struct pawl_resp_reply reply = {.values = redis->values,
+                                        .value_max = PAWL_REDIS_VALUES_MAX};
+        ptrdiff_t took = pawl_resp_parse_reply(rest, &reply);
+
+        if (took == 0) break;
+        if (took < 0) return "what it sends is not RESP; is it Redis?";
+        used += (size_t)took;
+        if (redis->expect_count > 0) {
+            struct expect expect = redis->expects[redis->expect_first];
+
+            redis->expect_first = (redis->expect_first + 1) % EXPECTS_MAX;
+            redis->expect_count--;
+            why = answered(redis, expect, &reply);
+        } else if (reply.values[0].type == PAWL_RESP_ERROR) {
+            why = login_answered(redis, &reply.values[0]); /* it greets us first, with a refusal */
+        } else {
+            why = "it sent an answer that nobody had asked for";
+        }
+        if (redis->state == STATE_APART) return NULL;
+    }
+    redis->input_size -= used;
+    if (used > 0) memmove(redis->input, redis->input + used, redis->input_size);
+    return why;
+}
+
+const char *pawl_redis_received(struct redis *redis, struct pawl_bytes bytes)
+{
+    return keep_input(redis, bytes) ? read_replies(redis) : "no memory for what it answers";
+}
