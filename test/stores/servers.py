@@ -361,8 +361,10 @@ class RedisPair(Redis):
         return self
 
     def replicated(self):
+        with self.client() as client:
+            state = client.info("replication").get("slave0", {}).get("state")
         with self.replica.client() as client:
-            return client.info("replication")["master_link_status"] == "up"
+            return state == "online" and client.info("replication")["master_link_status"] == "up"
 
     def end(self):
         if self.replica is not None:

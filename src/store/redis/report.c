@@ -142,7 +142,7 @@ static void item_privileges(struct pawl_check *check, const char *flush)
 {
     if (is(flush, "OK")) {
         check->item(check, "privileges", PAWL_CHECK_WARNS, "our user may run FLUSHALL",
-                    "give pawl a user of its own, without -@dangerous: see docs/stores.md");
+                    "give pawl a user of its own: see docs/stores.md");
     } else if (strstr(flush, "no permissions to run the 'flushall'") != NULL) {
         check->item(check, "privileges", PAWL_CHECK_KEEPS, "our user may not run FLUSHALL", NULL);
     } else {
