@@ -257,7 +257,7 @@ static uint64_t expire(struct pawl_kv_node *node)
             if (call->deadline_ns < next_ns) next_ns = call->deadline_ns;
             continue;
         }
-        silent = silent || node->heard_ns < call->sent_ns;
+        silent = silent || node->heard_ns <= call->sent_ns; /* heard before it was sent */
         node->flight[i] = &node->given_up;
         (void)pawl_fail(&error, PAWL_STORE, "couchbase node %.100s:%u: no answer in time",
                         node->address.host, node->address.port);

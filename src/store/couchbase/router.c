@@ -47,6 +47,7 @@ static void wait_again(struct pawl_kv_router *router, struct pawl_kv_call *call,
                        uint64_t most_ns)
 {
     call->delay_ns = least_ns + pawl_random(&router->random) % (most_ns - least_ns);
+    router->begun = true;
     pawl_kv_calls_add(&router->waiting, call);
 }
 
@@ -167,25 +168,32 @@ static uint64_t look_at_all(struct pawl_kv_router *router)
     return next_ns;
 }
 
-uint64_t pawl_kv_router_turn(struct pawl_kv_router *router, uint64_t now_ns)
+/* Time limits of connections, and of what was sent on them. */
+static uint64_t turn_nodes(struct pawl_kv_router *router)
 {
-    router->now_ns = now_ns;
     uint64_t next_ns = PAWL_NEVER;
 
     for (struct pawl_kv_node *node = router->nodes; node != NULL; node = node->next) {
         uint64_t node_ns = pawl_kv_node_turn(node);
 
         if (node_ns < next_ns) next_ns = node_ns;
+        pawl_kv_node_flush(node);
     }
+    return next_ns;
+}
+
+uint64_t pawl_kv_router_turn(struct pawl_kv_router *router, uint64_t now_ns)
+{
+    router->now_ns = now_ns;
+    (void)turn_nodes(router);
     pawl_kv_routes_turn(router);
     uint64_t look_ns = look_at_all(router);
 
     if (router->waiting.first != NULL) pawl_kv_routes_turn(router);
-    for (struct pawl_kv_node *node = router->nodes; node != NULL; node = node->next) {
-        pawl_kv_node_flush(node);
-    }
+    uint64_t node_ns = turn_nodes(router); /* of what was sent just now as well */
+
     if (router->begun) return now_ns;
-    return look_ns < next_ns ? look_ns : next_ns;
+    return look_ns < node_ns ? look_ns : node_ns;
 }
 
 void pawl_kv_router_fail_all(struct pawl_kv_router *router, const pawl_error *error)
