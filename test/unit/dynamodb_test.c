@@ -56,17 +56,18 @@ static json_t *parsed(char *body)
     return json;
 }
 
-/* The string at a path of keys; NULL ends. */
-static const char *text_at(const json_t *json, ...)
+/* The string at a path of keys: "Key/k/S". */
+static const char *text_at(const json_t *json, const char *path)
 {
-    va_list keys;
-    const char *key = NULL;
+    char key[64];
 
-    va_start(keys, json);
-    while ((key = va_arg(keys, const char *)) != NULL) {
+    while (*path != '\0') {
+        size_t size = strcspn(path, "/");
+
+        (void)snprintf(key, sizeof key, "%.*s", (int)size, path);
         json = json_object_get(json, key);
+        path += size + (path[size] == '/');
     }
-    va_end(keys);
     return json_is_string(json) ? json_string_value(json) : "(none)";
 }
 
@@ -78,14 +79,14 @@ static void an_item_comes_back_as_the_record(void **state)
     pawl_error error = {.text = ""};
 
     (void)state;
-    assert_string_equal(text_at(body, "TableName", NULL), "pawl");
-    assert_string_equal(text_at(body, "ConditionExpression", NULL), "attribute_not_exists(k)");
-    assert_string_equal(text_at(body, "ReturnValuesOnConditionCheckFailure", NULL), "ALL_OLD");
+    assert_string_equal(text_at(body, "TableName"), "pawl");
+    assert_string_equal(text_at(body, "ConditionExpression"), "attribute_not_exists(k)");
+    assert_string_equal(text_at(body, "ReturnValuesOnConditionCheckFailure"), "ALL_OLD");
     const json_t *item = json_object_get(body, "Item");
 
-    assert_string_equal(text_at(item, "k", "S", NULL), "orders \"x\"/#");
-    assert_string_equal(text_at(item, "next", "N", NULL), "9007199254740993");
-    assert_string_equal(text_at(item, "data_type", "S", NULL), "bigint");
+    assert_string_equal(text_at(item, "k/S"), "orders \"x\"/#");
+    assert_string_equal(text_at(item, "next/N"), "9007199254740993");
+    assert_string_equal(text_at(item, "data_type/S"), "bigint");
     assert_null(json_object_get(item, "moved_to")); /* empty texts are left out */
     if (pawl_dynamodb_item(&read, item, &error) != PAWL_OK) fail_msg("%s", error.text);
     assert_memory_equal(&read, &op.record, sizeof read);
@@ -99,18 +100,18 @@ static void an_advance_asks_all_in_one(void **state)
     const json_t *values = json_object_get(body, "ExpressionAttributeValues");
 
     (void)state;
-    assert_string_equal(text_at(body, "Key", "k", "S", NULL), "orders \"x\"/#");
-    assert_string_equal(text_at(body, "UpdateExpression", NULL),
+    assert_string_equal(text_at(body, "Key/k/S"), "orders \"x\"/#");
+    assert_string_equal(text_at(body, "UpdateExpression"),
                         "SET #tag = :tag, #rate = :rate, #written_at = :written_at "
                         "ADD #next :n, #version :one");
-    assert_string_equal(text_at(body, "ConditionExpression", NULL),
+    assert_string_equal(text_at(body, "ConditionExpression"),
                         "#format = :format AND #epoch = :epoch AND #lap = :lap AND "
                         "#dropped = :zero AND #ended = :zero AND #next BETWEEN :low AND :high");
-    assert_string_equal(text_at(values, ":n", "N", NULL), "1000");
-    assert_string_equal(text_at(values, ":epoch", "N", NULL), "7");
-    assert_string_equal(text_at(values, ":tag", "N", NULL), "4611686018427387905");
-    assert_string_equal(text_at(values, ":low", "N", NULL), "-9223372036854775808");
-    assert_string_equal(text_at(body, "ReturnValues", NULL), "ALL_NEW");
+    assert_string_equal(text_at(values, ":n/N"), "1000");
+    assert_string_equal(text_at(values, ":epoch/N"), "7");
+    assert_string_equal(text_at(values, ":tag/N"), "4611686018427387905");
+    assert_string_equal(text_at(values, ":low/N"), "-9223372036854775808");
+    assert_string_equal(text_at(body, "ReturnValues"), "ALL_NEW");
     /* What is not used, or not said, DynamoDB refuses. */
     assert_int_equal(json_object_size(values), 11);
     assert_int_equal(json_object_size(json_object_get(body, "ExpressionAttributeNames")), 10);
@@ -138,8 +139,7 @@ static void steps_go_down_and_beyond_int64(void **state)
         op.expected.increment = cases[i].increment;
         json_t *body = parsed(pawl_dynamodb_advance("pawl", &op));
 
-        assert_string_equal(text_at(body, "ExpressionAttributeValues", ":n", "N", NULL),
-                            cases[i].n);
+        assert_string_equal(text_at(body, "ExpressionAttributeValues/:n/N"), cases[i].n);
         json_decref(body);
     }
 }
@@ -148,11 +148,11 @@ static void a_write_sets_all_and_asks_for_the_tag(void **state)
 {
     struct pawl_op op = sample_op();
     json_t *body = parsed(pawl_dynamodb_write("pawl", &op));
-    const char *update = text_at(body, "UpdateExpression", NULL);
+    const char *update = text_at(body, "UpdateExpression");
 
     (void)state;
-    assert_string_equal(text_at(body, "ConditionExpression", NULL), "#tag = :was");
-    assert_string_equal(text_at(body, "ExpressionAttributeValues", ":was", "N", NULL), "11");
+    assert_string_equal(text_at(body, "ConditionExpression"), "#tag = :was");
+    assert_string_equal(text_at(body, "ExpressionAttributeValues/:was/N"), "11");
     assert_non_null(strstr(update, "SET #format = :format, #next = :next, "));
     assert_non_null(strstr(update, " REMOVE #branch, #moved_to"));
     assert_int_equal(json_object_size(json_object_get(body, "ExpressionAttributeNames")),
@@ -167,7 +167,7 @@ static void a_scan_goes_on_from_a_key(void **state)
 
     (void)state;
     assert_null(json_object_get(first, "ExclusiveStartKey"));
-    assert_string_equal(text_at(next, "ExclusiveStartKey", "k", "S", NULL), "a");
+    assert_string_equal(text_at(next, "ExclusiveStartKey/k/S"), "a");
     assert_int_equal(json_integer_value(json_object_get(next, "Limit")), 100);
     json_decref(first);
     json_decref(next);
