@@ -50,7 +50,8 @@ struct pawl_op {
     /*
      * READ:    its name.
      * WRITE:   all of it, as it shall be. Condition: what the store has is `expected`, told by its
-     *          tag, or is nothing if expected.epoch is 0.
+     *          tag and version, or is nothing if expected.epoch is 0. (An ADVANCE that somebody on
+     *          the way sends again, late, brings its tag back: with another version.)
      * ADVANCE: the record as it shall be if `expected` is still right. Condition: a record is
      *          there, not dropped, its epoch and lap are expected's, and low <= next <= high. Then
      *          next moves on by count x increment from where it is, version by one; tag, rate and

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
-#include "base/clock.h"
 #include "store/records.h"
 #include "store/schemes.h"
 
@@ -90,16 +89,6 @@ void pawl_page_record(struct pawl_page *page, const struct pawl_record *record)
     if (record->dropped && !page->tombstones) return;
     if (page->glob.size > 0 && !pawl_glob_match(page->glob, name)) return;
     page->each(page, record);
-}
-
-struct pawl_moment pawl_store_moment(const struct pawl_store_options *options, uint64_t *random)
-{
-    return (struct pawl_moment){
-        .random = random,
-        .wall_s = options->wall_s != NULL ? options->wall_s(options->arg) : pawl_clock_wall_s(),
-        .refill_interval_ns = options->refill_interval_ns,
-        .refuse_rollback = options->refuse_rollback,
-    };
 }
 
 void pawl_store_forked(struct pawl_source *store)

@@ -56,6 +56,8 @@ static void draw_plan(struct sim *sim)
     draw_faults(sim);
     plan->in_order = drawn(sim, 50);
     plan->turning = drawn(sim, 40);
+    plan->records = drawn(sim, 50);
+    plan->advances = drawn(sim, 60);
     plan->store_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->net_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->wake_latency_ns = latencies_us[sim_dice(sim, 3)] * PAWL_NS_PER_US;

@@ -68,6 +68,8 @@ struct sim_plan {
     bool faultless; /* nothing is refused, lost, late or dies */
     bool in_order;  /* the store answers each asker in the order it asked */
     bool turning;   /* the store answers in its turn, as one that blocks does */
+    bool records;   /* it is one over a network, with a driver */
+    bool advances;  /* which can ADVANCE */
     uint64_t store_latency_ns, net_latency_ns, wake_latency_ns; /* each: at most */
     uint64_t refill_interval_ns, ride_through_ns;
     uint64_t chaos_until_ns; /* from here on nothing goes wrong any more */

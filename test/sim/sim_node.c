@@ -207,6 +207,12 @@ static struct pawl_source *fleet_new(struct sim_node *node)
     return fleet;
 }
 
+static struct pawl_source *below_new(struct sim_node *node)
+{
+    if (node->url != NULL) return fleet_new(node);
+    return node->sim->plan.records ? sim_records_connect(node) : sim_store_connect(node);
+}
+
 void sim_node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
@@ -232,7 +238,7 @@ void sim_node_start(struct sim_node *node)
         node->books[i] = (struct sim_book){.spans = NULL};
         node->contexts[i] = (struct sim_context){.forgets = 0};
     }
-    node->tap = sim_tap_new(node, node->url != NULL ? fleet_new(node) : sim_store_connect(node));
+    node->tap = sim_tap_new(node, below_new(node));
     node->keeper = pawl_keeper_new(sim_tap_source(node->tap), &settings);
     PAWL_ASSERT(node->keeper != NULL);
     node->source = pawl_keeper_source(node->keeper);

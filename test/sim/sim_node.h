@@ -86,5 +86,14 @@ void sim_store_away(struct sim *sim, uint64_t until_ns);
 void sim_store_keep(struct sim *sim);   /* remembers its present state */
 void sim_store_rewind(struct sim *sim); /* goes back to the state that it remembers */
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq);
+bool sim_store_is_away(const struct sim *sim);
+int64_t sim_store_wall_s(void *sim);
+/* An ask of that node was carried out; wrote: the record was written for it. */
+void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask, bool wrote);
+void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record);
+void sim_store_reached(struct sim *sim, int seq); /* after floors were told */
+
+/* sim_records.c: the same store, reached as those over a network are. */
+struct pawl_source *sim_records_connect(struct sim_node *node);
 
 #endif

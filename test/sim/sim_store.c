@@ -72,7 +72,7 @@ static bool may_take(enum pawl_ask_kind kind)
     return kind == PAWL_ASK_TAKE || kind == PAWL_ASK_NEXT;
 }
 
-static void note_change(struct sim *sim, int seq, const struct request *request)
+static void note_change(struct sim *sim, int seq, int node, const struct pawl_ask *ask)
 {
     struct sim_seq *about = &sim->seqs[seq];
 
@@ -80,44 +80,39 @@ static void note_change(struct sim *sim, int seq, const struct request *request)
     about->settled_epoch = about->change_epoch;
     about->change_ns = sim->now_ns;
     about->change_epoch = sim->store->now.records[seq].epoch;
-    about->gone = request->ask.kind == PAWL_ASK_DROP;
-    SIM_NOTE(sim, seq, request->node->index, .what = "store: kind %lld, epoch %lld, next %lld",
-             .a = request->ask.kind, .b = (long long)about->change_epoch,
-             .c = sim->store->now.records[seq].next);
+    about->gone = ask->kind == PAWL_ASK_DROP;
+    SIM_NOTE(sim, seq, node, .what = "store: kind %lld, epoch %lld, next %lld", .a = ask->kind,
+             .b = (long long)about->change_epoch, .c = sim->store->now.records[seq].next);
 }
 
-static void note_served(struct sim_store *store, struct request *request, int seq, bool wrote)
+void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask, bool wrote)
 {
-    struct sim *sim = store->sim;
-    const struct pawl_ask *ask = &request->ask;
+    struct sim *sim = node->sim;
 
-    if (wrote && ask->kind == PAWL_ASK_TAKE) request->node->refills[seq]++;
+    if (wrote && ask->kind == PAWL_ASK_TAKE) node->refills[seq]++;
     switch (ask->kind) {
     case PAWL_ASK_TAKE:
     case PAWL_ASK_NEXT:
-        if (ask->grant.range.count > 0) sim_reserved(sim, seq, request->node->index, ask);
+        if (ask->grant.range.count > 0) sim_reserved(sim, seq, node->index, ask);
         sim->account.reserved += ask->grant.range.count + ask->burned;
         return;
     case PAWL_ASK_RETURN:
-        if (request->again && request->era == sim->era) {
-            sim_fail(sim, seq, "once", "a RETURN was executed twice");
-        }
-        sim_taken_back(sim, seq, &store->now.records[seq]);
+        sim_taken_back(sim, seq, &sim->store->now.records[seq]);
         return;
     case PAWL_ASK_CREATE:
     case PAWL_ASK_ALTER:
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
     case PAWL_ASK_FENCE:
-        if (wrote) note_change(sim, seq, request);
+        if (wrote) note_change(sim, seq, node->index, ask);
         return;
     case PAWL_ASK_READ:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_LIST:
+    case PAWL_ASK_PING:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
-    case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
         return;
@@ -144,7 +139,7 @@ static void serve(struct sim_store *store, struct request *request)
     struct sim *sim = store->sim;
     struct pawl_ask *ask = &request->ask;
     int seq = sim_seq_find(sim, ask->name);
-    struct pawl_moment moment = {&store->random, WALL_S + (int64_t)(sim->now_ns / PAWL_NS_PER_S),
+    struct pawl_moment moment = {&store->random, sim_store_wall_s(sim),
                                  sim->plan.refill_interval_ns, false};
 
     if (ask->kind == PAWL_ASK_PING) return;
@@ -161,8 +156,13 @@ static void serve(struct sim_store *store, struct request *request)
         sim_fail(sim, seq, "version", "a write of kind %d did not raise it", (int)ask->kind);
     }
     check_floor(store, request, seq, &before);
-    if (ask->error.code == PAWL_OK) note_served(store, request, seq, wrote);
-    store->now.reached[seq] = sim->seqs[seq].reached;
+    if (ask->error.code == PAWL_OK) {
+        if (ask->kind == PAWL_ASK_RETURN && request->again && request->era == sim->era) {
+            sim_fail(sim, seq, "once", "a RETURN was executed twice");
+        }
+        sim_store_served(request->node, seq, ask, wrote);
+    }
+    sim_store_reached(sim, seq);
 }
 
 /* Answers. */
@@ -364,7 +364,6 @@ static uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
 
     (void)now_ns;
     while ((ask = pawl_asks_pop(&connection->ready)) != NULL) {
-        if (connection->node->dead) sim_account_unheard(connection->node->sim, ask, true);
         pawl_ask_answer(ask);
     }
     return PAWL_NEVER;
@@ -442,6 +441,31 @@ void sim_store_rewind(struct sim *sim)
                  .a = sim->store->now.records[i].next,
                  .b = (long long)sim->store->now.records[i].version);
     }
+}
+
+bool sim_store_is_away(const struct sim *sim)
+{
+    return sim->now_ns < sim->store->away_until_ns;
+}
+
+int64_t sim_store_wall_s(void *sim)
+{
+    return WALL_S + (int64_t)(((const struct sim *)sim)->now_ns / PAWL_NS_PER_S);
+}
+
+void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record)
+{
+    struct pawl_record *now = &sim->store->now.records[seq];
+
+    if (now->epoch != 0 && record->version <= now->version) {
+        sim_fail(sim, seq, "version", "a write did not raise it");
+    }
+    *now = *record;
+}
+
+void sim_store_reached(struct sim *sim, int seq)
+{
+    sim->store->now.reached[seq] = sim->seqs[seq].reached;
 }
 
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq)

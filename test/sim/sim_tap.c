@@ -70,6 +70,7 @@ static void passed_done(struct pawl_ask *ask)
             if (node->depth == 1) node->sim->account.guessed += ask->burned;
         }
     }
+    if (node->dead && node->depth == 1) sim_account_unheard(node->sim, ask, true);
     if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
     passing->next = tap->spare;
     tap->spare = passing;
