@@ -264,8 +264,7 @@ static void each_error_has_its_end_and_its_advice(void **state)
         {"NobodyKnowsException", PAWL_DYNAMODB_PERHAPS, PAWL_STORE},
         {"", PAWL_DYNAMODB_PERHAPS, PAWL_STORE},
     };
-    static const char *const prefixes[] = {"com.amazonaws.dynamodb.v20120810#",
-                                           "com.amazon.coral.service#", ""};
+    static const char *const prefixes[] = {"com.amazonaws.dynamodb.v20120810#", "x#", ""};
     char body[256];
 
     (void)state;

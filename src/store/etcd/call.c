@@ -360,6 +360,7 @@ static void call_send(struct etcd_call *call, uint64_t left_ms)
         .headers = {"Content-Type: application/json", bare ? NULL : etcd->login.header},
         .body = {call->body, call->body_size},
         .timeout_ms = left_ms,
+        .resend = !call->writes,
         .done = exchange_done,
     };
     pawl_http_send(etcd->http, exchange);
