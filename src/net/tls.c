@@ -258,10 +258,9 @@ static const struct pawl_net_ops tls_net_ops = {
 /* A program that serves has no terminal to ask for a passphrase at. */
 static int no_passphrase(char *to, int size, int writes, void *arg)
 {
-    (void)to;
-    (void)size;
     (void)writes;
     (void)arg;
+    if (size > 0) to[0] = '\0';
     return -1;
 }
 

@@ -54,8 +54,9 @@ static struct pawl_bytes unwrap(struct pawl_bytes text)
         if (text.at[i - 2] != ':' || text.at[i - 1] != ' ') continue;
         struct pawl_bytes rest = {text.at + i, text.size - i};
 
-        if (rest.size > 0 && rest.at[0] == '-')
+        if (rest.size > 0 && rest.at[0] == '-') {
             rest = (struct pawl_bytes){rest.at + 1, rest.size - 1};
+        }
         for (size_t row = 0; row + 1 < PAWL_COUNT(troubles); row++) {
             if (begins(rest, troubles[row].word)) return rest;
         }

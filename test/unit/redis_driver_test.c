@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Redis store over a net that the test plays: the greeting, batches, and every kind of end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_net.h"
+#include "store/schemes.h"
+
+#define AOF_ALWAYS                                           \
+    "*2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n"               \
+    "*2\r\n$11\r\nappendfsync\r\n$6\r\nalways\r\n"           \
+    "*2\r\n$25\r\nno-appendfsync-on-rewrite\r\n$2\r\nno\r\n" \
+    "*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"                   \
+    "*2\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n" \
+    "*2\r\n$21\r\nmin-replicas-to-write\r\n$1\r\n0\r\n"
+#define INFO "role:master\r\nrun_id:a\r\nslave0:state=online,lag=0\r\n"
+#define LOOK AOF_ALWAYS "$50\r\n" INFO "\r\n"
+#define LOOK_SENT                                                                           \
+    "CONFIG GET appendonly | CONFIG GET appendfsync | CONFIG GET no-appendfsync-on-rewrite" \
+    " | CONFIG GET maxmemory | CONFIG GET maxmemory-policy"                                 \
+    " | CONFIG GET min-replicas-to-write | INFO"
+
+_Static_assert(sizeof INFO - 1 == 50, "LOOK has its size");
+
+struct world {
+    struct fake_net net;
+    struct pawl_source *store;
+    struct fake_link *link;
+    uint64_t now_ns;
+    struct pawl_ask ask;
+    unsigned answers;
+    char text[8192];
+};
+
+static void ask_done(struct pawl_ask *ask)
+{
+    PAWL_OWNER(ask, struct world, ask)->answers++;
+}
+
+static void turn(struct world *world)
+{
+    world->now_ns += PAWL_NS_PER_MS;
+    for (int i = 0; i < 4; i++) {
+        (void)world->store->ops->turn(world->store, world->now_ns);
+    }
+}
+
+static void world_begin(struct world *world, const char *url)
+{
+    *world = (struct world){.now_ns = PAWL_NS_PER_S};
+    fake_net_init(&world->net);
+    const struct pawl_store_options options = {
+        .net = &world->net.net, .seed = 5, .refill_interval_ns = 30 * PAWL_NS_PER_S};
+
+    assert_int_equal(pawl_redis_open(url, &options, &world->store, NULL), PAWL_OK);
+}
+
+static void world_end(struct world *world)
+{
+    world->store->ops->close(world->store);
+}
+
+static void ask(struct world *world, enum pawl_ask_kind kind)
+{
+    static const pawl_definition defaults = {.given = 0};
+
+    world->answers = 0;
+    world->ask = (struct pawl_ask){.kind = kind,
+                                   .name = PAWL_BYTES("orders"),
+                                   .count = 1,
+                                   .definition = &defaults,
+                                   .done = ask_done};
+    pawl_source_ask(world->store, &world->ask);
+    turn(world);
+}
+
+static const char *sent(struct world *world)
+{
+    return fake_sent(world->link, world->text, sizeof world->text);
+}
+
+static void answered(struct world *world, pawl_err code, const char *words)
+{
+    turn(world);
+    assert_int_equal(world->answers, 1);
+    if (world->ask.error.code != code) {
+        fail_msg("%s: %s", pawl_err_name(world->ask.error.code), world->ask.error.text);
+    }
+    if (code != PAWL_OK && strstr(world->ask.error.text, words) == NULL) {
+        fail_msg("\"%s\" lacks \"%s\"", world->ask.error.text, words);
+    }
+}
+
+static void open_link(struct world *world)
+{
+    world->link = fake_link_to(&world->net, 6379);
+    assert_non_null(world->link);
+    assert_int_equal(world->link->state, FAKE_DIALLING);
+    fake_open(world->link);
+    turn(world);
+}
+
+/* Connected and looked at; what waits has been sent. */
+static void greet(struct world *world)
+{
+    open_link(world);
+    (void)sent(world);
+    fake_reply(world->link, "+OK\r\n" LOOK);
+    turn(world);
+}
+
+/* A record's look, with next and tag. */
+static const char *look_of(const char *next, const char *tag)
+{
+    static char text[1024];
+    const char *values[] = {"1", next, "5", "5", "0",      "1",      tag, "1", "1", "1", "100", "1",
+                            "0", "0",  "0", "0", "client", "bigint", "0", "1", "1", "1", "",    ""};
+    size_t at = (size_t)snprintf(text, sizeof text, "*3\r\n$5\r\nfound\r\n:-1\r\n*24\r\n");
+
+    for (size_t i = 0; i < PAWL_COUNT(values); i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "$%zu\r\n%s\r\n", strlen(values[i]),
+                               values[i]);
+    }
+    return text;
+}
+
+static void it_greets_then_looks_and_then_asks(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world, "redis://u:p@h/3?replicas=1");
+    ask(&world, PAWL_ASK_PING);
+    open_link(&world);
+    assert_string_equal(sent(&world),
+                        "AUTH u p | SELECT 3 | WAIT 0 1 | CLIENT SETNAME pawl | " LOOK_SENT);
+    fake_reply(world.link, "+OK\r\n+OK\r\n:0\r\n+OK\r\n" LOOK);
+    turn(&world);
+    assert_string_equal(sent(&world), "PING");
+    fake_reply(world.link, "+PONG\r\n");
+    answered(&world, PAWL_OK, "");
+    world_end(&world);
+}
+
+static void an_answer_in_pieces_is_an_answer(void **state)
+{
+    struct world world;
+    static const char text[] = "+OK\r\n" LOOK;
+
+    (void)state;
+    world_begin(&world, "redis://h");
+    ask(&world, PAWL_ASK_PING);
+    open_link(&world);
+    for (size_t i = 0; i + 1 < sizeof text; i++) {
+        fake_reply(world.link, (const char[]){text[i], '\0'});
+    }
+    turn(&world);
+    fake_reply(world.link, "+PONG\r\n");
+    answered(&world, PAWL_OK, "");
+    world_end(&world);
+}
+
+static void a_refused_log_in_fails_what_waits(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world, "redis://u:secret@h");
+    ask(&world, PAWL_ASK_PING);
+    open_link(&world);
+    fake_reply(world.link, "-WRONGPASS invalid username-password pair\r\n");
+    answered(&world, PAWL_DENIED, "WRONGPASS");
+    assert_null(strstr(world.ask.error.text, "secret"));
+    assert_int_equal(world.link->state, FAKE_APART);
+    ask(&world, PAWL_ASK_PING); /* a moment later: not dialled again at once */
+    answered(&world, PAWL_DENIED, "WRONGPASS");
+    assert_int_equal(world.link->dials, 1);
+    world_end(&world);
+}
+
+static void an_unfit_server_is_looked_at_anew_a_second_later(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world, "redis://h?replicas=2");
+    ask(&world, PAWL_ASK_TAKE);
+    open_link(&world);
+    (void)sent(&world);
+    fake_reply(world.link, ":0\r\n+OK\r\n" LOOK);
+    answered(&world, PAWL_STORE, "1 of the 2 replicas");
+    assert_string_equal(sent(&world), "");
+    world.now_ns += 2 * PAWL_NS_PER_S;
+    ask(&world, PAWL_ASK_TAKE);
+    assert_int_equal(world.link->dials, 2);
+    world_end(&world);
+}
+
+static void a_script_that_is_missing_is_sent_whole(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world, "redis://h");
+    ask(&world, PAWL_ASK_READ);
+    greet(&world);
+    assert_non_null(strstr(sent(&world), "EVALSHA"));
+    fake_reply(world.link, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
+    turn(&world);
+    assert_memory_equal(world.link->sent, "*4\r\n$4\r\nEVAL\r\n", 14);
+    world.link->sent_size = 0;
+    fake_reply(world.link, look_of("11", "7"));
+    answered(&world, PAWL_OK, "");
+    world_end(&world);
+}
+
+/* Up to where an advance is under way. */
+static void take(struct world *world, const char *url)
+{
+    world_begin(world, url);
+    ask(world, PAWL_ASK_TAKE);
+    greet(world);
+    assert_non_null(strstr(sent(world), "EVALSHA"));
+    fake_reply(world->link, look_of("11", "7"));
+    turn(world);
+    assert_non_null(strstr(sent(world), "1 pawl:orders 5 0 1 100"));
+}
+
+static void what_was_sent_and_not_answered_is_burned(void **state)
+{
+    struct world world;
+
+    (void)state;
+    take(&world, "redis://h");
+    fake_hang_up(world.link);
+    answered(&world, PAWL_LOST, "hung up before the answer came");
+    assert_int_equal(world.ask.burned, 1);
+    world_end(&world);
+    take(&world, "redis://h");
+    world.now_ns += 3 * PAWL_NS_PER_S;
+    answered(&world, PAWL_LOST, "no answer within 2.5 s");
+    world_end(&world);
+    take(&world, "redis://h");
+    fake_reply(world.link, "+OK\r\n");
+    answered(&world, PAWL_LOST, "makes no sense");
+    assert_int_equal(world.link->state, FAKE_APART);
+    world_end(&world);
+}
+
+static void what_was_refused_or_not_sent_costs_nothing(void **state)
+{
+    struct world world;
+
+    (void)state;
+    take(&world, "redis://h");
+    fake_reply(world.link, "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    answered(&world, PAWL_STORE, "raise maxmemory");
+    assert_int_equal(world.ask.burned, 0);
+    world_end(&world);
+    world_begin(&world, "redis://h");
+    ask(&world, PAWL_ASK_TAKE);
+    world.link = fake_link_to(&world.net, 6379);
+    fake_hang_up(world.link);
+    answered(&world, PAWL_STORE, "hung up");
+    world_end(&world);
+    world_begin(&world, "redis://h");
+    ask(&world, PAWL_ASK_TAKE);
+    world.now_ns += 2 * PAWL_NS_PER_S;
+    answered(&world, PAWL_STORE, "no connection within 1 s");
+    world_end(&world);
+}
+
+static void a_write_that_replicas_do_not_have_is_burned(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world, "redis://h?replicas=1");
+    ask(&world, PAWL_ASK_CREATE);
+    open_link(&world);
+    (void)sent(&world);
+    fake_reply(world.link, ":0\r\n+OK\r\n" LOOK);
+    turn(&world);
+    (void)sent(&world);
+    fake_reply(world.link, "*1\r\n$6\r\nabsent\r\n");
+    turn(&world);
+    assert_non_null(strstr(sent(&world), " | WAIT 1 1000"));
+    fake_reply(world.link, "*1\r\n$4\r\ndone\r\n");
+    turn(&world);
+    assert_int_equal(world.answers, 0);
+    fake_reply(world.link, ":0\r\n");
+    turn(&world);
+    assert_int_equal(world.answers, 0); /* it is asked again whether the change stands */
+    world.now_ns += PAWL_NS_PER_S;
+    turn(&world);
+    assert_string_equal(sent(&world), LOOK_SENT); /* and first, whether there is a replica */
+    fake_reply(world.link, LOOK);
+    turn(&world);
+    assert_non_null(strstr(sent(&world), " | WAIT 1 1000"));
+    fake_reply(world.link, "*1\r\n$4\r\ndone\r\n:1\r\n");
+    answered(&world, PAWL_OK, "");
+    world_end(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_greets_then_looks_and_then_asks),
+        cmocka_unit_test(an_answer_in_pieces_is_an_answer),
+        cmocka_unit_test(a_refused_log_in_fails_what_waits),
+        cmocka_unit_test(an_unfit_server_is_looked_at_anew_a_second_later),
+        cmocka_unit_test(a_script_that_is_missing_is_sent_whole),
+        cmocka_unit_test(what_was_sent_and_not_answered_is_burned),
+        cmocka_unit_test(what_was_refused_or_not_sent_costs_nothing),
+        cmocka_unit_test(a_write_that_replicas_do_not_have_is_burned),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
