@@ -435,7 +435,9 @@ static void end_ended(struct pawl_records *records)
 
     while ((work = pawl_works_pop(&records->ended)) != NULL) {
         bool writes = work->op.kind == PAWL_OP_WRITE || work->op.kind == PAWL_OP_ADVANCE;
-        bool over = work->op.end == PAWL_OP_UNKNOWN || work->op.end == PAWL_OP_DONE;
+        bool ours = work->op.found.tag == work->op.record.tag && work->op.found.epoch != 0;
+        bool over = work->op.end == PAWL_OP_UNKNOWN || work->op.end == PAWL_OP_DONE ||
+                    (work->op.end == PAWL_OP_REFUSED && ours); /* it was carried out twice */
 
         if (work->entry == NULL || (writes && over)) {
             pawl_work_ended(work);

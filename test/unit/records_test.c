@@ -80,6 +80,11 @@ static void unuse_ids(const struct node *node, int seq, const struct pawl_grant 
     }
 }
 
+static bool is_move(const struct pawl_ask *ask)
+{
+    return ask->kind == PAWL_ASK_LEAVE || ask->kind == PAWL_ASK_ARRIVE;
+}
+
 static bool is_change(const struct pawl_ask *ask)
 {
     return ask->kind != PAWL_ASK_TAKE && ask->kind != PAWL_ASK_NEXT && ask->kind != PAWL_ASK_READ &&
@@ -92,7 +97,8 @@ static void hold_truth(const struct deed *deed)
     const struct world *world = deed->node->world;
     const struct pawl_ask *ask = &deed->ask;
     bool denied = ask->error.code == PAWL_NO_SEQUENCE && world->absent[deed->seq] < deed->asked;
-    bool asserted = ask->error.code == PAWL_EXISTS && world->present[deed->seq] < deed->asked;
+    bool asserted =
+        ask->error.code == PAWL_EXISTS && !is_move(ask) && world->present[deed->seq] < deed->asked;
     bool old = ask->kind == PAWL_ASK_READ && ask->error.code == PAWL_OK &&
                deed->record.version < deed->version;
 
@@ -123,6 +129,14 @@ static void answered(struct pawl_ask *ask)
     hold_truth(deed);
     world->outcomes[ask->error.code]++;
     world->burned += ask->burned;
+    if (is_move(ask)) {
+        world->moves_told += ask->error.code == PAWL_OK;
+        world->changes_unknown += ask->error.code == PAWL_UNKNOWN || ask->error.code == PAWL_OK;
+        if (ask->kind == PAWL_ASK_LEAVE && ask->error.code == PAWL_OK) {
+            node->left[deed->seq] = deed->record;
+        }
+        return;
+    }
     if (is_change(ask)) {
         world->changes_told += ask->error.code == PAWL_OK;
         world->changes_unknown += ask->error.code == PAWL_UNKNOWN;
@@ -155,9 +169,25 @@ static void ask_return(struct node *node, struct deed *deed)
     last->range.count = 0;
 }
 
+/* It leaves, or comes back as it left some time ago: in this store, where it went. */
+static void ask_move(struct world *world, struct deed *deed)
+{
+    const struct pawl_record *left = &deed->node->left[deed->seq];
+
+    deed->ask.kind = PAWL_ASK_LEAVE;
+    deed->record = (struct pawl_record){.branch_size = 1, .branch = "x"};
+    if (left->epoch == 0 || !chance(world, 70)) return;
+    deed->ask.kind = PAWL_ASK_ARRIVE;
+    deed->record = *left;
+}
+
 static void ask_change(struct world *world, struct deed *deed)
 {
-    switch (pawl_random(&world->random) % 5) {
+    switch (pawl_random(&world->random) % 7) {
+    case 5:
+    case 6:
+        ask_move(world, deed);
+        return;
     case 0:
         deed->ask.kind = PAWL_ASK_CREATE;
         break;
@@ -314,6 +344,7 @@ static void faults_cost_gaps_only(void **state)
 {
     uint64_t outcomes[64] = {0};
     uint64_t given_back = 0;
+    uint64_t moves = 0;
 
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -338,6 +369,7 @@ static void faults_cost_gaps_only(void **state)
             outcomes[i] += world->outcomes[i];
         }
         given_back += world->returns_told;
+        moves += world->moves_told;
         free(world);
     }
     /* All of it was met, or the test proves less than it says. */
@@ -346,6 +378,7 @@ static void faults_cost_gaps_only(void **state)
     for (size_t i = 0; i < PAWL_COUNT(wanted); i++) {
         if (outcomes[wanted[i]] == 0) fail_msg("%s never came", pawl_err_name(wanted[i]));
     }
+    if (moves < 300) fail_msg("only %" PRIu64 " moves were told", moves);
     if (given_back < 100) fail_msg("only %" PRIu64 " RETURNs were taken", given_back);
 }
 

@@ -45,6 +45,7 @@ struct node {
     struct pawl_grant last[SEQS];
     struct pawl_mark floors[SEQS]; /* of what it was granted */
     bool taking[SEQS];             /* a floor goes out with one ask at a time */
+    struct pawl_record left[SEQS]; /* as it left, when last told so; epoch 0: never */
 };
 
 struct world {
@@ -60,6 +61,7 @@ struct world {
     uint64_t reserved, granted, burned;
     uint64_t changes_told, changes_unknown;
     uint64_t returns_done, returns_told;
+    uint64_t moves_told; /* it has left, or arrived; perhaps it had before */
     uint64_t outcomes[64];
     uint64_t step;
     uint64_t absent[SEQS], present[SEQS]; /* the last step in which there was none, or one */
