@@ -151,7 +151,7 @@ static void a_write_sets_all_and_asks_for_the_tag(void **state)
     const char *update = text_at(body, "UpdateExpression");
 
     (void)state;
-    assert_string_equal(text_at(body, "ConditionExpression"), "#tag = :was");
+    assert_string_equal(text_at(body, "ConditionExpression"), "#tag = :was AND #version = :before");
     assert_string_equal(text_at(body, "ExpressionAttributeValues/:was/N"), "11");
     assert_non_null(strstr(update, "SET #format = :format, #next = :next, "));
     assert_non_null(strstr(update, " REMOVE #branch, #moved_to"));

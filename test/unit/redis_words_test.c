@@ -155,7 +155,7 @@ static void requests_name_keys_conditions_and_fields(void **state)
                         "2|pawl:orders|pawl:||orders|" FIELDS_OF_ORDERS);
     op.expected = record_make("orders");
     assert_string_equal(request_of(&op, PAWL_REDIS_WRITE),
-                        "2|pawl:orders|pawl:|77|orders|" FIELDS_OF_ORDERS);
+                        "2|pawl:orders|pawl:|77/9|orders|" FIELDS_OF_ORDERS);
     op = (struct pawl_op){.kind = PAWL_OP_LIST, .page = &page};
     assert_string_equal(request_of(&op, PAWL_REDIS_LIST), "1|pawl:|-|128|pawl:");
     page.count_max = 7;

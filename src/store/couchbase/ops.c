@@ -109,7 +109,8 @@ static void looked(struct pawl_kv_call *call)
         return;
     }
     if (op->kind != PAWL_OP_READ && !work->refused && op->found.epoch != 0 &&
-        op->found.epoch == op->expected.epoch && op->found.tag == op->expected.tag) {
+        op->found.epoch == op->expected.epoch && op->found.tag == op->expected.tag &&
+        op->found.version == op->expected.version) {
         store(work, op->found_token);
         return;
     }

@@ -177,7 +177,8 @@ char *pawl_dynamodb_write(const char *table, const struct pawl_op *op)
     }
     PAWL_ASSERT(op->expected.tag <= INT64_MAX);
     add_value(&update, ":was", number_i64((int64_t)op->expected.tag));
-    return update_body(&update, table, &op->record.name, "#tag = :was");
+    add_value(&update, ":before", number_i64((int64_t)op->expected.version));
+    return update_body(&update, table, &op->record.name, "#tag = :was AND #version = :before");
 }
 
 char *pawl_dynamodb_advance(const char *table, const struct pawl_op *op)

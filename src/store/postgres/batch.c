@@ -88,7 +88,7 @@ static enum pawl_postgres_statement put_op(struct values *values, const struct p
         return PAWL_POSTGRES_INSERT;
     }
     put_i64(values, (int64_t)op->expected.tag);
-    put_i64(values, (int64_t)op->expected.epoch);
+    put_i64(values, (int64_t)op->expected.version);
     put_fields(values, &op->record);
     return PAWL_POSTGRES_WRITE;
 }

@@ -55,8 +55,8 @@ static void put_write(FILE *to, const char *table)
                       pawl_field_name((enum pawl_field)i), i + 4, type_of((enum pawl_field)i));
     }
     (void)fprintf(to,
-                  " WHERE name = $1::text AND \"tag\" = $2::bigint AND \"epoch\" = $3::bigint AND "
-                  "\"format\" = %d" ANSWERS,
+                  " WHERE name = $1::text AND \"tag\" = $2::bigint AND \"version\" = $3::bigint "
+                  "AND \"format\" = %d" ANSWERS,
                   PAWL_RECORD_FORMAT);
 }
 

@@ -44,6 +44,15 @@ static void put_u64(struct writer *writer, uint64_t value)
     put_text(writer, text);
 }
 
+/* As the script joins what is there. */
+static void put_tag_and_version(struct writer *writer, const struct pawl_record *record)
+{
+    char text[2 * NUMBER_BYTES];
+
+    (void)snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64, record->tag, record->version);
+    put_text(writer, text);
+}
+
 static void put_tail(struct writer *writer, const char *front, struct pawl_bytes tail)
 {
     char text[PAWL_REDIS_PREFIX_BYTES_MAX + 1 + PAWL_NAME_BYTES_MAX];
@@ -91,7 +100,7 @@ static void put_write(struct writer *writer, const struct pawl_op *op,
     if (op->expected.epoch == 0) {
         put_text(writer, "");
     } else {
-        put_u64(writer, op->expected.tag);
+        put_tag_and_version(writer, &op->expected);
     }
     put(writer, name);
     for (size_t i = 0; i < PAWL_FIELDS; i++) {

@@ -39,7 +39,7 @@ static const char write_text[] =
              "end\n"
              "if ARGV[1]=='' then\n"
              "  if now[1]~='absent' then return {'refused',now} end\n"
-             "elseif tag~=ARGV[1] or now[2]~=-1 then\n"
+             "elseif not (tag and now[3][6]) or tag..'/'..now[3][6]~=ARGV[1] or now[2]~=-1 then\n"
              "  return {'refused',now}\n"
              "end\n"
              "local kind=redis.call('TYPE',KEYS[2]).ok\n"
