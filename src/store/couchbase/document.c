@@ -118,9 +118,9 @@ static bool add_next(json_t *root, const struct pawl_record *record)
     char parent[PAWL_KV_PATH_SIZE] = "rest";
 
     if (!record->dropped && !record->ended) parent_of(parent, record->epoch, record->lap);
-    json_t *object = json_pack("{s:I}", "next", (json_int_t)record->next);
+    json_t *holder = json_pack("{s:I}", "next", (json_int_t)record->next);
 
-    return object != NULL && json_object_set_new(root, parent, object) == 0;
+    return holder != NULL && json_object_set_new(root, parent, holder) == 0;
 }
 
 static bool add_fields(json_t *root, const struct pawl_record *record)

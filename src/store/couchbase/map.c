@@ -72,7 +72,9 @@ static const char *network_of(const struct source *source)
 
     json_array_foreach(source->nodes, i, node)
     {
-        if (strcmp(host_of(node, source), source->host) == 0) return NULL;
+        const char *host = text_of(node, "hostname"); /* one that is missing would be any */
+
+        if (host != NULL && strcmp(host, source->host) == 0) return NULL;
     }
     json_array_foreach(source->nodes, i, node)
     {

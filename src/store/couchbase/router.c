@@ -258,7 +258,7 @@ void pawl_kv_router_answered(struct pawl_kv_router *router, struct pawl_kv_call 
         return;
     case PAWL_KV_RECONNECT:
         wait_again(router, call, MOVED_LEAST_NS, MOVED_MOST_NS);
-        pawl_kv_node_fail(node, PAWL_STORE, "%s", row->text);
+        pawl_kv_node_fail(node, PAWL_STORE, "its status 0x%02x ends the connection", reply->status);
         return;
     case PAWL_KV_COLLECTION:
         if (!call->collection_asked) {

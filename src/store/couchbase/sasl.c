@@ -77,13 +77,13 @@ static pawl_err start(struct pawl_kv_sasl *sasl, struct pawl_bytes names, bool t
     return PAWL_OK;
 }
 
-pawl_err pawl_kv_sasl_new(struct pawl_kv_sasl **sasl, struct pawl_bytes names,
+pawl_err pawl_kv_sasl_new(struct pawl_kv_sasl **sasl, struct pawl_bytes mechanism_names,
                           const struct pawl_kv_login *login, pawl_error *error)
 {
     struct pawl_kv_sasl *self = calloc(1, sizeof *self);
 
     if (self == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory to log in");
-    pawl_err err = start(self, names, login->tls, error);
+    pawl_err err = start(self, mechanism_names, login->tls, error);
 
     if (err != PAWL_OK) {
         pawl_kv_sasl_free(self);

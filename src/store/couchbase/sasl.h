@@ -20,7 +20,7 @@ struct pawl_kv_login {
  * Errors:   PAWL_DENIED     none of them can be used; error says what there is
  *           PAWL_NO_MEMORY
  */
-pawl_err pawl_kv_sasl_new(struct pawl_kv_sasl **sasl, struct pawl_bytes mechanisms,
+pawl_err pawl_kv_sasl_new(struct pawl_kv_sasl **sasl, struct pawl_bytes mechanism_names,
                           const struct pawl_kv_login *login, pawl_error *error);
 void pawl_kv_sasl_free(struct pawl_kv_sasl *sasl); /* NULL is allowed */
 

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Couchbase driver without a cluster: URLs, maps, routing, statuses, documents, histories. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/couchbase/document.h"
+#include "store/couchbase/map.h"
+#include "store/couchbase/sasl.h"
+#include "store/couchbase/status.h"
+#include "store/couchbase/tokens.h"
+
+static struct pawl_bytes text_bytes(const char *text)
+{
+    return (struct pawl_bytes){text, strlen(text)};
+}
+
+static struct pawl_kv_settings settings_of(const char *url)
+{
+    struct pawl_kv_settings settings;
+    pawl_error error = {0};
+
+    if (pawl_kv_settings_read(&settings, url, &error) != PAWL_OK) fail_msg("%s", error.text);
+    return settings;
+}
+
+static void reads_urls(void **state)
+{
+    struct pawl_kv_settings settings =
+        settings_of("couchbase://shop:p%40ss@a,b:1234/ids/app.seq?durability=persistToMajority");
+
+    (void)state;
+    assert_string_equal(settings.bucket, "ids");
+    assert_string_equal(settings.collection, "app.seq");
+    assert_string_equal(settings.url.password, "p@ss");
+    assert_int_equal(settings.url.hosts[0].port, PAWL_KV_PORT);
+    assert_int_equal(settings.url.hosts[1].port, 1234);
+    assert_int_equal(settings.durability, PAWL_MCBP_PERSIST_TO_MAJORITY);
+    assert_false(settings.tls || settings.plain);
+
+    settings = settings_of("couchbases://a/ids/_default._default?verify=no");
+    assert_true(settings.tls);
+    assert_string_equal(settings.collection, "");
+    assert_int_equal(settings.url.hosts[0].port, PAWL_KV_TLS_PORT);
+    assert_int_equal(settings.durability, PAWL_MCBP_MAJORITY);
+
+    settings = settings_of("couchbase://a/ids?counter=plain&start=2000000000&block=500");
+    assert_true(settings.plain);
+    assert_true(settings.counter.start == 2000000000 && settings.counter.block == 500);
+    assert_true(settings.counter.min == 0 && settings.counter.max == INT64_MAX);
+}
+
+static void refuses_urls_by_name(void **state)
+{
+    static const struct {
+        const char *url, *named;
+    } cases[] = {
+        {"couchbase://a", "bucket"},
+        {"couchbase://a/", "bucket"},
+        {"couchbase://a/b/c", "collection \"c\""},
+        {"couchbase://a/b/c.", "collection \"c.\""},
+        {"couchbase://a/b/.c", "collection \".c\""},
+        {"couchbase://a/b/c.d.e", "collection \"c.d.e\""},
+        {"couchbase://a/b/c.d/e", "collection \"c.d/e\""},
+        {"couchbase://a/b?durability=half", "durability"},
+        {"couchbase://a/b?counter=fast", "counter"},
+        {"couchbase://a/b?start=1", "start"},
+        {"couchbase://a/b?counter=plain&increment=2", "increment"},
+        {"couchbase://a/b?counter=plain&start=-1", "start"},
+        {"couchbase://a/b?counter=plain&start=7&max=6", "start"},
+        {"couchbase://a/b?prefix=", "prefix"},
+        {"couchbase://a/b?prefix=x%23y", "prefix"},
+        {"couchbase://a/b?ca=/etc/ca.pem", "ca"},
+        {"couchbase://a/b?nothing=1", "nothing"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct pawl_kv_settings settings;
+        pawl_error error = {0};
+
+        if (pawl_kv_settings_read(&settings, cases[i].url, &error) != PAWL_BAD_REQUEST ||
+            strstr(error.text, cases[i].named) == NULL) {
+            fail_msg("%s: \"%s\" does not name %s", cases[i].url, error.text, cases[i].named);
+        }
+    }
+}
+
+static void routes_as_every_client_does(void **state)
+{
+    static const struct {
+        const char *key;
+        uint16_t of_1024, of_128, of_64;
+    } cases[] = {{"orders", 303, 47, 47}, {"ShipmentDao_SEQ", 722, 82, 18}, {"Hello", 977, 81, 17}};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct pawl_kv_map map = {.vbucket_count = 1024};
+        struct pawl_bytes key = text_bytes(cases[i].key);
+
+        assert_int_equal(pawl_kv_map_vbucket(&map, key), cases[i].of_1024);
+        map.vbucket_count = 128;
+        assert_int_equal(pawl_kv_map_vbucket(&map, key), cases[i].of_128);
+        map.vbucket_count = 64;
+        assert_int_equal(pawl_kv_map_vbucket(&map, key), cases[i].of_64);
+    }
+}
+
+#define MAP                                                                                 \
+    "{\"rev\":2,\"revEpoch\":1,\"uuid\":\"u1\",\"nodeLocator\":\"vbucket\","                \
+    "\"vBucketServerMap\":{\"hashAlgorithm\":\"CRC\",\"numReplicas\":1,"                    \
+    "\"serverList\":[\"10.0.0.1:11210\",\"$HOST:11211\",\"[fe80::1]:11212\"],"              \
+    "\"vBucketMap\":[[0,1],[1,0],[2,-1],[-1,0]]},"                                          \
+    "\"nodesExt\":[{\"hostname\":\"10.0.0.1\",\"services\":{\"kv\":11210,\"kvSSL\":11207}," \
+    "\"alternateAddresses\":{\"external\":{\"hostname\":\"a.example.com\","                 \
+    "\"ports\":{\"kv\":31210,\"kvSSL\":31207}}}},"                                          \
+    "{\"services\":{\"kv\":11211,\"kvSSL\":11208},"                                         \
+    "\"alternateAddresses\":{\"external\":{\"hostname\":\"b.example.com\"}}},"              \
+    "{\"hostname\":\"fe80::1\",\"services\":{\"kv\":11212}}],"                              \
+    "\"bucketCapabilities\":[\"collections\",\"durableWrite\"]}"
+
+static struct pawl_kv_map map_of(const char *json, const char *host, const char *url)
+{
+    struct pawl_kv_settings settings = settings_of(url);
+    struct pawl_kv_map map;
+    pawl_error error = {0};
+
+    if (pawl_kv_map_read(&map, text_bytes(json), host, &settings, &error) != PAWL_OK) {
+        fail_msg("%s", error.text);
+    }
+    return map;
+}
+
+static void assert_node(const struct pawl_kv_map *map, size_t i, const char *host, unsigned port)
+{
+    assert_string_equal(map->nodes[i].host, host);
+    assert_int_equal(map->nodes[i].port, port);
+}
+
+static void reads_maps(void **state)
+{
+    struct pawl_kv_map map = map_of(MAP, "10.0.0.9", "couchbase://10.0.0.9/b");
+
+    (void)state;
+    assert_int_equal(map.vbucket_count, 4);
+    assert_int_equal(map.node_count, 3);
+    assert_node(&map, 0, "10.0.0.1", 11210);
+    assert_node(&map, 1, "10.0.0.9", 11211);
+    assert_node(&map, 2, "fe80::1", 11212);
+    assert_int_equal(map.active[1], 1);
+    assert_int_equal(map.active[3], -1);
+    assert_true(map.durable_write && map.collections && map.replica_count == 1);
+    assert_string_equal(map.uuid, "u1");
+    pawl_kv_map_clear(&map);
+
+    map = map_of(MAP, "10.0.0.9", "couchbases://10.0.0.9/b");
+    assert_node(&map, 0, "10.0.0.1", 11207);
+    assert_node(&map, 1, "10.0.0.9", 11208);
+    assert_string_equal(map.nodes[2].host, ""); /* it has no port for TLS */
+    pawl_kv_map_clear(&map);
+}
+
+static void takes_the_network_that_it_came_from(void **state)
+{
+    struct pawl_kv_map map = map_of(MAP, "a.example.com", "couchbase://a.example.com/b");
+
+    (void)state;
+    assert_node(&map, 0, "a.example.com", 31210);
+    assert_node(&map, 1, "b.example.com", 11211); /* no ports of its own */
+    pawl_kv_map_clear(&map);
+
+    map = map_of(MAP, "a.example.com", "couchbase://a.example.com/b?network=default");
+    assert_node(&map, 0, "10.0.0.1", 11210);
+    pawl_kv_map_clear(&map);
+
+    map = map_of(MAP, "10.0.0.1", "couchbase://10.0.0.1/b?network=external");
+    assert_node(&map, 0, "a.example.com", 31210);
+    pawl_kv_map_clear(&map);
+}
+
+static void refuses_what_is_no_map(void **state)
+{
+    static const struct {
+        const char *json;
+        pawl_err err;
+    } cases[] = {
+        {"", PAWL_STORE},
+        {"[]", PAWL_STORE},
+        {"{}", PAWL_STORE},
+        {"{\"vBucketServerMap\":{\"serverList\":[],\"vBucketMap\":[]}}", PAWL_STORE},
+        {"{\"vBucketServerMap\":{\"serverList\":[\"a\"],\"vBucketMap\":[[0]]}}", PAWL_STORE},
+        {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[[1]]}}", PAWL_STORE},
+        {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[[\"0\"]]}}", PAWL_STORE},
+        {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[]}}", PAWL_STORE},
+        {"{\"nodeLocator\":\"ketama\"}", PAWL_BAD_REQUEST},
+    };
+    const struct pawl_kv_settings settings = settings_of("couchbase://a/b");
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct pawl_kv_map map;
+        pawl_error error = {0};
+
+        if (pawl_kv_map_read(&map, text_bytes(cases[i].json), "a", &settings, &error) !=
+            cases[i].err) {
+            fail_msg("%s", cases[i].json);
+        }
+        assert_null(map.nodes);
+        assert_null(map.active);
+    }
+}
+
+static void orders_maps(void **state)
+{
+    const struct pawl_kv_map first = {.epoch = 1, .rev = 9};
+    const struct pawl_kv_map second = {.epoch = 1, .rev = 10};
+    const struct pawl_kv_map third = {.epoch = 2, .rev = 1};
+
+    (void)state;
+    assert_true(pawl_kv_map_newer(&second, &first) && pawl_kv_map_newer(&third, &second));
+    assert_false(pawl_kv_map_newer(&first, &second) || pawl_kv_map_newer(&first, &first));
+}
+
+/* What may be sent again, because it was certainly not carried out; what nobody knows. */
+static void judges_each_status(void **state)
+{
+    static const uint16_t again[] = {0x09, 0x0c, 0x30, 0x31, 0x33, 0x51,
+                                     0x82, 0x85, 0x86, 0xa2, 0xa4};
+    static const uint16_t failed[] = {0x03, 0x04, 0x20, 0x24, 0x32, 0x34, 0x35,
+                                      0x36, 0x37, 0x38, 0x50, 0x80, 0xa0, 0xa1};
+    static const uint16_t answers[] = {0x00, 0x01, 0x02, 0x05, 0x06, 0x81, 0x83,
+                                       0xc0, 0xc1, 0xc5, 0xc7, 0xc8, 0xcc};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(again); i++) {
+        assert_int_equal(pawl_kv_verdict(again[i], NULL), PAWL_KV_AGAIN);
+    }
+    for (size_t i = 0; i < PAWL_COUNT(failed); i++) {
+        assert_int_equal(pawl_kv_verdict(failed[i], NULL), PAWL_KV_FAIL);
+    }
+    for (size_t i = 0; i < PAWL_COUNT(answers); i++) {
+        assert_int_equal(pawl_kv_verdict(answers[i], NULL), PAWL_KV_ANSWER);
+    }
+    assert_int_equal(pawl_kv_verdict(0x07, NULL), PAWL_KV_ELSEWHERE);
+    assert_int_equal(pawl_kv_verdict(0x0d, NULL), PAWL_KV_ELSEWHERE);
+    assert_int_equal(pawl_kv_verdict(0x08, NULL), PAWL_KV_RECONNECT);
+    assert_int_equal(pawl_kv_verdict(0x1f, NULL), PAWL_KV_RECONNECT);
+    assert_int_equal(pawl_kv_verdict(0x25, NULL), PAWL_KV_RECONNECT);
+    assert_int_equal(pawl_kv_verdict(0x88, NULL), PAWL_KV_COLLECTION);
+    assert_int_equal(pawl_kv_verdict(0x8c, NULL), PAWL_KV_COLLECTION);
+    assert_int_equal(pawl_kv_verdict(0xa3, NULL), PAWL_KV_DOUBT);
+    assert_int_equal(pawl_kv_verdict(0x84, NULL), PAWL_KV_BREAK);
+    assert_int_equal(pawl_kv_status_find(0xa1)->code, PAWL_STORE);
+    assert_int_equal(pawl_kv_status_find(0x24)->code, PAWL_DENIED);
+    assert_int_equal(pawl_kv_status_find(0x20)->code, PAWL_DENIED);
+    assert_int_equal(pawl_kv_status_find(0x80)->code, PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_kv_status_find(0x88)->code, PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_kv_status_find(0xa0)->code, PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_kv_status_find(0x86)->code, PAWL_BUSY);
+}
+
+static void knows_each_status_by_name(void **state)
+{
+    (void)state;
+#define ASSERT_ROW(name, number)                  \
+    assert_non_null(pawl_kv_status_find(number)); \
+    assert_true(strlen(pawl_kv_status_find(number)->text) > 0);
+    PAWL_MCBP_STATUS_MAP(ASSERT_ROW)
+#undef ASSERT_ROW
+}
+
+static void asks_the_error_map_for_the_rest(void **state)
+{
+    struct pawl_kv_error_map *map = pawl_kv_error_map_read(
+        PAWL_BYTES("{\"version\":2,\"revision\":4,\"errors\":{"
+                   "\"7001\":{\"name\":\"A\",\"attrs\":[\"retry-later\"]},"
+                   "\"7002\":{\"name\":\"B\",\"attrs\":[\"fetch-config\"]},"
+                   "\"7003\":{\"name\":\"C\",\"attrs\":[\"conn-state-invalidated\"]},"
+                   "\"7004\":{\"name\":\"D\",\"attrs\":[\"item-only\"]},"
+                   "\"a3\":{\"name\":\"E\",\"attrs\":[\"retry-now\"]}}}"));
+
+    (void)state;
+    assert_non_null(map);
+    assert_int_equal(pawl_kv_error_map_revision(map), 4);
+    assert_int_equal(pawl_kv_verdict(0x7001, map), PAWL_KV_AGAIN);
+    assert_int_equal(pawl_kv_verdict(0x7002, map), PAWL_KV_ELSEWHERE);
+    assert_int_equal(pawl_kv_verdict(0x7003, map), PAWL_KV_BREAK);
+    assert_int_equal(pawl_kv_verdict(0x7004, map), PAWL_KV_DOUBT);
+    assert_int_equal(pawl_kv_verdict(0x7005, map), PAWL_KV_DOUBT);
+    assert_int_equal(pawl_kv_verdict(0x7001, NULL), PAWL_KV_DOUBT);
+    assert_int_equal(pawl_kv_verdict(0xa3, map), PAWL_KV_DOUBT); /* our own table goes first */
+    pawl_kv_error_map_free(map);
+    assert_null(pawl_kv_error_map_read(PAWL_BYTES("{}")));
+    assert_null(pawl_kv_error_map_read(PAWL_BYTES("no")));
+}
+
+static struct pawl_name name_of(const char *text)
+{
+    struct pawl_name name;
+
+    assert_int_equal(pawl_name_set(&name, text_bytes(text), NULL), PAWL_OK);
+    return name;
+}
+
+static struct pawl_record some_record(const char *name)
+{
+    return (struct pawl_record){
+        .name = name_of(name),
+        .epoch = 7,
+        .line = 5,
+        .lap = 2,
+        .version = 41,
+        .tag = INT64_MAX,
+        .start = 1,
+        .increment = -3,
+        .min = INT64_MIN,
+        .max = INT64_MAX,
+        .next = INT64_MIN + 1,
+        .origin = 77,
+        .block = 500,
+        .rate = 0.1,
+        .created_at = 1700000000,
+        .changed_at = 1700000001,
+        .written_at = 1700000002,
+        .order = PAWL_ORDER_GLOBAL,
+        .data_type = PAWL_TYPE_INTEGER,
+        .cycle = true,
+    };
+}
+
+static void assert_comes_back(const struct pawl_record *record)
+{
+    struct pawl_record again = {.name = record->name};
+    pawl_error error = {0};
+    size_t size = 0;
+    char *text = pawl_kv_document_write(record, &size);
+
+    assert_non_null(text);
+    if (pawl_kv_document_read(&again, (struct pawl_bytes){text, size}, &error) != PAWL_OK) {
+        fail_msg("%s: %s", text, error.text);
+    }
+    assert_true(again.epoch == record->epoch && again.lap == record->lap);
+    assert_true(again.tag == record->tag && again.next == record->next);
+    assert_true(again.min == record->min && again.max == record->max);
+    assert_true(again.dropped == record->dropped && again.ended == record->ended);
+    assert_true(again.order == record->order && again.rate == record->rate);
+    assert_int_equal(again.moved_to.size, record->moved_to.size);
+    free(text);
+}
+
+static void writes_records_and_reads_them_again(void **state)
+{
+    struct pawl_record record = some_record("it's \"quoted\" \xc3\xbc");
+
+    (void)state;
+    assert_comes_back(&record);
+    record.dropped = true;
+    record.moved_to = name_of("elsewhere");
+    assert_comes_back(&record);
+    record.dropped = false;
+    record.ended = true;
+    record.next = INT64_MIN;
+    assert_comes_back(&record);
+}
+
+/* No path of an advance leads to the number of a record from which nothing may be taken. */
+static void keeps_what_rests_out_of_reach(void **state)
+{
+    struct pawl_record record = some_record("orders");
+    char path[PAWL_KV_PATH_SIZE];
+    size_t size = 0;
+
+    (void)state;
+    pawl_kv_path(path, 7, 2);
+    assert_string_equal(path, "e7l2.next");
+    char *text = pawl_kv_document_write(&record, &size);
+    assert_non_null(strstr(text, "\"e7l2\":{\"next\":-9223372036854775807}"));
+    free(text);
+    record.dropped = true;
+    text = pawl_kv_document_write(&record, &size);
+    assert_null(strstr(text, "e7l2"));
+    assert_non_null(strstr(text, "\"rest\":{\"next\":-9223372036854775807}"));
+    free(text);
+}
+
+static void refuses_foreign_documents(void **state)
+{
+    struct pawl_record record = some_record("orders");
+    size_t size = 0;
+    char *text = pawl_kv_document_write(&record, &size);
+    const char *foreign[] = {"", "17", "[]", "{}", "{\"format\":1,\"name\":\"orders\"}", "\xff"};
+    pawl_error error;
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(foreign); i++) {
+        record.name = name_of("orders");
+        assert_int_equal(pawl_kv_document_read(&record, text_bytes(foreign[i]), &error),
+                         PAWL_STORE);
+    }
+    record.name = name_of("others"); /* a document in the wrong place */
+    assert_int_equal(pawl_kv_document_read(&record, (struct pawl_bytes){text, size}, &error),
+                     PAWL_STORE);
+    assert_non_null(strstr(error.text, "another name"));
+    for (size_t cut = 0; cut < size; cut++) {
+        record.name = name_of("orders");
+        assert_int_equal(pawl_kv_document_read(&record, (struct pawl_bytes){text, cut}, &error),
+                         PAWL_STORE);
+    }
+    free(text);
+}
+
+static void reads_plain_counters(void **state)
+{
+    static const struct {
+        const char *document;
+        bool good, ended;
+        int64_t next;
+    } cases[] = {
+        {"2000000000", true, false, 2000000000},
+        {"0", true, false, 0},
+        {" +17 ", true, false, 17},
+        {"9223372036854775807", true, false, INT64_MAX},
+        {"9223372036854775808", true, true, INT64_MAX},
+        {"18446744073709551615", true, true, INT64_MAX},
+        {"18446744073709551616", false, false, 0},
+        {"-1", false, false, 0},
+        {"1.5", false, false, 0},
+        {"\"1\"", false, false, 0},
+        {"{}", false, false, 0},
+        {"", false, false, 0},
+    };
+    const struct pawl_kv_settings settings = settings_of("couchbase://a/b?counter=plain");
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct pawl_record record = {.name = name_of("c")};
+        pawl_error error;
+        char text[PAWL_KV_PATH_SIZE];
+        pawl_err err =
+            pawl_kv_plain_read(&record, &settings, text_bytes(cases[i].document), 9, &error);
+
+        if ((err == PAWL_OK) != cases[i].good) fail_msg("%s", cases[i].document);
+        if (err != PAWL_OK) continue;
+        assert_true(record.next == cases[i].next && record.ended == cases[i].ended);
+        assert_true(record.epoch == 1 && record.line == 1 && record.tag != 0);
+        assert_true(pawl_kv_plain_write(&record, text) < sizeof text);
+    }
+}
+
+static void gives_each_name_a_key_of_its_own(void **state)
+{
+    const struct pawl_kv_settings settings = settings_of("couchbase://a/b");
+    struct pawl_kv_key a;
+    struct pawl_kv_key b;
+    char text[PAWL_NAME_BYTES_MAX + 1];
+    struct pawl_name name = name_of("orders");
+
+    (void)state;
+    assert_true(pawl_kv_key_record(&a, &settings, &name));
+    assert_int_equal(a.size, strlen("pawl:orders"));
+    assert_memory_equal(a.at, "pawl:orders", a.size);
+    pawl_kv_key_index(&a, &settings, 7);
+    assert_memory_equal(a.at, "pawl#index:07", a.size);
+    for (size_t size = 1; size <= PAWL_NAME_BYTES_MAX; size++) {
+        memset(text, 'x', size);
+        text[size] = '\0';
+        name = name_of(text);
+        assert_true(pawl_kv_key_record(&a, &settings, &name));
+        text[size - 1] = 'y';
+        name = name_of(text);
+        assert_true(pawl_kv_key_record(&b, &settings, &name));
+        assert_false(
+            pawl_bytes_equal((struct pawl_bytes){a.at, a.size}, (struct pawl_bytes){b.at, b.size}));
+    }
+    for (size_t i = 0; i + 3 <= PAWL_NAME_BYTES_MAX; i += 3) {
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    }
+    text[PAWL_NAME_BYTES_MAX] = '\0';
+    name = name_of(text);
+    assert_true(pawl_kv_key_record(&a, &settings, &name));
+    assert_true(pawl_utf8_printable((struct pawl_bytes){a.at, a.size}));
+}
+
+static void put_entry(char *to, uint64_t uuid, uint64_t seqno)
+{
+    pawl_mcbp_put(to, uuid, 8);
+    pawl_mcbp_put(to + 8, seqno, 8);
+}
+
+static void tells_lost_writes_from_kept_ones(void **state)
+{
+    char log[48]; /* newest first: C from 90 on, B from 50 on, A from 0 on */
+    const struct pawl_bytes bytes = {log, sizeof log};
+
+    (void)state;
+    put_entry(log, 0xc, 90);
+    put_entry(log + 16, 0xb, 50);
+    put_entry(log + 32, 0xa, 0);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xc, 1000), PAWL_KV_HISTORY_KEPT);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xb, 90), PAWL_KV_HISTORY_KEPT);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xb, 91), PAWL_KV_HISTORY_LOST);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xa, 50), PAWL_KV_HISTORY_KEPT);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xa, 51), PAWL_KV_HISTORY_LOST);
+    assert_int_equal(pawl_kv_history_of(bytes, 0xd, 1), PAWL_KV_HISTORY_UNKNOWN);
+    assert_int_equal(pawl_kv_history_of((struct pawl_bytes){log, 0}, 0xa, 1),
+                     PAWL_KV_HISTORY_UNKNOWN);
+}
+
+static void logs_in_only_where_the_password_is_safe(void **state)
+{
+    const struct pawl_bytes all = PAWL_BYTES("SCRAM-SHA512 SCRAM-SHA256 SCRAM-SHA1 PLAIN ");
+    struct pawl_kv_login login = {"user", "pencil", false};
+    struct pawl_kv_sasl *sasl = NULL;
+    struct pawl_bytes answer;
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(pawl_kv_sasl_new(&sasl, all, &login, &error), PAWL_OK);
+    assert_true(strncmp(pawl_kv_sasl_mechanism(sasl), "SCRAM-SHA", 9) == 0);
+    pawl_kv_sasl_free(sasl);
+    assert_int_equal(pawl_kv_sasl_new(&sasl, PAWL_BYTES("PLAIN"), &login, &error), PAWL_DENIED);
+    assert_non_null(strstr(error.text, "couchbases://"));
+    assert_null(strstr(error.text, "pencil"));
+    login.tls = true;
+    assert_int_equal(pawl_kv_sasl_new(&sasl, PAWL_BYTES("PLAIN"), &login, &error), PAWL_OK);
+    assert_int_equal(pawl_kv_sasl_step(sasl, (struct pawl_bytes){NULL, 0}, &answer, &error),
+                     PAWL_OK);
+    assert_int_equal(answer.size, 12);
+    assert_memory_equal(answer.at, "\0user\0pencil", 12);
+    pawl_kv_sasl_free(sasl);
+}
+
+static void hashes_no_password_for_ever(void **state)
+{
+    const struct pawl_kv_login login = {"user", "pencil", false};
+    struct pawl_kv_sasl *sasl = NULL;
+    struct pawl_bytes answer;
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(pawl_kv_sasl_new(&sasl, PAWL_BYTES("SCRAM-SHA1"), &login, &error), PAWL_OK);
+    assert_int_equal(pawl_kv_sasl_step(sasl, (struct pawl_bytes){NULL, 0}, &answer, &error),
+                     PAWL_OK);
+    assert_int_equal(
+        pawl_kv_sasl_step(sasl, PAWL_BYTES("r=x,s=QSXCR+Q6sek8bf92,i=4000000000"), &answer, &error),
+        PAWL_DENIED);
+    assert_non_null(strstr(error.text, "iterations"));
+    pawl_kv_sasl_free(sasl);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_urls),
+        cmocka_unit_test(refuses_urls_by_name),
+        cmocka_unit_test(routes_as_every_client_does),
+        cmocka_unit_test(reads_maps),
+        cmocka_unit_test(takes_the_network_that_it_came_from),
+        cmocka_unit_test(refuses_what_is_no_map),
+        cmocka_unit_test(orders_maps),
+        cmocka_unit_test(judges_each_status),
+        cmocka_unit_test(knows_each_status_by_name),
+        cmocka_unit_test(asks_the_error_map_for_the_rest),
+        cmocka_unit_test(writes_records_and_reads_them_again),
+        cmocka_unit_test(keeps_what_rests_out_of_reach),
+        cmocka_unit_test(refuses_foreign_documents),
+        cmocka_unit_test(reads_plain_counters),
+        cmocka_unit_test(gives_each_name_a_key_of_its_own),
+        cmocka_unit_test(tells_lost_writes_from_kept_ones),
+        cmocka_unit_test(logs_in_only_where_the_password_is_safe),
+        cmocka_unit_test(hashes_no_password_for_ever),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
