@@ -106,7 +106,8 @@ static bool holds(const struct fake *fake, const json_t *request)
     if (values == NULL) return fake->item == NULL;
     if (fake->item == NULL) return false;
     if (json_object_get(values, ":was") != NULL) {
-        return strcmp(number_at(values, ":was"), number_at(fake->item, "tag")) == 0;
+        return strcmp(number_at(values, ":was"), number_at(fake->item, "tag")) == 0 &&
+               strcmp(number_at(values, ":before"), number_at(fake->item, "version")) == 0;
     }
     return strcmp(number_at(values, ":epoch"), number_at(fake->item, "epoch")) == 0 &&
            next >= strtoll(number_at(values, ":low"), NULL, 10) &&
@@ -129,10 +130,11 @@ static void run(struct fake *fake, const json_t *request)
     json_object_foreach(json_object_get(request, "ExpressionAttributeValues"), key, value)
     {
         const char *name = key + 1;
+        bool condition = strcmp(name, "was") == 0 || strcmp(name, "before") == 0;
+        bool set = strcmp(name, "tag") == 0 || strcmp(name, "rate") == 0 ||
+                   strcmp(name, "written_at") == 0;
 
-        if (!advances ? strcmp(name, "was") == 0
-                      : strcmp(name, "tag") != 0 && strcmp(name, "rate") != 0 &&
-                            strcmp(name, "written_at") != 0) {
+        if (advances ? !set : condition) {
             continue;
         }
         (void)json_object_set(fake->item, name, value);
