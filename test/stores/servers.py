@@ -375,7 +375,8 @@ class RedisPair(Redis):
 class Dynamo(Server):
     """What the two emulators of DynamoDB share. Table `pawl` is made by the store's INIT."""
 
-    env = {"AWS_ACCESS_KEY_ID": "pawlTestKey", "AWS_SECRET_ACCESS_KEY": "pawlTestSecret"}
+    env = {"AWS_ACCESS_KEY_ID": "pawlTestKey", "AWS_SECRET_ACCESS_KEY": "pawlTestSecret",
+           "AWS_EC2_METADATA_DISABLED": "true"}
     table = "pawl"
 
     def __init__(self):
