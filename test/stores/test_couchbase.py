@@ -10,7 +10,7 @@ import pytest
 
 import fake_couchbase_wire as wire
 from fake_couchbase import FakeCouchbase, Settings
-from live import program
+from live import Pawld, program, wait_until
 
 ADVANCE = "SUBDOC_MULTI_MUTATION"
 OK, BAD, NO_SEQUENCE, TIMEOUT, ENDED, UNKNOWN, REFUSED = 0, 2, 3, 5, 6, 7, 8
@@ -415,3 +415,42 @@ def test_check_says_what_to_change(cluster, settings, query, ends, said):
                           capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == ends, done.stdout + done.stderr
     assert said in done.stdout
+
+
+def test_check_sees_the_bucket_and_the_privileges(cluster):
+    fake = cluster(nodes=3, replicas=2)
+    fake.add_user("reader", "password", privileges=("Read",))
+    assert "bucket type: couchbase" in pawl(fake.url(), "store", "check", fake.url())
+    assert "may read and write" in pawl(fake.url(), "store", "check", fake.url())
+    reader = fake.url().replace("user:", "reader:")
+    assert "Data Writer" in pawl(reader, "store", "check", reader)
+    assert fake.keys() == []
+
+
+def test_an_ephemeral_bucket_is_refused(cluster):
+    fake = cluster(nodes=3, replicas=2, kind="ephemeral")
+    assert "ephemeral" in pawl(fake.url(), "create", "orders", ends=BAD)
+    pawl(fake.url(query="?durability=none"), "create", "orders")
+
+
+def test_a_lost_branch_of_a_vbucket_is_said(cluster, tmp_path):
+    """The answers of a pawld that goes on after a failover that lost its last write."""
+    fake = cluster(nodes=2, replicas=1)
+    server = Pawld(tmp_path, "pawld", store=fake.url(query="?durability=none"))
+    pawl(fake.url(), "create", "orders", "--block", "1")
+    server.start()
+    try:
+        seen = take(server.url, "orders", 5)
+        for node in (0, 1):
+            fake.stop_node(node)
+            fake.start_node(node, lose=True)
+        wait_until(lambda: goes_on(server, seen), "ids after the failover")
+        wait_until(lambda: "couchbase vbucket" in server.log_path.read_text(), "a line in the log")
+        assert len(seen) == len(set(seen))
+    finally:
+        server.stop()
+
+
+def goes_on(server, seen):
+    seen += take(server.url, "orders", 5)
+    return True

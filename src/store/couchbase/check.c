@@ -56,6 +56,35 @@ static void check_replicas(const struct pawl_kv_driver *driver, struct pawl_chec
     }
 }
 
+static void check_kind(const struct pawl_kv_driver *driver, struct pawl_check *check)
+{
+    const struct pawl_kv_facts *facts = &driver->router.facts;
+    char found[32];
+
+    switch (facts->kind) {
+    case PAWL_KV_KIND_UNKNOWN:
+        say(check, "bucket type", PAWL_CHECK_WARNS, "not visible",
+            "see that it is of the type couchbase: an ephemeral one forgets");
+        break;
+    case PAWL_KV_KIND_PERSISTENT:
+        say(check, "bucket type", PAWL_CHECK_KEEPS, "couchbase", NULL);
+        break;
+    case PAWL_KV_KIND_EPHEMERAL:
+        say(check, "bucket type", PAWL_CHECK_BREAKS, "ephemeral",
+            "it keeps nothing on disk and drops documents: use one of the type couchbase");
+        break;
+    }
+    if (!facts->max_ttl_known) {
+        say(check, "max TTL", PAWL_CHECK_WARNS, "not visible",
+            "see that bucket and collection have none: records would expire");
+    } else {
+        (void)snprintf(found, sizeof found, "%llu s", (unsigned long long)facts->max_ttl_s);
+        say(check, "max TTL", facts->max_ttl_s == 0 ? PAWL_CHECK_KEEPS : PAWL_CHECK_BREAKS,
+            facts->max_ttl_s == 0 ? "none" : found,
+            "records expire, and sequences begin again: set the bucket's maximum TTL to 0");
+    }
+}
+
 static void check_rest(const struct pawl_kv_driver *driver, struct pawl_check *check)
 {
     const struct pawl_kv_settings *settings = &driver->settings;
@@ -71,6 +100,52 @@ static void check_rest(const struct pawl_kv_driver *driver, struct pawl_check *c
     }
 }
 
+static void end(struct look *look)
+{
+    struct pawl_op *op = look->op;
+    struct pawl_kv_driver *driver = look->driver;
+
+    op->end = PAWL_OP_DONE;
+    free(look);
+    pawl_op_end(op, &driver->driver);
+}
+
+/* What a write came to that could not be made. */
+static void probed(struct pawl_kv_call *call)
+{
+    struct look *look = PAWL_OWNER(call, struct look, call);
+    struct pawl_check *check = look->op->check;
+
+    if (call->end == PAWL_KV_ANSWERED) {
+        say(check, "privileges", PAWL_CHECK_KEEPS, "may read and write", NULL);
+    } else if (call->error.code == PAWL_DENIED) {
+        say(check, "privileges", PAWL_CHECK_WARNS, "may not write",
+            "give the user the roles Data Reader and Data Writer on the bucket or collection");
+    } else {
+        say(check, "privileges", PAWL_CHECK_WARNS, call->error.text, "look again");
+    }
+    end(look);
+}
+
+/* A REPLACE on a CAS that no document has: the server judges privileges first, and writes nothing.
+ */
+static void probe(struct look *look)
+{
+    struct pawl_kv_call *call = &look->call;
+
+    *call = (struct pawl_kv_call){
+        .opcode = PAWL_MCBP_REPLACE,
+        .cas = 1,
+        .extras_size = 8,
+        .value = PAWL_BYTES("{}"),
+        .done = probed,
+    };
+    pawl_kv_key_index(&call->key, &look->driver->settings, 0);
+    pawl_mcbp_put(call->extras, PAWL_MCBP_JSON_FLAGS, 4);
+    pawl_mcbp_put(call->extras + 4, 0, 4);
+    pawl_kv_router_begin(&look->driver->router, call);
+}
+
 static void looked(struct pawl_kv_call *call)
 {
     struct look *look = PAWL_OWNER(call, struct look, call);
@@ -82,14 +157,15 @@ static void looked(struct pawl_kv_call *call)
         free(look);
         return;
     }
-    if (op->kind == PAWL_OP_CHECK) {
-        check_durability(driver, op->check);
-        check_replicas(driver, op->check);
-        check_rest(driver, op->check);
+    if (op->kind != PAWL_OP_CHECK) {
+        end(look);
+        return;
     }
-    op->end = PAWL_OP_DONE;
-    free(look);
-    pawl_op_end(op, &driver->driver);
+    check_durability(driver, op->check);
+    check_replicas(driver, op->check);
+    check_kind(driver, op->check);
+    check_rest(driver, op->check);
+    probe(look);
 }
 
 /* Any node's map will do: whoever has it is connected, logged in and has chosen the bucket. */

@@ -57,12 +57,14 @@ static void ask_bucket(struct pawl_kv_node *node)
     char version[2];
 
     pawl_mcbp_put(version, 2, sizeof version);
-    node->greetings = 3;
+    node->greetings = 4;
     pawl_kv_node_ask(node, PAWL_MCBP_SELECT_BUCKET, text_bytes(node->router->settings->bucket),
                      (struct pawl_bytes){NULL, 0});
     pawl_kv_node_ask(node, PAWL_MCBP_GET_ERROR_MAP, (struct pawl_bytes){NULL, 0},
                      (struct pawl_bytes){version, sizeof version});
     pawl_kv_node_ask(node, PAWL_MCBP_GET_CLUSTER_CONFIG, (struct pawl_bytes){NULL, 0},
+                     (struct pawl_bytes){NULL, 0});
+    pawl_kv_node_ask(node, PAWL_MCBP_STAT, (struct pawl_bytes){NULL, 0},
                      (struct pawl_bytes){NULL, 0});
     pawl_kv_greet_collection(node);
 }
@@ -227,6 +229,33 @@ static void got_error_map(struct pawl_kv_node *node, const struct pawl_mcbp_repl
     router->error_map = map;
 }
 
+/*
+ * One of the bucket's statistics. false: that was the last answer, or there are none: a user who
+ * may not see them can still take ids.
+ */
+static bool got_fact(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    struct pawl_kv_facts *facts = &node->router->facts;
+
+    if (reply->status != PAWL_MCBP_SUCCESS || reply->key.size == 0) return false;
+    if (pawl_bytes_equal(reply->key, PAWL_BYTES("ep_max_ttl"))) {
+        facts->max_ttl_known = pawl_bytes_to_u64(reply->value, &facts->max_ttl_s);
+    }
+    if (!pawl_bytes_equal(reply->key, PAWL_BYTES("ep_bucket_type"))) return true;
+    if (pawl_bytes_equal(reply->value, PAWL_BYTES("persistent"))) {
+        facts->kind = PAWL_KV_KIND_PERSISTENT;
+    } else if (pawl_bytes_equal(reply->value, PAWL_BYTES("ephemeral"))) {
+        facts->kind = PAWL_KV_KIND_EPHEMERAL;
+        if (node->router->settings->durability != PAWL_MCBP_NOT_DURABLE) {
+            pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+                              "bucket \"%.100s\" is ephemeral: it keeps nothing on disk, and may "
+                              "drop documents when memory is short; use one of the type couchbase",
+                              node->router->settings->bucket);
+        }
+    }
+    return true;
+}
+
 static void count_down(struct pawl_kv_node *node)
 {
     if (node->state == PAWL_KV_APART || node->greetings == 0) return;
@@ -259,6 +288,9 @@ void pawl_kv_greeted(struct pawl_kv_node *node, const struct pawl_mcbp_reply *re
         break;
     case PAWL_MCBP_GET_CLUSTER_CONFIG:
         got_map(node, reply);
+        break;
+    case PAWL_MCBP_STAT:
+        if (got_fact(node, reply)) return;
         break;
     case PAWL_MCBP_GET_COLLECTION_ID:
         got_collection(node, reply);

@@ -46,6 +46,15 @@ struct pawl_kv_features {
     bool collections;
 };
 
+/* What a node says of the bucket's settings, if it does. */
+enum pawl_kv_kind { PAWL_KV_KIND_UNKNOWN, PAWL_KV_KIND_PERSISTENT, PAWL_KV_KIND_EPHEMERAL };
+
+struct pawl_kv_facts {
+    enum pawl_kv_kind kind;
+    bool max_ttl_known;
+    uint64_t max_ttl_s; /* 0: documents stay */
+};
+
 /* The last write on a vBucket that was answered: by which history it is told whether it is lost. */
 struct pawl_kv_token {
     uint64_t uuid, seqno;
@@ -86,7 +95,8 @@ struct pawl_kv_router {
     bool closing;
     struct pawl_kv_node *nodes;
     struct pawl_kv_map map; /* vbucket_count 0: there is none yet */
-    pawl_error unusable;    /* what the map shows: no write would be kept */
+    struct pawl_kv_facts facts;
+    pawl_error unusable; /* what the map shows: no write would be kept */
     struct pawl_kv_error_map *error_map;
     struct pawl_kv_token *tokens; /* of each vBucket */
 
