@@ -98,8 +98,11 @@ pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
     };
 
     if (strncmp(url, "pawl:", 5) == 0) {
+        char where[PAWL_CARE_WHERE_MAX];
+
+        pawl_care_where(url, where);
         return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "%.300s names a server: give the URL of its store", url);
+                         "%.300s names a server: give the URL of its store", where);
     }
     if (exists && is_lmdb(url) && check_exists(url, error) != PAWL_OK) return PAWL_STORE;
     pawl_entropy(&options.seed, sizeof options.seed);
@@ -169,7 +172,9 @@ void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX])
         (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%s", url);
         return;
     }
-    const char *at = memrchr(rest, '@', strcspn(rest, "/?#"));
+    /* libpq takes a user and a password up to the @, whatever else is in them. */
+    const char *stops = strncmp(url, "postgres", strlen("postgres")) == 0 ? "/" : "/?#";
+    const char *at = memrchr(rest, '@', strcspn(rest, stops));
 
     (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%.*s%s", (int)(rest - url), url,
                    at == NULL ? rest : at + 1);

@@ -12,6 +12,7 @@ struct reading {
     const struct pawl_url_rules *rules;
     pawl_error *error;
     size_t room_used;
+    bool hides; /* an @ stands where none belongs: any part may be one of a password */
 };
 
 /* part may hold anything: only what can be shown is. */
@@ -21,6 +22,13 @@ static pawl_err fail_part(const struct reading *reading, const char *what, struc
     int shown = part.size < PART_SHOWN_MAX ? (int)part.size : PART_SHOWN_MAX;
     bool shows = pawl_utf8_printable((struct pawl_bytes){part.at, (size_t)shown});
 
+    if (reading->hides) {
+        return pawl_fail(
+            reading->error, PAWL_BAD_REQUEST,
+            "%s: the %s %s; in a user and a password / ? # and @ are written %%2F %%3F "
+            "%%23 %%40, and an @ behind the host as well",
+            reading->rules->scheme, what, wrong);
+    }
     return pawl_fail(reading->error, PAWL_BAD_REQUEST, "%s: the %s \"%.*s\" %s; write it like %s",
                      reading->rules->scheme, what, shows ? shown : 0, shows ? part.at : "", wrong,
                      reading->rules->example);
@@ -211,6 +219,7 @@ static pawl_err read_option(struct reading *reading, struct pawl_bytes text)
     struct pawl_bytes key = cut(&value, "=");
     const char *known = key_known(reading->rules, key);
 
+    if (known == NULL && reading->hides) return fail_part(reading, "parameter", key, "is unknown");
     if (known == NULL) {
         char there[256];
         int shown = key.size < PART_SHOWN_MAX ? (int)key.size : PART_SHOWN_MAX;
@@ -263,6 +272,8 @@ pawl_err pawl_url_read(struct pawl_url *url, const char *text, const struct pawl
     skip(&rest, scheme);
 
     struct pawl_bytes authority = cut(&rest, "/?#");
+
+    reading.hides = memchr(rest.at, '@', rest.size) != NULL;
     pawl_err err = read_user(&reading, &authority);
 
     if (err == PAWL_OK) err = read_hosts(&reading, authority);
@@ -271,6 +282,8 @@ pawl_err pawl_url_read(struct pawl_url *url, const char *text, const struct pawl
         skip(&rest, 1);
         struct pawl_bytes path = cut(&rest, "?#");
         const char *wrong = decode(path, url->path, sizeof url->path);
+
+        if (memchr(path.at, '@', path.size) != NULL) wrong = "has an @";
 
         if (wrong != NULL) return fail_part(&reading, "path", path, wrong);
     }

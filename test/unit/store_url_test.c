@@ -105,6 +105,17 @@ static void never_shows_a_password(void **state)
         "redis://u:secret%@a",
         "redis://:secret@a",
         "redis://u:secret@a?x=1",
+        /* What should have been encoded, and cuts it into other parts of a URL. */
+        "redis://u:secret/2@a/0",
+        "redis://:secret/2@a/0",
+        "redis://u:1/secret@a:6379/0",
+        "redis://u:p@secret/2@a/0",
+        "redis://u:secret?2@a/0",
+        "redis://u:1?secret@a/0",
+        "redis://u:secret#2@a/0",
+        "redis://u:1#secret@a/0",
+        "redis://u:1/secret%zz@a",
+        "redis://[secret/2@a",
     };
 
     (void)state;
