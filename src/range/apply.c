@@ -281,7 +281,9 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
     if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
     if (ahead > share) return fail_floor(record, ask, "beyond 1 % of what is left");
 
-    uint64_t margin = pawl_record_margin(next, moment, moment->wall_s - record->written_at);
+    pawl_wide since_s = (pawl_wide)moment->wall_s - record->written_at;
+    uint64_t margin =
+        pawl_record_margin(next, moment, since_s < INT64_MAX ? (int64_t)since_s : INT64_MAX);
 
     if (margin == 0) {
         (void)pawl_fail(&ask->error, PAWL_ROLLBACK,

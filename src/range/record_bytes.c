@@ -18,6 +18,9 @@ enum {
     FLAGS_ALL = FLAG_CYCLE | FLAG_ENDED | FLAG_DROPPED,
 };
 
+/* No sequence gets there, and what counts on from here stays within an int64. */
+#define COUNT_MAX (UINT64_MAX >> 2)
+
 /* 1 format, 2 strings of a byte and at most 255, one of at most 63, 16 numbers, 3 small ones. */
 _Static_assert(1 + 2 * (1 + PAWL_NAME_BYTES_MAX) + 1 + PAWL_BRANCH_BYTES_MAX + 16 * 8 + 3 +
                        CRC_BYTES <=
@@ -147,8 +150,10 @@ size_t pawl_record_write(const struct pawl_record *record, char bytes[PAWL_RECOR
 bool pawl_record_sound(const struct pawl_record *record)
 {
     return record->name.size > 0 && record->epoch > 0 && record->line > 0 &&
-           record->line <= record->epoch && record->increment != 0 && record->min < record->max &&
-           record->block <= PAWL_BLOCK_IDS_MAX && isfinite(record->rate) && record->rate >= 0;
+           record->line <= record->epoch && record->epoch <= INT64_MAX &&
+           record->lap <= COUNT_MAX && record->version <= COUNT_MAX && record->increment != 0 &&
+           record->min < record->max && record->block <= PAWL_BLOCK_IDS_MAX &&
+           isfinite(record->rate) && record->rate >= 0;
 }
 
 pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, pawl_error *error)

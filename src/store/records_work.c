@@ -87,8 +87,8 @@ static int64_t clamp(pawl_wide value)
 
 /*
  * Bounds of `next` between which the store may advance by itself: the last id granted lies within
- * the definition, the next one within int64, the first beyond every floor. false: not even the record
- * remembered lies there, as when the last ids are granted: a write will do.
+ * the definition, the next one within int64, the first beyond every floor. false: not even the
+ * record remembered lies there, as when the last ids are granted: a write will do.
  */
 static bool set_bounds(struct work *work, const struct pawl_record *record)
 {
@@ -149,8 +149,11 @@ static void work_decide(struct work *work)
         }
         return;
     }
-    /* Asks for ids may find out here that the store went back: only the record itself says so. */
-    if (!work->fresh && is_for_ids(work->asks.first)) {
+    /* Asks for ids may find out here that the store went back: only the record itself says so. What
+     * a LEAVE says of where to is overwritten by what it finds: it is applied to the latest alone.
+     */
+    if (!work->fresh &&
+        (is_for_ids(work->asks.first) || work->asks.first->kind == PAWL_ASK_LEAVE)) {
         start_read(work);
         return;
     }
@@ -254,6 +257,7 @@ static void ask_after_change(struct work *work)
         give_up_change(work);
         return;
     }
+    work->tries++; /* for the delay: a store that is away refuses at once */
     pawl_work_delay(work);
 }
 

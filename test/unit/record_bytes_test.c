@@ -20,10 +20,10 @@ static struct pawl_record any_record(uint64_t seed)
 {
     uint64_t random = seed;
     struct pawl_record record = {
-        .epoch = pawl_random(&random) | 1,
+        .epoch = pawl_random(&random) >> 1 | 1,
         .line = 1,
-        .lap = pawl_random(&random),
-        .version = pawl_random(&random),
+        .lap = pawl_random(&random) >> 2,
+        .version = pawl_random(&random) >> 2,
         .tag = pawl_random(&random),
         .start = any_i64(&random),
         .increment = any_i64(&random) | 1,

@@ -133,6 +133,10 @@ static void answered(struct pawl_ask *ask)
         world->moves_told += ask->error.code == PAWL_OK;
         world->changes_unknown += ask->error.code == PAWL_UNKNOWN || ask->error.code == PAWL_OK;
         if (ask->kind == PAWL_ASK_LEAVE && ask->error.code == PAWL_OK) {
+            if (pawl_record_has_left(&deed->record) &&
+                (deed->record.branch_size != 1 || deed->record.branch[0] != 'x')) {
+                fail_msg("seed %" PRIu64 ": it left for somewhere else", world->seed);
+            }
             node->left[deed->seq] = deed->record;
         }
         return;
