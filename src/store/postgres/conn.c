@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store/postgres/state.h"
 
@@ -41,6 +40,7 @@ void pawl_postgres_conn_close(struct pawl_postgres_conn *conn)
         conn->resolve = NULL;
     }
     unwatch(conn);
+    atomic_store(&conn->noted, false);
     PQfinish(conn->pg);
     conn->pg = NULL;
     conn->syncs = 0;
@@ -135,6 +135,9 @@ static bool watch(struct pawl_postgres_conn *conn, int events)
         poll->data = conn;
         conn->poll = poll;
         conn->fd = fd;
+        atomic_store(&conn->noted, false);
+        conn->socket = pawl_descriptor_of(fd);
+        atomic_store(&conn->noted, true);
     }
     return uv_poll_start(conn->poll, events, polled) == 0;
 }
@@ -378,7 +381,5 @@ bool pawl_postgres_conn_sync(struct pawl_postgres_conn *conn)
 
 void pawl_postgres_conn_forked(struct pawl_postgres_conn *conn)
 {
-    int fd = conn->pg != NULL ? PQsocket(conn->pg) : -1;
-
-    if (fd >= 0) (void)close(fd);
+    if (atomic_exchange(&conn->noted, false)) pawl_descriptor_close(conn->socket);
 }

@@ -6,8 +6,10 @@
 #ifndef PAWL_POSTGRES_CONN_H
 #define PAWL_POSTGRES_CONN_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
+#include "base/descriptor.h"
 #include "store/postgres/target.h"
 
 enum pawl_postgres_conn_state {
@@ -46,9 +48,11 @@ struct pawl_postgres_conn {
     const struct pawl_postgres_conn_events *events;
     enum pawl_postgres_conn_state state;
     PGconn *pg;
-    uv_poll_t *poll;                       /* NULL: none; frees itself when libuv has closed it */
-    int fd;                                /* poll's */
-    size_t syncs;                          /* sent and not over */
+    uv_poll_t *poll;               /* NULL: none; frees itself when libuv has closed it */
+    int fd;                        /* poll's */
+    _Atomic bool noted;            /* a fork may come at any moment: `socket` is written before */
+    struct pawl_descriptor socket; /* what a forked child has to close */
+    size_t syncs;                  /* sent and not over */
     struct pawl_postgres_resolve *resolve; /* while RESOLVING */
     struct pawl_postgres_place places[PAWL_POSTGRES_PLACES_MAX];
     size_t place_count;
@@ -77,7 +81,8 @@ bool pawl_postgres_conn_prepare(struct pawl_postgres_conn *conn, const char *nam
                                 const char *text);
 bool pawl_postgres_conn_sync(struct pawl_postgres_conn *conn);
 
-/* In a forked child: closes the descriptor, which is the parent's, and nothing else. */
+/* In a forked child: closes the descriptor, which is the parent's, unless its number is another's
+ * by now; and nothing else. */
 void pawl_postgres_conn_forked(struct pawl_postgres_conn *conn);
 
 #endif
