@@ -8,6 +8,7 @@
  * first). Prints one JSON line: ranges, rate (per second), p50_us, p99_us, max_us.
  */
 #include "base/clock.h"
+#include "net/pump.h"
 #include "net/uv_net.h"
 #include "store/store.h"
 
@@ -28,8 +29,7 @@ struct lane {
 
 struct bench {
     uv_loop_t loop;
-    uv_timer_t timer;
-    uv_prepare_t prepare;
+    struct pawl_pump pump;
     struct pawl_uv_net net;
     struct pawl_source *store;
     enum pawl_ask_kind kind;
@@ -85,26 +85,12 @@ static void ask_next(struct lane *lane)
     pawl_source_ask(bench->store, &lane->ask);
 }
 
-static void timer_rang(uv_timer_t *timer)
+static uint64_t turn(void *arg)
 {
-    (void)timer;
-}
-
-/* Before the loop sleeps, after all that came: as pawld does it. */
-static void pump(uv_prepare_t *prepare)
-{
-    struct bench *bench = PAWL_OWNER(prepare, struct bench, prepare);
+    struct bench *bench = arg;
     uint64_t next_ns = bench->store->ops->turn(bench->store, pawl_clock_ns());
-    uint64_t now_ns = pawl_clock_ns();
 
-    if (bench->under_way == 0) {
-        uv_stop(&bench->loop);
-    } else if (next_ns != PAWL_NEVER) {
-        uint64_t wait_ms = next_ns <= now_ns ? 0 : (next_ns - now_ns) / PAWL_NS_PER_MS + 1;
-
-        uv_update_time(&bench->loop);
-        (void)uv_timer_start(&bench->timer, timer_rang, wait_ms, 0);
-    }
+    return bench->under_way == 0 ? PAWL_PUMP_OVER : next_ns;
 }
 
 static void run(struct bench *bench, enum pawl_ask_kind kind, size_t in_flight)
@@ -116,9 +102,7 @@ static void run(struct bench *bench, enum pawl_ask_kind kind, size_t in_flight)
         bench->lanes[i].bench = bench;
         ask_next(&bench->lanes[i]);
     }
-    (void)uv_prepare_start(&bench->prepare, pump);
-    if (bench->under_way > 0) (void)uv_run(&bench->loop, UV_RUN_DEFAULT);
-    (void)uv_prepare_stop(&bench->prepare);
+    pawl_pump_run(&bench->pump, turn, bench);
 }
 
 static int by_size(const void *a, const void *b)
@@ -148,10 +132,8 @@ static void open_store(struct bench *bench, const char *url)
     };
     pawl_error error = {0};
 
-    if (uv_loop_init(&bench->loop) != 0 || uv_timer_init(&bench->loop, &bench->timer) != 0 ||
-        uv_prepare_init(&bench->loop, &bench->prepare) != 0) {
-        fail("libuv", "makes no loop");
-    }
+    if (uv_loop_init(&bench->loop) != 0) fail("libuv", "makes no loop");
+    pawl_pump_init(&bench->pump, &bench->loop);
     pawl_uv_net_init(&bench->net, &bench->loop);
     if (pawl_store_open(url, &options, &bench->store, &error) != PAWL_OK) fail(url, error.text);
 }

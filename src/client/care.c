@@ -9,10 +9,7 @@
 #include "base/clock.h"
 
 /* How long to wait for libuv to let go of what closed stores had. */
-#define LEAVE_NS PAWL_NS_PER_S
-
-/* A turn at least this often, whatever the stores say. */
-#define WAIT_NS_MAX (200 * PAWL_NS_PER_MS)
+enum { LEAVE_MS = 1000 };
 
 static const char lmdb_scheme[] = "lmdb:";
 
@@ -28,38 +25,28 @@ struct pawl_care *pawl_care_new(pawl_error *error)
         (void)pawl_fail(error, PAWL_BUSY, "cannot make an event loop: %s", uv_strerror(status));
         return NULL;
     }
+    pawl_pump_init(&care->pump, &care->loop);
     (void)uv_timer_init(&care->loop, &care->timer);
     pawl_uv_net_init(&care->net, &care->loop);
     return care;
 }
 
-static void timer_rang(uv_timer_t *timer)
+static void left_late(uv_timer_t *timer)
 {
-    (void)timer; /* the loop goes round */
-}
-
-static void loop_wait(struct pawl_care *care, uint64_t wait_ns)
-{
-    uint64_t wait_ms = wait_ns / PAWL_NS_PER_MS + (wait_ns % PAWL_NS_PER_MS != 0);
-
-    uv_update_time(&care->loop); /* a turn may have taken long */
-    (void)uv_timer_start(&care->timer, timer_rang, wait_ms, 0);
-    (void)uv_run(&care->loop, wait_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    uv_stop(timer->loop);
 }
 
 void pawl_care_free(struct pawl_care *care)
 {
     if (care == NULL) return;
-    uint64_t until_ns = pawl_clock_ns() + LEAVE_NS;
-
     for (size_t i = 0; i < care->store_count; i++) {
         care->stores[i]->ops->close(care->stores[i]);
     }
-    (void)uv_timer_stop(&care->timer);
-    while (uv_loop_alive(&care->loop) != 0 && pawl_clock_ns() < until_ns) {
-        loop_wait(care, PAWL_NS_PER_MS);
-        (void)uv_timer_stop(&care->timer);
-    }
+    pawl_pump_close(&care->pump);
+    uv_unref((uv_handle_t *)&care->timer); /* the loop runs for what the stores had only */
+    uv_update_time(&care->loop);           /* closing may have taken long */
+    (void)uv_timer_start(&care->timer, left_late, LEAVE_MS, 0);
+    (void)uv_run(&care->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&care->timer, NULL);
     (void)uv_run(&care->loop, UV_RUN_NOWAIT);
     if (uv_loop_close(&care->loop) == 0) free(care); /* else libuv still resolves a name for it */
@@ -118,8 +105,9 @@ void pawl_care_ask(struct pawl_care *care, struct pawl_source *store, struct paw
     pawl_source_ask(store, ask);
 }
 
-uint64_t pawl_care_turn(struct pawl_care *care)
+static uint64_t turn(void *arg)
 {
+    struct pawl_care *care = arg;
     uint64_t next_ns = PAWL_NEVER;
 
     care->asked = false;
@@ -131,29 +119,41 @@ uint64_t pawl_care_turn(struct pawl_care *care)
 
         if (wish_ns < next_ns) next_ns = wish_ns;
     }
-    return next_ns;
+    uint64_t step_ns = care->step(care->arg);
+
+    if (step_ns == PAWL_PUMP_OVER) return PAWL_PUMP_OVER;
+    if (care->asked) return pawl_clock_ns();
+    return step_ns < next_ns ? step_ns : next_ns;
 }
 
-void pawl_care_wait(struct pawl_care *care, uint64_t until_ns)
+void pawl_care_loop(struct pawl_care *care, pawl_pump_turn *step, void *arg)
 {
-    uint64_t now_ns = pawl_clock_ns();
-    uint64_t wait_ns = care->asked || until_ns <= now_ns ? 0 : until_ns - now_ns;
+    care->step = step;
+    care->arg = arg;
+    pawl_pump_run(&care->pump, turn, care);
+}
 
-    loop_wait(care, wait_ns < WAIT_NS_MAX ? wait_ns : WAIT_NS_MAX);
+struct one_ask {
+    const struct pawl_ask *ask;
+    uint64_t until_ns;
+};
+
+static uint64_t until_answered(void *arg)
+{
+    const struct one_ask *one = arg;
+
+    if (!one->ask->pending || pawl_clock_ns() >= one->until_ns) return PAWL_PUMP_OVER;
+    return one->until_ns;
 }
 
 pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
                        uint64_t timeout_ns)
 {
-    uint64_t until_ns = pawl_clock_ns() + timeout_ns;
+    struct one_ask one = {.ask = ask, .until_ns = pawl_clock_ns() + timeout_ns};
 
     ask->done = answered;
     pawl_care_ask(care, store, ask);
-    while (ask->pending && pawl_clock_ns() < until_ns) {
-        uint64_t next_ns = pawl_care_turn(care);
-
-        if (ask->pending) pawl_care_wait(care, next_ns < until_ns ? next_ns : until_ns);
-    }
+    pawl_care_loop(care, until_answered, &one);
     return ask->pending ? PAWL_TIMEOUT : ask->error.code;
 }
 

@@ -3,6 +3,7 @@
 #ifndef PAWL_CARE_H
 #define PAWL_CARE_H
 
+#include "net/pump.h"
 #include "net/uv_net.h"
 #include "store/store.h"
 
@@ -10,11 +11,14 @@ enum { PAWL_CARE_STORES_MAX = 2, PAWL_CARE_WHERE_MAX = 600 };
 
 struct pawl_care {
     uv_loop_t loop;
-    uv_timer_t timer;
+    struct pawl_pump pump;
+    uv_timer_t timer; /* what closes may take so long */
     struct pawl_uv_net net;
     struct pawl_source *stores[PAWL_CARE_STORES_MAX];
     size_t store_count;
     bool asked; /* since the last turn: another one is due at once */
+    pawl_pump_turn *step;
+    void *arg;
 };
 
 /* NULL: error says why. */
@@ -32,13 +36,13 @@ void pawl_care_free(struct pawl_care *care);
 pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
                         struct pawl_source **store, pawl_error *error);
 
-/* As pawl_source_ask. The ask is answered from inside pawl_care_turn or
- * pawl_care_free. */
+/* As pawl_source_ask. The ask is answered from inside pawl_care_loop or pawl_care_free. */
 void pawl_care_ask(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask);
-/* Turns all stores once; returns when the next turn is due. */
-uint64_t pawl_care_turn(struct pawl_care *care);
-/* Waits for what comes, until until_ns at most; not at all if something was asked meanwhile. */
-void pawl_care_wait(struct pawl_care *care, uint64_t until_ns);
+/*
+ * Turns all stores whenever something came or is due, and calls step after each turn. step returns
+ * when it wants to be called at the latest, or PAWL_PUMP_OVER: then this returns.
+ */
+void pawl_care_loop(struct pawl_care *care, pawl_pump_turn *step, void *arg);
 /* One ask that has no done, until it is answered or timeout_ns has passed: PAWL_TIMEOUT, and it
  * must stay until pawl_care_free. */
 pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,

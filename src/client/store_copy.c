@@ -152,6 +152,13 @@ static void progress(struct copy *copy, bool at_once)
     copy->options.progress(&copy->copied, copy->options.arg);
 }
 
+static uint64_t until_time(void *arg)
+{
+    const uint64_t *time_ns = arg;
+
+    return pawl_clock_ns() >= *time_ns ? PAWL_PUMP_OVER : *time_ns;
+}
+
 /* One ask of a store, again for as long as it cannot be used. */
 static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl_ask *ask,
                        pawl_error *error)
@@ -170,8 +177,9 @@ static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl
             if (error != NULL) *error = ask->error;
             return err;
         }
-        (void)pawl_care_turn(copy->care);
-        pawl_care_wait(copy->care, pawl_clock_ns() + DELAY_LEAST_NS);
+        uint64_t again_ns = pawl_clock_ns() + DELAY_LEAST_NS;
+
+        pawl_care_loop(copy->care, until_time, &again_ns);
     }
 }
 
@@ -403,6 +411,18 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static uint64_t move_on(void *arg)
+{
+    struct copy *copy = arg;
+    uint64_t again_ns = ask_again(copy);
+
+    begin_more(copy);
+    leave_more(copy);
+    begin_more(copy); /* in place of those that stay where they are */
+    progress(copy, false);
+    return copy->under_way > 0 ? again_ns : PAWL_PUMP_OVER;
+}
+
 static pawl_err move_all(struct copy *copy, pawl_error *error)
 {
     size_t count = copy->options.in_flight;
@@ -417,17 +437,7 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
         copy->moves[i].next = copy->idle;
         copy->idle = &copy->moves[i];
     }
-    for (begin_more(copy); copy->under_way > 0; begin_more(copy)) {
-        uint64_t next_ns = pawl_care_turn(copy->care);
-        uint64_t again_ns = ask_again(copy);
-
-        begin_more(copy);
-        leave_more(copy);
-        progress(copy, false);
-        if (copy->under_way > 0) {
-            pawl_care_wait(copy->care, next_ns < again_ns ? next_ns : again_ns);
-        }
-    }
+    pawl_care_loop(copy->care, move_on, copy);
     qsort(copy->unavailable, copy->unavailable_count, sizeof *copy->unavailable, by_size);
     if (copy->unavailable_count > 0) {
         copy->copied.unavailable_median_ns = copy->unavailable[copy->unavailable_count / 2];

@@ -11,7 +11,7 @@ enum { TURNS_MAX = 10000, PENDING = 200 };
 struct persistent {
     struct deed deed;
     struct pawl_source *store;
-    unsigned answers;
+    unsigned answers, turns;
 };
 
 static void ask_again(struct pawl_ask *ask)
@@ -20,6 +20,16 @@ static void ask_again(struct pawl_ask *ask)
         PAWL_OWNER(PAWL_OWNER(ask, struct deed, ask), struct persistent, deed);
 
     if (++self->answers < 3) pawl_source_ask(self->store, ask);
+}
+
+static uint64_t until_answered(void *arg)
+{
+    struct persistent *self = arg;
+    unsigned before = self->answers;
+    uint64_t next_ns = self->store->ops->turn(self->store, pawl_clock_ns());
+
+    if (self->answers == 3 || ++self->turns == TURNS_MAX) return PAWL_PUMP_OVER;
+    return self->answers > before ? pawl_clock_ns() : next_ns; /* it was asked again */
 }
 
 static void lets_done_ask_again(struct trial *trial)
@@ -31,9 +41,7 @@ static void lets_done_ask_again(struct trial *trial)
     self.deed.ask.done = ask_again;
     pawl_source_ask(trial->store, &self.deed.ask);
     EXPECT(self.answers == 0);
-    for (int turns = 0; turns < TURNS_MAX && self.answers < 3; turns++) {
-        drive_wait(trial->store->ops->turn(trial->store, pawl_clock_ns()));
-    }
+    drive_until(until_answered, &self);
     EXPECT(self.answers == 3 && self.deed.ask.grant.range.first == 3);
 }
 

@@ -15,6 +15,7 @@ struct bare {
     struct pawl_driver *driver;
     struct pawl_records *owner;
     struct pawl_records ours;
+    uint64_t end_ns;
 };
 
 static void bare_begin(struct bare *bare, struct trial *trial)
@@ -31,24 +32,28 @@ static void bare_end(struct bare *bare)
     bare->driver->records = bare->owner;
 }
 
+static uint64_t turn_bare(void *arg)
+{
+    struct bare *bare = arg;
+    uint64_t next_ns = bare->driver->ops->turn(bare->driver, pawl_clock_ns());
+
+    if (bare->ours.ended.first != NULL || pawl_clock_ns() > bare->end_ns) return PAWL_PUMP_OVER;
+    return next_ns < bare->end_ns ? next_ns : bare->end_ns;
+}
+
 /* One operation from its beginning to its end. false: it never ended. */
 static bool carry_out(struct trial *trial, struct work *work)
 {
     struct bare bare;
-    uint64_t end_ns = pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S;
 
     bare_begin(&bare, trial);
+    bare.end_ns = pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S;
     work->op.error = (pawl_error){.code = PAWL_OK};
     work->op.next = NULL;
     work->op.driver_data = NULL;
     work->op.found = (struct pawl_record){.epoch = 0};
     bare.driver->ops->begin(bare.driver, &work->op);
-    for (;;) {
-        uint64_t next_ns = bare.driver->ops->turn(bare.driver, pawl_clock_ns());
-
-        if (bare.ours.ended.first != NULL || pawl_clock_ns() > end_ns) break;
-        drive_wait(next_ns);
-    }
+    drive_until(turn_bare, &bare);
     bool ended = pawl_works_pop(&bare.ours.ended) == work;
 
     bare_end(&bare);

@@ -2,6 +2,7 @@
 #include "drive.h"
 
 #include "base/clock.h"
+#include "net/pump.h"
 #include "net/uv_net.h"
 
 #include <stdio.h>
@@ -14,38 +15,23 @@ enum { WAIT_S_MAX = 60, WALL_S = 1700000000 };
 static struct {
     bool made;
     uv_loop_t loop;
-    uv_timer_t timer;
+    struct pawl_pump pump;
     struct pawl_uv_net net;
 } drive_loop;
 
 static void loop_make(void)
 {
     if (drive_loop.made) return;
-    if (uv_loop_init(&drive_loop.loop) != 0 ||
-        uv_timer_init(&drive_loop.loop, &drive_loop.timer) != 0) {
-        abort();
-    }
+    if (uv_loop_init(&drive_loop.loop) != 0) abort();
+    pawl_pump_init(&drive_loop.pump, &drive_loop.loop);
     pawl_uv_net_init(&drive_loop.net, &drive_loop.loop);
     drive_loop.made = true;
 }
 
-static void timer_rang(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
-void drive_wait(uint64_t next_ns)
+void drive_until(pawl_pump_turn *turn, void *arg)
 {
     loop_make();
-    uint64_t now_ns = pawl_clock_ns();
-    uint64_t wait_ms = next_ns <= now_ns ? 0 : (next_ns - now_ns) / PAWL_NS_PER_MS + 1;
-
-    if (wait_ms > 100) wait_ms = 100;
-    uv_update_time(&drive_loop.loop);
-    (void)uv_timer_start(&drive_loop.timer, timer_rang, wait_ms, 0);
-    /* libuv calls due timers before it waits: a timer of no time would not end the wait. */
-    (void)uv_run(&drive_loop.loop, wait_ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    (void)uv_timer_stop(&drive_loop.timer);
+    pawl_pump_run(&drive_loop.pump, turn, arg);
 }
 
 void drive_settle(void)
@@ -95,30 +81,44 @@ static size_t unanswered(const struct deed *deeds, size_t count)
     return left;
 }
 
+struct many {
+    struct pawl_source **stores;
+    size_t store_count;
+    const struct deed *deeds;
+    size_t count;
+    uint64_t end_ns;
+};
+
+static uint64_t turn_many(void *arg)
+{
+    const struct many *many = arg;
+    uint64_t next_ns = many->end_ns;
+
+    for (size_t i = 0; i < many->store_count; i++) {
+        uint64_t its_ns = many->stores[i]->ops->turn(many->stores[i], pawl_clock_ns());
+
+        if (its_ns < next_ns) next_ns = its_ns;
+    }
+    size_t left = unanswered(many->deeds, many->count);
+
+    if (left == 0) return PAWL_PUMP_OVER;
+    if (pawl_clock_ns() > many->end_ns) {
+        (void)fprintf(stderr, "%zu of %zu asks get no answer\n", left, many->count);
+        abort();
+    }
+    return next_ns;
+}
+
 void drive_many(struct pawl_source **stores, size_t store_count, struct deed *deeds, size_t count)
 {
+    struct many many = {stores, store_count, deeds, count,
+                        pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S};
+
     for (size_t i = 0; i < count; i++) {
         deeds[i].answers = 0;
         pawl_source_ask(stores[i % store_count], &deeds[i].ask);
     }
-    uint64_t end_ns = pawl_clock_ns() + WAIT_S_MAX * PAWL_NS_PER_S;
-
-    for (;;) {
-        uint64_t next_ns = PAWL_NEVER;
-
-        for (size_t i = 0; i < store_count; i++) {
-            uint64_t its_ns = stores[i]->ops->turn(stores[i], pawl_clock_ns());
-
-            if (its_ns < next_ns) next_ns = its_ns;
-        }
-        if (unanswered(deeds, count) == 0) return;
-        if (pawl_clock_ns() > end_ns) {
-            (void)fprintf(stderr, "%zu of %zu asks get no answer\n", unanswered(deeds, count),
-                          count);
-            abort();
-        }
-        drive_wait(next_ns);
-    }
+    drive_until(turn_many, &many);
 }
 
 void drive_all(struct pawl_source *store, struct deed *deeds, size_t count)

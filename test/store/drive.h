@@ -3,6 +3,7 @@
 #ifndef PAWL_TEST_DRIVE_H
 #define PAWL_TEST_DRIVE_H
 
+#include "net/pump.h"
 #include "store/store.h"
 
 /* An ask, and how often it was answered. */
@@ -25,8 +26,8 @@ void drive_all(struct pawl_source *store, struct deed *deeds, size_t count);
 /* The same of several stores: deed i is asked of store i % store_count. */
 void drive_many(struct pawl_source **stores, size_t store_count, struct deed *deeds, size_t count);
 
-/* Lets the loop run until something came, or it is next_ns, as a turn told. */
-void drive_wait(uint64_t next_ns);
+/* Runs the loop, and turn before each of its sleeps, until that returns PAWL_PUMP_OVER. */
+void drive_until(pawl_pump_turn *turn, void *arg);
 
 /* One ask; returns how it ended, and its story in deed->ask.error. */
 pawl_err drive(struct pawl_source *store, struct deed *deed);
