@@ -180,7 +180,7 @@ static bool get_switch(struct reader *reader, enum pawl_field field)
 static double get_real(struct reader *reader, enum pawl_field field)
 {
     struct pawl_bytes value = reader->fields->values[field];
-    char text[FIELD_BYTES_MAX];
+    char text[FIELD_BYTES_MAX] = "";
     char *end = text;
     double number = 0;
 

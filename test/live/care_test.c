@@ -25,7 +25,10 @@ static int set_up(void **state)
 
     if (stores == NULL) return -1;
     (void)snprintf(stores->folder, sizeof stores->folder, "/tmp/pawl-care-XXXXXX");
-    if (mkdtemp(stores->folder) == NULL) return -1;
+    if (mkdtemp(stores->folder) == NULL) {
+        free(stores);
+        return -1;
+    }
     (void)snprintf(stores->from, URL_MAX, "lmdb:%s/from", stores->folder);
     (void)snprintf(stores->to, URL_MAX, "lmdb:%s/to", stores->folder);
     pawl_stores_register();

@@ -170,7 +170,7 @@ static int by_name(const void *a, const void *b)
 /* A shared store's order may be its own, but each comes once. */
 static bool each_once(struct trial *trial, struct listing *listing)
 {
-    if (trial->can & NEEDS_SHARING) {
+    if ((trial->can & NEEDS_SHARING) && listing->count > 0) {
         qsort(listing->names, listing->count, sizeof *listing->names, by_name);
     }
     for (size_t i = 1; i < listing->count; i++) {
