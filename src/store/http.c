@@ -29,6 +29,7 @@ struct transfer {
     char *buffer; /* the answer */
     size_t size, room;
     const char *why; /* what curl's own error does not tell; NULL: nothing */
+    bool stale;      /* the kept connection that it was given cannot be used */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -94,6 +95,7 @@ static void transfer_spare(struct transfer *transfer)
     }
     transfer->size = 0;
     transfer->why = NULL;
+    transfer->stale = false;
     transfer->error[0] = '\0';
     transfer->next = http->spare;
     http->spare = transfer;
@@ -177,21 +179,31 @@ static bool may_have_been_sent(struct transfer *transfer, CURLcode result)
     return curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK || sent > 0;
 }
 
-/* Called before each try. libcurl begins anew, on its own, where a kept connection dies before the
- * first byte of an answer. */
+/*
+ * Called before each try. A kept connection on which something came while nobody waited is not
+ * used: libcurl would take it for the answer to what it sends now, or find out too late that the
+ * server has hung up. And libcurl begins anew, on its own, where a kept connection dies before the
+ * first byte of an answer.
+ */
 /* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
 static int try_begins(void *arg, char *to, char *from, int to_port, int from_port)
 {
     struct transfer *transfer = arg;
+    long made = 0;
 
     (void)to;
     (void)from;
     (void)to_port;
-    (void)from_port;
-    if (transfer->exchange->resend || !may_have_been_sent(transfer, CURLE_OK)) {
+    if (may_have_been_sent(transfer, CURLE_OK)) {
+        if (transfer->exchange->resend) return CURL_PREREQFUNC_OK;
+        transfer->why = "a kept connection died under the request";
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK || made > 0 ||
+        !pawl_http_socket_pending(transfer->http, from_port)) {
         return CURL_PREREQFUNC_OK;
     }
-    transfer->why = "a kept connection died under the request";
+    transfer->stale = true;
     return CURL_PREREQFUNC_ABORT;
 }
 
@@ -225,6 +237,20 @@ static void transfer_over(struct transfer *transfer, CURLcode result)
     transfer_spare(transfer);
 }
 
+/* Nothing was sent: again, on a connection of its own. */
+static bool begin_anew(struct transfer *transfer)
+{
+    if (!transfer->stale) return false;
+    transfer->stale = false;
+    transfer->error[0] = '\0';
+    if (curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK ||
+        curl_multi_add_handle(transfer->http->multi, transfer->easy) != CURLM_OK) {
+        return false;
+    }
+    link_active(transfer);
+    return true;
+}
+
 /* What done does may be anything, even pawl_http_free: the memory stays until handles close. */
 void pawl_http_settle(struct pawl_http *http)
 {
@@ -240,7 +266,7 @@ void pawl_http_settle(struct pawl_http *http)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         (void)curl_multi_remove_handle(http->multi, transfer->easy);
         unlink_active(transfer);
-        transfer_over(transfer, result);
+        if (!begin_anew(transfer)) transfer_over(transfer, result);
     }
 }
 

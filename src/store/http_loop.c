@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum { UNACKED_MS_MAX = 10000 };
 /* A socket that curl has open. */
 struct open_socket {
     struct pawl_descriptor descriptor;
+    int local_port; /* 0: not asked for yet */
     struct open_socket *next;
 };
 
@@ -78,6 +80,31 @@ int pawl_http_socket_close(void *arg, curl_socket_t fd)
         break;
     }
     return close(fd);
+}
+
+static int local_port_of(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.any.sa_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+
+    if (getsockname(fd, &address.any, &size) != 0) return 0;
+    if (address.any.sa_family == AF_INET) return ntohs(address.v4.sin_port);
+    return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
+}
+
+bool pawl_http_socket_pending(struct pawl_http *http, int local_port)
+{
+    for (struct open_socket *at = http->sockets; at != NULL; at = at->next) {
+        struct pollfd look = {.fd = at->descriptor.fd, .events = POLLIN};
+
+        if (at->local_port == 0) at->local_port = local_port_of(look.fd);
+        if (at->local_port == local_port && poll(&look, 1, 0) != 0) return true;
+    }
+    return false;
 }
 
 static void timer_rang(uv_timer_t *timer)

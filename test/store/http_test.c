@@ -327,6 +327,38 @@ static void only_what_does_no_harm_twice_is_resent(void **state)
     }
 }
 
+static void answer_and_remember(struct http_peer *peer)
+{
+    peer->server->arg = peer;
+    answer_body(peer);
+}
+
+/* What comes on a connection while nobody waits is in nobody's answer, nor is its end. */
+static void a_kept_connection_is_used_only_if_nothing_came_on_it(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut <= 1; cut++) {
+        struct world world;
+
+        world_open(&world, answer_and_remember);
+        struct deed first = deed_of(&world, "1"), second = deed_of(&world, "2");
+
+        carry_out(&first);
+        if (cut != 0) {
+            http_peer_cut(world.server.arg);
+        } else {
+            http_peer_answer(world.server.arg, 200, "", "1"); /* again */
+        }
+        (void)uv_run(&world.loop, UV_RUN_NOWAIT);
+        carry_out(&second);
+        assert_int_equal(second.exchange.end, PAWL_HTTP_ANSWERED);
+        assert_string_equal(second.answer, "2");
+        assert_int_equal(world.server.requests, 2);
+        assert_int_equal(world.server.connections, 2);
+        world_close(&world);
+    }
+}
+
 static void answer_endlessly(struct http_peer *peer)
 {
     char *body = malloc(PAWL_HTTP_BODY_BYTES_MAX + 2);
@@ -410,6 +442,7 @@ int main(void)
         cmocka_unit_test(half_an_answer_is_cut),
         cmocka_unit_test(a_request_lost_on_a_kept_connection_is_cut),
         cmocka_unit_test(only_what_does_no_harm_twice_is_resent),
+        cmocka_unit_test(a_kept_connection_is_used_only_if_nothing_came_on_it),
         cmocka_unit_test(an_endless_answer_is_cut),
         cmocka_unit_test(free_ends_what_is_under_way),
         cmocka_unit_test(free_may_be_called_from_done),
