@@ -34,6 +34,7 @@ enum step {
     STEP_HALF,       /* it ran, and half of the answer comes */
     STEP_NO_ITEM,    /* it ran, and the answer does not show the item */
     STEP_OTHER_ITEM, /* it ran, and the answer shows another one */
+    STEP_OLD_ITEM,   /* it did not run, and the answer is an earlier request's */
 };
 
 /* One item, and the script for writes to it. */
@@ -97,13 +98,20 @@ static void store_number(struct fake *fake, const char *field, int64_t value)
     (void)json_object_set_new(fake->item, field, json_pack("{s:s}", "N", digits));
 }
 
+static bool creates(const json_t *request)
+{
+    const char *condition = json_string_value(json_object_get(request, "ConditionExpression"));
+
+    return condition != NULL && strncmp(condition, "attribute_not_exists", 20) == 0;
+}
+
 /* Whether the condition of an update or of a creation holds. */
 static bool holds(const struct fake *fake, const json_t *request)
 {
     const json_t *values = json_object_get(request, "ExpressionAttributeValues");
     int64_t next = stored(fake, "next");
 
-    if (values == NULL) return fake->item == NULL;
+    if (creates(request)) return fake->item == NULL;
     if (fake->item == NULL) return false;
     if (json_object_get(values, ":was") != NULL) {
         return strcmp(number_at(values, ":was"), number_at(fake->item, "tag")) == 0 &&
@@ -120,11 +128,7 @@ static void run(struct fake *fake, const json_t *request)
     const char *key = NULL;
     json_t *value = NULL;
 
-    if (values == NULL) {
-        json_decref(fake->item);
-        fake->item = json_deep_copy(json_object_get(request, "Item"));
-        return;
-    }
+    if (creates(request)) fake->item = json_deep_copy(json_object_get(request, "Key"));
     bool advances = json_object_get(values, ":n") != NULL;
 
     json_object_foreach(json_object_get(request, "ExpressionAttributeValues"), key, value)
@@ -179,7 +183,7 @@ static void write_came(struct http_peer *peer, const json_t *request)
     bool refused = step == STEP_THROTTLED || step == STEP_EXPIRED || step == STEP_DENIED;
 
     fake->writes++;
-    if (!refused && step != STEP_CUT && step != STEP_FAILS) {
+    if (!refused && step != STEP_CUT && step != STEP_FAILS && step != STEP_OLD_ITEM) {
         if (!holds(fake, request)) {
             answer_condition(peer);
             return;
@@ -198,7 +202,7 @@ static void write_came(struct http_peer *peer, const json_t *request)
         http_peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Attrib");
         http_peer_cut(peer);
     }
-    if (step == STEP_RUNS || step == STEP_NO_ITEM || step == STEP_OTHER_ITEM) {
+    if (step == STEP_RUNS || step == STEP_NO_ITEM || step >= STEP_OTHER_ITEM) {
         answer_ran(peer, step);
     }
 }
@@ -294,6 +298,7 @@ static void takes_end_as_their_writes_did(void **state)
         {{STEP_HALF}, 1, 1, PAWL_LOST, 11},
         {{STEP_NO_ITEM}, 1, 1, PAWL_LOST, 11},
         {{STEP_OTHER_ITEM}, 1, 1, PAWL_LOST, 11},
+        {{STEP_OLD_ITEM}, 1, 1, PAWL_LOST, 1},
     };
 
     (void)state;
@@ -319,11 +324,11 @@ static void takes_end_as_their_writes_did(void **state)
 
 static void a_change_is_made_once_though_its_answer_is_lost(void **state)
 {
-    static const enum step steps[][2] = {{STEP_CUT_RAN, STEP_RUNS},
-                                         {STEP_CUT, STEP_RUNS},
-                                         {STEP_FAILS_RAN, STEP_FAILS},
-                                         {STEP_HALF, STEP_THROTTLED},
-                                         {STEP_FAILS_RAN, STEP_FAILS_RAN}};
+    static const enum step steps[][2] = {
+        {STEP_CUT_RAN, STEP_RUNS},        {STEP_CUT, STEP_RUNS},
+        {STEP_FAILS_RAN, STEP_FAILS},     {STEP_HALF, STEP_THROTTLED},
+        {STEP_FAILS_RAN, STEP_FAILS_RAN}, {STEP_OLD_ITEM, STEP_RUNS},
+        {STEP_NO_ITEM, STEP_RUNS},        {STEP_OTHER_ITEM, STEP_OLD_ITEM}};
 
     size_t read_after = 0;
 

@@ -86,34 +86,22 @@ static void write_refused(struct pawl_dynamodb_call *call)
     }
 }
 
+/* It shows what it wrote: an answer that shows anything else is not the answer to this request. */
 static void write_answered(struct pawl_dynamodb_call *call)
-{
-    struct pawl_op *op = call->op;
-
-    if (call->verdict.ran == PAWL_DYNAMODB_CONDITION) {
-        write_refused(call);
-    } else if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
-        pawl_dynamodb_op_fail(call->store, op, &call->verdict);
-    } else {
-        op->found = op->record;
-        op_done(call->store, op, PAWL_OP_DONE);
-    }
-}
-
-/* Where it advanced from is known from the answer alone. */
-static void advance_answered(struct pawl_dynamodb_call *call)
 {
     struct pawl_op *op = call->op;
     const json_t *item = json_object_get(call->verdict.json, "Attributes");
     pawl_error error;
 
-    if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
-        write_answered(call);
-    } else if (item == NULL) {
-        pawl_op_fail(op, &call->store->driver, PAWL_OP_UNKNOWN, PAWL_STORE,
-                     "DynamoDB's answer to an update lacks the item");
-    } else if (find(op, item, &error) != PAWL_OK) {
+    if (call->verdict.ran == PAWL_DYNAMODB_CONDITION) {
+        write_refused(call);
+    } else if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
+        pawl_dynamodb_op_fail(call->store, op, &call->verdict);
+    } else if (item != NULL && find(op, item, &error) != PAWL_OK) {
         pawl_op_fail(op, &call->store->driver, PAWL_OP_UNKNOWN, error.code, "%s", error.text);
+    } else if (item == NULL || op->found.tag != op->record.tag) {
+        pawl_op_fail(op, &call->store->driver, PAWL_OP_UNKNOWN, PAWL_STORE,
+                     "DynamoDB's answer to an update does not show the item as it was written");
     } else {
         op_done(call->store, op, PAWL_OP_DONE);
     }
@@ -121,19 +109,16 @@ static void advance_answered(struct pawl_dynamodb_call *call)
 
 static void begin_write(struct pawl_dynamodb *store, struct pawl_op *op)
 {
-    bool creates = op->expected.epoch == 0;
     const struct pawl_dynamodb_call like = {
-        .target = creates ? "PutItem" : "UpdateItem", .op = op, .done = write_answered};
+        .target = "UpdateItem", .op = op, .done = write_answered};
 
-    pawl_dynamodb_call(store, &like,
-                       creates ? pawl_dynamodb_create(store->table, op)
-                               : pawl_dynamodb_write(store->table, op));
+    pawl_dynamodb_call(store, &like, pawl_dynamodb_write(store->table, op));
 }
 
 static void begin_advance(struct pawl_dynamodb *store, struct pawl_op *op)
 {
     const struct pawl_dynamodb_call like = {
-        .target = "UpdateItem", .op = op, .done = advance_answered};
+        .target = "UpdateItem", .op = op, .done = write_answered};
 
     pawl_dynamodb_call(store, &like, pawl_dynamodb_advance(store->table, op));
 }
@@ -160,13 +145,19 @@ static void list_items(struct pawl_page *page, const json_t *items)
 static void list_answered(struct pawl_dynamodb_call *call)
 {
     struct pawl_op *op = call->op;
+    const json_t *items = json_object_get(call->verdict.json, "Items");
     const json_t *last = json_object_get(call->verdict.json, "LastEvaluatedKey");
 
     if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
         pawl_dynamodb_op_fail(call->store, op, &call->verdict);
         return;
     }
-    list_items(op->page, json_object_get(call->verdict.json, "Items"));
+    if (!json_is_array(items)) {
+        pawl_op_fail(op, &call->store->driver, PAWL_OP_FAILED, PAWL_STORE,
+                     "DynamoDB's answer to a scan has no items");
+        return;
+    }
+    list_items(op->page, items);
     op->page->more = last != NULL;
     /* A key that is no name cannot be gone on from later: so we go on from it now. */
     if (last != NULL && pawl_name_set(&op->page->after, pawl_dynamodb_key(last), NULL) != PAWL_OK) {

@@ -75,23 +75,6 @@ char *pawl_dynamodb_get(const char *table, const struct pawl_name *name)
                           key_of(pawl_name_bytes(name)), "ConsistentRead", 1));
 }
 
-char *pawl_dynamodb_create(const char *table, const struct pawl_op *op)
-{
-    json_t *item = key_of(pawl_name_bytes(&op->record.name));
-    struct pawl_fields fields;
-
-    pawl_fields_write(&op->record, &fields);
-    for (size_t i = 0; i < PAWL_FIELDS; i++) {
-        enum pawl_field field = (enum pawl_field)i;
-
-        if (fields.values[i].size == 0) continue;
-        (void)json_object_set_new(item, pawl_field_name(field), value_of(&fields, field));
-    }
-    return dump(json_pack("{s:s, s:o, s:s, s:s}", "TableName", table, "Item", item,
-                          "ConditionExpression", "attribute_not_exists(" PAWL_DYNAMODB_KEY ")",
-                          "ReturnValuesOnConditionCheckFailure", "ALL_OLD"));
-}
-
 /* An update's parts while it is put together. Names and values of a field f are #f and :f. */
 struct update {
     json_t *names, *values;
@@ -159,9 +142,16 @@ static struct update update_begin(void)
     return (struct update){.names = json_object(), .values = json_object()};
 }
 
+static void add_remove(struct update *update, enum pawl_field field, bool first)
+{
+    add_words(update, first ? " REMOVE " : ", ");
+    add_name(update, field);
+}
+
 char *pawl_dynamodb_write(const char *table, const struct pawl_op *op)
 {
     struct update update = update_begin();
+    const char *condition = "attribute_not_exists(" PAWL_DYNAMODB_KEY ")";
     struct pawl_fields fields;
     bool removes = false;
 
@@ -171,14 +161,16 @@ char *pawl_dynamodb_write(const char *table, const struct pawl_op *op)
     }
     for (size_t i = 0; i < PAWL_FIELDS; i++) {
         if (fields.values[i].size > 0) continue;
-        add_words(&update, removes ? ", " : " REMOVE ");
-        add_name(&update, (enum pawl_field)i);
+        add_remove(&update, (enum pawl_field)i, !removes);
         removes = true;
     }
-    PAWL_ASSERT(op->expected.tag <= INT64_MAX);
-    add_value(&update, ":was", number_i64((int64_t)op->expected.tag));
-    add_value(&update, ":before", number_i64((int64_t)op->expected.version));
-    return update_body(&update, table, &op->record.name, "#tag = :was AND #version = :before");
+    if (op->expected.epoch != 0) {
+        PAWL_ASSERT(op->expected.tag <= INT64_MAX);
+        condition = "#tag = :was AND #version = :before";
+        add_value(&update, ":was", number_i64((int64_t)op->expected.tag));
+        add_value(&update, ":before", number_i64((int64_t)op->expected.version));
+    }
+    return update_body(&update, table, &op->record.name, condition);
 }
 
 char *pawl_dynamodb_advance(const char *table, const struct pawl_op *op)

@@ -15,9 +15,10 @@
 
 /* Bodies of requests: the caller frees them. NULL: no memory. */
 char *pawl_dynamodb_get(const char *table, const struct pawl_name *name);
-/* Makes the item; conditional on there being none. */
-char *pawl_dynamodb_create(const char *table, const struct pawl_op *op);
-/* Writes all of it; conditional on the tag of op->expected. */
+/*
+ * Writes all of it; conditional on tag and version of op->expected, or on there being none. An
+ * update in any case: unlike a put, its answer shows what it wrote.
+ */
 char *pawl_dynamodb_write(const char *table, const struct pawl_op *op);
 char *pawl_dynamodb_advance(const char *table, const struct pawl_op *op);
 /* A page of at most count items beyond the key `after`; size 0: from the first on. */
