@@ -82,7 +82,7 @@ static void refuses_bad_names(struct trial *trial)
     }
 }
 
-enum { LISTED = 10000, DROPPED_EACH = 10, LIST_NAME_MAX = 24 };
+enum { LISTED = 10000, AT_ONCE = 200, DROPPED_EACH = 10, LIST_NAME_MAX = 24 };
 
 static void list_name(char name[LIST_NAME_MAX], unsigned number)
 {
@@ -100,14 +100,18 @@ static void lists_by_pages(struct trial *trial)
         list_name(words[i], i);
         deeds[i] = trial_deed(trial, PAWL_ASK_CREATE, words[i]);
     }
-    drive_all(trial->store, deeds, LISTED);
+    for (size_t i = 0; i < LISTED; i += AT_ONCE) {
+        drive_all(trial->store, deeds + i, AT_ONCE);
+    }
     for (size_t i = 0; i < LISTED; i++) {
         EXPECT(deeds[i].ask.error.code == PAWL_OK);
     }
     for (size_t i = 0; i < LISTED; i += DROPPED_EACH) {
         deeds[dropped++] = trial_deed(trial, PAWL_ASK_DROP, words[i]);
     }
-    drive_all(trial->store, deeds, dropped);
+    for (size_t i = 0; i < dropped; i += AT_ONCE) {
+        drive_all(trial->store, deeds + i, AT_ONCE);
+    }
     for (size_t i = 0; i < dropped; i++) {
         EXPECT(deeds[i].ask.error.code == PAWL_OK);
     }

@@ -27,6 +27,7 @@ import urllib.request
 import pytest
 import redis
 
+from fake_couchbase import FakeCouchbase, Settings
 from live import ROOT, free_port, wait_until
 
 POSTGRES_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -145,12 +146,17 @@ class Server:
         return self.start()
 
     def pause(self):
-        for process in self.processes:
-            process.send(signal.SIGSTOP)
+        self.send_all(signal.SIGSTOP)
 
     def resume(self):
+        self.send_all(signal.SIGCONT)
+
+    def send_all(self, number):
+        """To its processes and their children."""
         for process in self.processes:
-            process.send(signal.SIGCONT)
+            process.send(number)
+            for pid in descendants(process.child.pid):
+                os.kill(pid, number)
 
     def end(self):
         for process in self.processes:
@@ -162,6 +168,10 @@ class Server:
 
     def answers(self):
         raise NotImplementedError
+
+    def behind(self, ports):
+        """The URL through proxies at these ports, one for each of the server's."""
+        return self.url_for(ports)
 
     def url_for(self, ports):
         raise NotImplementedError
@@ -404,11 +414,10 @@ class Dynamo(Server):
 
 class Dynalite(Dynamo):
     def launch(self):
-        program = INSTALLED / "node_modules/dynalite/cli.js"
-        if not program.exists():
+        if not (INSTALLED / "node_modules/dynalite").exists():
             pytest.fail("dynalite is missing: run tools/setup", pytrace=False)
-        return Process([VENV_BIN / "node", program, "--host", "127.0.0.1", "--port",
-                        self.ports[0], "--path", self.folder / "data", "--createTableMs", "20",
+        return Process([VENV_BIN / "node", ROOT / "tools/servers/dynalite.js", "--host",
+                        "127.0.0.1", "--port", self.ports[0], "--path", self.folder / "data", "--createTableMs", "20",
                         "--deleteTableMs", "20", "--updateTableMs", "20"], self.folder / "log")
 
 
@@ -466,6 +475,49 @@ class CouchbaseMock(Server):
         return f"couchbase://default:password@{hosts}/default?durability=none"
 
 
+class CouchbaseFake(Server):
+    """The project's own fake, in this process: what fake_couchbase.py can do is at .fake."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.fake = FakeCouchbase(Settings(**{"scram_iterations": 100, "nodes": 2, "replicas": 1,
+                                              **settings}))
+        self.started = False
+
+    def start(self):
+        if not self.started:
+            self.fake.start()
+            self.started = True
+            self.ports = self.fake.ports()
+        else:
+            self.behind(self.ports)
+            for node in range(self.fake.settings.nodes):
+                self.fake.start_node(node)
+        return self
+
+    def behind(self, ports):
+        """The nodes tell these ports as theirs."""
+        for node, port in zip(self.fake.cluster.nodes, ports):
+            node.port = port
+        return self.url_for(ports)
+
+    def kill(self):
+        for node in range(self.fake.settings.nodes):
+            self.fake.stop_node(node)
+
+    def answers(self):
+        return self.started
+
+    def end(self):
+        if self.started:
+            self.fake.stop()
+        super().end()
+
+    def url_for(self, ports):
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+        return f"couchbase://user:password@{hosts}/default"
+
+
 # What every conformance case runs against, by the names that fixtures and the table have.
 KINDS = {
     "postgres": Postgres,
@@ -478,6 +530,7 @@ KINDS = {
     "dynalite": Dynalite,
     "dynamodb_local": DynamoLocal,
     "couchbase_mock": CouchbaseMock,
+    "couchbase_fake": CouchbaseFake,
 }
 
 

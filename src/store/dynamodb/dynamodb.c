@@ -55,6 +55,9 @@ static void read_answered(struct pawl_dynamodb_call *call)
 
     if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
         pawl_dynamodb_op_fail(call->store, op, &call->verdict);
+    } else if (json_object_get(call->verdict.json, "Attributes") != NULL) {
+        pawl_op_fail(op, &call->store->driver, PAWL_OP_FAILED, PAWL_STORE,
+                     "DynamoDB answered a read as if it were an update");
     } else if (find(op, json_object_get(call->verdict.json, "Item"), &error) != PAWL_OK) {
         pawl_op_fail(op, &call->store->driver, PAWL_OP_FAILED, error.code, "%s", error.text);
     } else {

@@ -92,6 +92,10 @@ static pawl_err record_of(const struct job *job, const json_t *range, struct etc
 
     *record = (struct pawl_record){.name = job->op->record.name};
     *pair = (struct etcd_pair){.revision = 0};
+    if (json_object_get(range, "responses") != NULL ||
+        json_object_get(range, "succeeded") != NULL) {
+        return pawl_fail(error, PAWL_STORE, "etcd answered a read as if it were a write");
+    }
     if (kv == NULL) return PAWL_OK;
     if (pawl_etcd_pair_read(pair, kv, error) != PAWL_OK) return error->code;
     pawl_etcd_key_of(&key, &job->etcd->settings, &record->name);

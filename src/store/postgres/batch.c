@@ -168,6 +168,13 @@ static void again_or_fail(struct pg_driver *driver, const struct pg_group *group
 
 /* Writes. */
 
+/* Whether the row is what this statement wrote, and not what another one answered. */
+static bool is_own_row(const PGresult *result, const struct pg_ride *ride)
+{
+    return PQnfields(result) > PAWL_POSTGRES_COMMIT_COLUMN &&
+           ride->op->found.tag == ride->op->record.tag;
+}
+
 static void write_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
 {
     struct pg_ride *ride = group->at;
@@ -176,6 +183,12 @@ static void write_result(struct pg_driver *driver, struct pg_group *group, const
     if (group->skip > 0) return;
     ride->written = take_row(result, ride);
     if (!ride->written || group->doubtful || ride->unclear) return;
+    if (!is_own_row(result, ride)) {
+        group->doubtful = true;
+        driver->anew = true;
+        (void)pawl_fail(&group->error, PAWL_STORE, "postgres answers what was not asked");
+        return;
+    }
     const char *commit = PQgetvalue(result, 0, PAWL_POSTGRES_COMMIT_COLUMN);
 
     if (!driver->target.lasting || strcmp(commit, "on") == 0 ||
