@@ -246,6 +246,14 @@ static void input_came(uv_poll_t *input, int status, int events)
     }
 }
 
+static uint64_t turn_asker(void *arg)
+{
+    struct asker *asker = arg;
+    uint64_t next_ns = asker->store->ops->turn(asker->store, pawl_clock_ns());
+
+    return asker->ended ? PAWL_PUMP_OVER : next_ns;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t seed = 0;
@@ -269,9 +277,7 @@ int main(int argc, char **argv)
     if (uv_poll_init(options.loop, &asker.input, STDIN_FILENO) != 0) abort();
     asker.input.data = &asker;
     (void)uv_poll_start(&asker.input, UV_READABLE | UV_DISCONNECT, input_came);
-    while (!asker.ended) {
-        drive_wait(asker.store->ops->turn(asker.store, pawl_clock_ns()));
-    }
+    drive_until(turn_asker, &asker);
     uv_close((uv_handle_t *)&asker.input, NULL);
     asker.store->ops->close(asker.store);
     drive_settle();
