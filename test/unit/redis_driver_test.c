@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Redis store over a net that the test plays: the greeting, batches, and every kind of end. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct world {
     uint64_t now_ns;
     struct pawl_ask ask;
     unsigned answers;
+    uint64_t number; /* of the op that was answered last */
     char text[8192];
 };
 
@@ -51,7 +53,9 @@ static void turn(struct world *world)
 
 static void world_begin(struct world *world, const char *url)
 {
-    *world = (struct world){.now_ns = PAWL_NS_PER_S};
+    uint64_t random = 5;
+
+    *world = (struct world){.now_ns = PAWL_NS_PER_S, .number = pawl_random(&random)};
     fake_net_init(&world->net);
     const struct pawl_store_options options = {
         .net = &world->net.net, .seed = 5, .refill_interval_ns = 30 * PAWL_NS_PER_S};
@@ -111,6 +115,18 @@ static void greet(struct world *world)
     (void)sent(world);
     fake_reply(world->link, "+OK\r\n" LOOK);
     turn(world);
+}
+
+/* A script's answer to the next op. */
+static void reply(struct world *world, const char *text)
+{
+    char bytes[2048];
+    char number[24];
+    int size = snprintf(number, sizeof number, "%" PRIu64, ++world->number);
+
+    /* All of them are arrays, of at most nine. */
+    (void)snprintf(bytes, sizeof bytes, "*%c\r\n$%d\r\n%s%s", text[1] + 1, size, number, text + 2);
+    fake_reply(world->link, bytes);
 }
 
 /* A record's look, with next and tag. */
@@ -210,10 +226,11 @@ static void a_script_that_is_missing_is_sent_whole(void **state)
     greet(&world);
     assert_non_null(strstr(sent(&world), "EVALSHA"));
     fake_reply(world.link, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
+    world.number++;
     turn(&world);
-    assert_memory_equal(world.link->sent, "*4\r\n$4\r\nEVAL\r\n", 14);
+    assert_memory_equal(world.link->sent, "*5\r\n$4\r\nEVAL\r\n", 14);
     world.link->sent_size = 0;
-    fake_reply(world.link, look_of("11", "7"));
+    reply(&world, look_of("11", "7"));
     answered(&world, PAWL_OK, "");
     world_end(&world);
 }
@@ -225,7 +242,7 @@ static void take(struct world *world, const char *url)
     ask(world, PAWL_ASK_TAKE);
     greet(world);
     assert_non_null(strstr(sent(world), "EVALSHA"));
-    fake_reply(world->link, look_of("11", "7"));
+    reply(world, look_of("11", "7"));
     turn(world);
     assert_non_null(strstr(sent(world), "1 pawl:orders 5 0 1 100"));
 }
@@ -286,10 +303,10 @@ static void a_write_that_replicas_do_not_have_is_burned(void **state)
     fake_reply(world.link, ":0\r\n+OK\r\n" LOOK);
     turn(&world);
     (void)sent(&world);
-    fake_reply(world.link, "*1\r\n$6\r\nabsent\r\n");
+    reply(&world, "*1\r\n$6\r\nabsent\r\n");
     turn(&world);
     assert_non_null(strstr(sent(&world), " | WAIT 1 1000"));
-    fake_reply(world.link, "*1\r\n$4\r\ndone\r\n");
+    reply(&world, "*1\r\n$4\r\ndone\r\n");
     turn(&world);
     assert_int_equal(world.answers, 0);
     fake_reply(world.link, ":0\r\n");
@@ -301,9 +318,35 @@ static void a_write_that_replicas_do_not_have_is_burned(void **state)
     fake_reply(world.link, LOOK);
     turn(&world);
     assert_non_null(strstr(sent(&world), " | WAIT 1 1000"));
-    fake_reply(world.link, "*1\r\n$4\r\ndone\r\n:1\r\n");
+    reply(&world, "*1\r\n$4\r\ndone\r\n:1\r\n");
     answered(&world, PAWL_OK, "");
     world_end(&world);
+}
+
+/* The look that the READ was answered with comes once more, where the CREATE's answer belongs; and
+ * the answer that another's CREATE got. */
+static void anothers_answer_is_none(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        struct world world;
+
+        (void)state;
+        world_begin(&world, "redis://h");
+        ask(&world, PAWL_ASK_CREATE);
+        greet(&world);
+        (void)sent(&world);
+        reply(&world, "*1\r\n$6\r\nabsent\r\n");
+        turn(&world);
+        assert_non_null(strstr(sent(&world), "EVALSHA"));
+        if (i == 1) world.number += 77;
+        if (i == 0) world.number -= 1;
+        reply(&world, "*1\r\n$4\r\ndone\r\n");
+        turn(&world);
+        assert_int_equal(world.link->state, FAKE_APART);
+        assert_int_equal(world.answers, 0); /* in doubt: it will be looked at */
+        world_end(&world);
+        assert_int_equal(world.ask.error.code, PAWL_UNKNOWN);
+    }
 }
 
 int main(void)
@@ -317,6 +360,7 @@ int main(void)
         cmocka_unit_test(what_was_sent_and_not_answered_is_burned),
         cmocka_unit_test(what_was_refused_or_not_sent_costs_nothing),
         cmocka_unit_test(a_write_that_replicas_do_not_have_is_burned),
+        cmocka_unit_test(anothers_answer_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

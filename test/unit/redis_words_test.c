@@ -120,20 +120,23 @@ static struct pawl_record record_make(const char *name)
     return record;
 }
 
-/* The words of a request from the third on, with a bar between; the script's name is checked. */
+/* The words of a request from the third on, with a bar between; the script's name is checked, and
+ * the request's number at its end. */
 static const char *request_of(const struct pawl_op *op, enum pawl_redis_script script)
 {
     static char text[TEXT_BYTES];
     static char bytes[PAWL_REDIS_REQUEST_BYTES_MAX];
     static struct pawl_resp_request request;
     struct pawl_redis_settings settings = settings_of("redis://h");
-    size_t size = pawl_redis_write_op(op, &settings, false, bytes);
+    size_t size = pawl_redis_write_op(op, &settings, (struct pawl_redis_way){false, 17}, bytes);
     size_t at = 0;
 
     assert_int_equal(pawl_resp_parse((struct pawl_bytes){bytes, size}, &request), size);
     assert_memory_equal(request.words[0].at, "EVALSHA", 7);
     assert_memory_equal(request.words[1].at, settings.scripts.sha[script], PAWL_REDIS_SHA_BYTES);
-    for (uint32_t i = 2; i < request.word_count; i++) {
+    assert_int_equal(request.words[request.word_count - 1].size, 2);
+    assert_memory_equal(request.words[request.word_count - 1].at, "17", 2);
+    for (uint32_t i = 2; i + 1 < request.word_count; i++) {
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s", i > 2 ? "|" : "",
                                (int)request.words[i].size, request.words[i].at);
     }

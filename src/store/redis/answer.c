@@ -280,6 +280,24 @@ answer_list(struct pawl_op *op, const struct pawl_redis_settings *settings, stru
     return end_with(op, PAWL_OP_DONE);
 }
 
+bool pawl_redis_bears(const struct pawl_op *op, uint64_t number, struct pawl_resp_reply *reply)
+{
+    struct pawl_resp_value *values = reply->values;
+    struct pawl_resp_value array = values[0];
+    uint64_t borne = 0;
+
+    if (array.type == PAWL_RESP_ERROR || !pawl_redis_is_script(op)) return true;
+    if (array.type != PAWL_RESP_ARRAY || array.count < 2 || values[1].type != PAWL_RESP_BULK ||
+        !pawl_bytes_to_u64(values[1].text, &borne) || borne != number) {
+        return false;
+    }
+    array.count--;
+    values[1] = array;
+    reply->values++;
+    reply->value_count--;
+    return true;
+}
+
 enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
                                           const struct pawl_redis_settings *settings,
                                           const struct pawl_resp_reply *reply)

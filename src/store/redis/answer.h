@@ -33,6 +33,12 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
                                           const struct pawl_redis_settings *settings,
                                           const struct pawl_resp_reply *reply);
 
+/*
+ * Takes the number that an answer to op bears off reply, which then is as pawl_redis_answer wants
+ * it. false: it is not the answer to that request. Errors bear none.
+ */
+bool pawl_redis_bears(const struct pawl_op *op, uint64_t number, struct pawl_resp_reply *reply);
+
 /* WRITE and ADVANCE. */
 bool pawl_redis_writes(const struct pawl_op *op);
 /* FAILED or UNKNOWN, whichever is right for an op whose request may have been carried out. */

@@ -48,6 +48,7 @@ struct expect {
     enum expected what;
     struct pawl_op *op;
     uint64_t sent_ns;
+    uint64_t number; /* that an op's answer must bear: a doubled one before it would shift all */
 };
 
 struct ops {
@@ -63,6 +64,7 @@ struct redis {
     enum state state;
     uint64_t now_ns; /* of the present or the last turn */
     uint64_t random;
+    uint64_t number; /* of the last op sent; begins by luck, so that it is no other client's */
     uint64_t dialled_ns, looked_ns, retry_ns;
     bool retry_unknown; /* it failed outside a turn: the next one sets retry_ns */
     bool greet_due;     /* it opened outside a turn */

@@ -108,12 +108,16 @@ static void check_answered(struct redis *redis, struct pawl_op *op,
     pawl_redis_report(op->check, &report);
 }
 
-static const char *op_answered(struct redis *redis, struct pawl_op *op,
-                               const struct pawl_resp_reply *reply)
+static const char *op_answered(struct redis *redis, struct expect expect,
+                               struct pawl_resp_reply *reply)
 {
+    struct pawl_op *op = expect.op;
+    enum pawl_redis_outcome outcome = pawl_redis_bears(op, expect.number, reply)
+                                          ? pawl_redis_answer(op, &redis->settings, reply)
+                                          : PAWL_REDIS_SENSELESS;
     const struct pawl_resp_value *first = &reply->values[0];
 
-    switch (pawl_redis_answer(op, &redis->settings, reply)) {
+    switch (outcome) {
     case PAWL_REDIS_SENSELESS:
         pawl_op_fail(op, &redis->driver, pawl_redis_end_of_sent(op), PAWL_STORE,
                      "%s: its answer makes no sense; is it Redis?", redis->settings.where);
@@ -138,11 +142,11 @@ static const char *op_answered(struct redis *redis, struct pawl_op *op,
 }
 
 static const char *answered(struct redis *redis, struct expect expect,
-                            const struct pawl_resp_reply *reply)
+                            struct pawl_resp_reply *reply)
 {
     switch (expect.what) {
     case EXPECT_OP:
-        return op_answered(redis, expect.op, reply);
+        return op_answered(redis, expect, reply);
     case EXPECT_LOGIN:
         return login_answered(redis, &reply->values[0]);
     case EXPECT_NAME:

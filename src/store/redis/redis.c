@@ -299,6 +299,7 @@ pawl_err pawl_redis_open(const char *url, const struct pawl_store_options *optio
     }
     redis->driver.ops = &redis_ops;
     redis->random = options->seed;
+    redis->number = pawl_random(&redis->random);
     redis->link = (struct pawl_link){
         .net = redis->tls != NULL ? pawl_tls_net(redis->tls) : options->net,
         .events = &link_events,

@@ -69,7 +69,7 @@ static void put_head(struct writer *writer, const struct pawl_redis_settings *se
 {
     const char *sha = settings->scripts.sha[script];
 
-    writer->at += pawl_resp_write_array(writer->at, 3 + counts[0] + counts[1]);
+    writer->at += pawl_resp_write_array(writer->at, 4 + counts[0] + counts[1]);
     if (whole || sha[0] == '\0') {
         put_text(writer, "EVAL");
         put(writer, pawl_redis_script_text(script));
@@ -166,9 +166,10 @@ static void put_list(struct writer *writer, const struct pawl_op *op,
 }
 
 size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_settings *settings,
-                           bool whole, char to[PAWL_REDIS_REQUEST_BYTES_MAX])
+                           struct pawl_redis_way way, char to[PAWL_REDIS_REQUEST_BYTES_MAX])
 {
     struct writer writer = {to};
+    bool whole = way.whole;
 
     switch (op->kind) {
     case PAWL_OP_READ:
@@ -194,6 +195,7 @@ size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_set
         writer.at += pawl_redis_write_words(PAWL_REDIS_WORDS("PING"), writer.at);
         break;
     }
+    if (pawl_redis_is_script(op)) put_u64(&writer, way.number);
     PAWL_ASSERT((size_t)(writer.at - to) <= PAWL_REDIS_REQUEST_BYTES_MAX);
     return (size_t)(writer.at - to);
 }

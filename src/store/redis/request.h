@@ -13,9 +13,20 @@ enum {
     PAWL_REDIS_WORDS_MAX = 4,
 };
 
-/* whole: with the script's text, for a server that does not have it yet. */
+/* Whether a script carries it out: PING and INIT are a command of Redis's own. */
+static inline bool pawl_redis_is_script(const struct pawl_op *op)
+{
+    return op->kind != PAWL_OP_PING && op->kind != PAWL_OP_INIT;
+}
+
+/* How it is sent. */
+struct pawl_redis_way {
+    bool whole;      /* with the script's text, for a server that does not have it yet */
+    uint64_t number; /* that the answer must bear: see pawl_redis_bears */
+};
+
 size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_settings *settings,
-                           bool whole, char to[PAWL_REDIS_REQUEST_BYTES_MAX]);
+                           struct pawl_redis_way way, char to[PAWL_REDIS_REQUEST_BYTES_MAX]);
 /* The words of a short command: at most PAWL_REDIS_WORDS_MAX. */
 #define PAWL_REDIS_WORDS(...) ((const char *const[PAWL_REDIS_WORDS_MAX]){__VA_ARGS__})
 /* NULL ends words, where they are fewer. */

@@ -26,82 +26,89 @@ _Static_assert(PAWL_FIELD_format == 0 && PAWL_FIELD_next == 1 && PAWL_FIELD_epoc
                    PAWL_FIELD_written_at == 21,
                "the scripts count on the format's order");
 
-static const char read_text[] = LUA_LOOK "return look(KEYS[1])";
+/* The answer bears the request's number, which is its last word, before all else. */
+#define SCRIPT(body)                                  \
+    LUA_LOOK "local function answer()\n" body "end\n" \
+             "local a=answer()\n"                     \
+             "table.insert(a,1,ARGV[#ARGV])\n"        \
+             "return a"
+
+static const char read_text[] = SCRIPT("return look(KEYS[1])\n");
 
 /* Of a write that was carried out already the tag is written again, as it is: a WAIT is for what
  * was written on its own connection, and that one may have been another. */
 static const char write_text[] =
-    LUA_LOOK "local now=look(KEYS[1])\n"
-             "local tag=now[3] and now[3][7]\n"
-             "if tag==ARGV[9] and now[2]==-1 then\n"
-             "  redis.call('HSET',KEYS[1],'tag',tag)\n"
-             "  return {'refused',now}\n"
-             "end\n"
-             "if ARGV[1]=='' then\n"
-             "  if now[1]~='absent' then return {'refused',now} end\n"
-             "elseif not (tag and now[3][6]) or tag..'/'..now[3][6]~=ARGV[1] or now[2]~=-1 then\n"
-             "  return {'refused',now}\n"
-             "end\n"
-             "local kind=redis.call('TYPE',KEYS[2]).ok\n"
-             "if kind~='none' and kind~='zset' then return {'index',kind} end\n"
-             "local set={}\n"
-             "for i,f in ipairs(F) do set[2*i-1]=f set[2*i]=ARGV[2+i] end\n"
-             "redis.call('ZADD',KEYS[2],0,ARGV[2])\n"
-             "redis.call('HSET',KEYS[1],unpack(set))\n"
-             "return {'done'}";
+    SCRIPT("local now=look(KEYS[1])\n"
+           "local tag=now[3] and now[3][7]\n"
+           "if tag==ARGV[9] and now[2]==-1 then\n"
+           "  redis.call('HSET',KEYS[1],'tag',tag)\n"
+           "  return {'refused',now}\n"
+           "end\n"
+           "if ARGV[1]=='' then\n"
+           "  if now[1]~='absent' then return {'refused',now} end\n"
+           "elseif not (tag and now[3][6]) or tag..'/'..now[3][6]~=ARGV[1] or now[2]~=-1 then\n"
+           "  return {'refused',now}\n"
+           "end\n"
+           "local kind=redis.call('TYPE',KEYS[2]).ok\n"
+           "if kind~='none' and kind~='zset' then return {'index',kind} end\n"
+           "local set={}\n"
+           "for i,f in ipairs(F) do set[2*i-1]=f set[2*i]=ARGV[2+i] end\n"
+           "redis.call('ZADD',KEYS[2],0,ARGV[2])\n"
+           "redis.call('HSET',KEYS[1],unpack(set))\n"
+           "return {'done'}\n");
 
 /*
  * HINCRBY cannot fail here: next and version are whole numbers as Redis writes them, and the bounds
  * keep the sum within 64 bits. Should the user not be allowed it, only the tag has changed.
  */
 static const char advance_text[] =
-    LUA_LOOK "local function whole(t)\n"
-             "  return type(t)=='string' and (t=='0' or t:match('^%-?[1-9]%d*$')) and #t<21\n"
-             "end\n"
-             "local function less(a,b)\n"
-             "  local na,nb=a:sub(1,1)=='-',b:sub(1,1)=='-'\n"
-             "  if na~=nb then return na end\n"
-             "  if na then a,b=b:sub(2),a:sub(2) end\n"
-             "  if #a~=#b then return #a<#b end\n"
-             "  return a<b\n"
-             "end\n"
-             "local now=look(KEYS[1])\n"
-             "local v=now[3]\n"
-             "if not v or now[2]~=-1 or v[1]~='1' or v[3]~=ARGV[1] or v[5]~=ARGV[2]\n"
-             "    or v[15]~='0' or v[16]~='0' then\n"
-             "  return {'refused',now}\n"
-             "end\n"
-             "if not whole(v[2]) or not whole(v[6]) or #v[6]>18 then return {'damaged',now} end\n"
-             "if less(v[2],ARGV[3]) or less(ARGV[4],v[2]) then return {'refused',now} end\n"
-             "redis.call('HSET',KEYS[1],'tag',ARGV[5],'rate',ARGV[6],'written_at',ARGV[7])\n"
-             "redis.call('HINCRBY',KEYS[1],'version',1)\n"
-             "for i=8,#ARGV do redis.call('HINCRBY',KEYS[1],'next',ARGV[i]) end\n"
-             "local w=redis.call('HMGET',KEYS[1],'next','version')\n"
-             "v[2]=w[1] v[6]=w[2] v[7]=ARGV[5] v[19]=ARGV[6] v[22]=ARGV[7]\n"
-             "return {'done',now}";
+    SCRIPT("local function whole(t)\n"
+           "  return type(t)=='string' and (t=='0' or t:match('^%-?[1-9]%d*$')) and #t<21\n"
+           "end\n"
+           "local function less(a,b)\n"
+           "  local na,nb=a:sub(1,1)=='-',b:sub(1,1)=='-'\n"
+           "  if na~=nb then return na end\n"
+           "  if na then a,b=b:sub(2),a:sub(2) end\n"
+           "  if #a~=#b then return #a<#b end\n"
+           "  return a<b\n"
+           "end\n"
+           "local now=look(KEYS[1])\n"
+           "local v=now[3]\n"
+           "if not v or now[2]~=-1 or v[1]~='1' or v[3]~=ARGV[1] or v[5]~=ARGV[2]\n"
+           "    or v[15]~='0' or v[16]~='0' then\n"
+           "  return {'refused',now}\n"
+           "end\n"
+           "if not whole(v[2]) or not whole(v[6]) or #v[6]>18 then return {'damaged',now} end\n"
+           "if less(v[2],ARGV[3]) or less(ARGV[4],v[2]) then return {'refused',now} end\n"
+           "redis.call('HSET',KEYS[1],'tag',ARGV[5],'rate',ARGV[6],'written_at',ARGV[7])\n"
+           "redis.call('HINCRBY',KEYS[1],'version',1)\n"
+           "for i=8,#ARGV-1 do redis.call('HINCRBY',KEYS[1],'next',ARGV[i]) end\n"
+           "local w=redis.call('HMGET',KEYS[1],'next','version')\n"
+           "v[2]=w[1] v[6]=w[2] v[7]=ARGV[5] v[19]=ARGV[6] v[22]=ARGV[7]\n"
+           "return {'done',now}\n");
 
-static const char list_text[] = LUA_LOOK
-    "local kind=redis.call('TYPE',KEYS[1]).ok\n"
-    "if kind=='none' then return {'names'} end\n"
-    "if kind~='zset' then return {'index',kind} end\n"
-    "local out={'names'}\n"
-    "for _,n in ipairs(redis.call('ZRANGEBYLEX',KEYS[1],ARGV[1],'+','LIMIT',0,ARGV[2])) do\n"
-    "  out[#out+1]=n\n"
-    "  out[#out+1]=look(ARGV[3]..n)\n"
-    "end\n"
-    "return out";
+static const char list_text[] =
+    SCRIPT("local kind=redis.call('TYPE',KEYS[1]).ok\n"
+           "if kind=='none' then return {'names'} end\n"
+           "if kind~='zset' then return {'index',kind} end\n"
+           "local out={'names'}\n"
+           "for _,n in ipairs(redis.call('ZRANGEBYLEX',KEYS[1],ARGV[1],'+','LIMIT',0,ARGV[2])) do\n"
+           "  out[#out+1]=n\n"
+           "  out[#out+1]=look(ARGV[3]..n)\n"
+           "end\n"
+           "return out\n");
 
 static const char check_text[] =
-    "local kind=redis.call('TYPE',KEYS[1]).ok\n"
-    "if kind~='none' and kind~='zset' then return {'index',kind} end\n"
-    "local names,mortal,lost={},0,0\n"
-    "local one,other='',''\n"
-    "if kind=='zset' then names=redis.call('ZRANGE',KEYS[1],0,ARGV[1]-1) end\n"
-    "for _,n in ipairs(names) do\n"
-    "  local ttl=redis.call('PTTL',ARGV[2]..n)\n"
-    "  if ttl==-2 then lost=lost+1 other=n elseif ttl~=-1 then mortal=mortal+1 one=n end\n"
-    "end\n"
-    "return {'checked',#names,mortal,one,lost,other}";
+    SCRIPT("local kind=redis.call('TYPE',KEYS[1]).ok\n"
+           "if kind~='none' and kind~='zset' then return {'index',kind} end\n"
+           "local names,mortal,lost={},0,0\n"
+           "local one,other='',''\n"
+           "if kind=='zset' then names=redis.call('ZRANGE',KEYS[1],0,ARGV[1]-1) end\n"
+           "for _,n in ipairs(names) do\n"
+           "  local ttl=redis.call('PTTL',ARGV[2]..n)\n"
+           "  if ttl==-2 then lost=lost+1 other=n elseif ttl~=-1 then mortal=mortal+1 one=n end\n"
+           "end\n"
+           "return {'checked',#names,mortal,one,lost,other}\n");
 
 struct pawl_bytes pawl_redis_script_text(enum pawl_redis_script script)
 {

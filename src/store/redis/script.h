@@ -12,7 +12,8 @@
 #include "base/base.h"
 
 /*
- * KEYS[1] is the record, but for LIST and CHECK, KEYS[2] the names.
+ * KEYS[1] is the record, but for LIST and CHECK, KEYS[2] the names. The last argument, which is not
+ * told below, is the request's number; the answer is that and then what is told below.
  *
  * READ     -                                     a look
  * WRITE    tag expected or "", name, the fields  {"done"}, {"refused", look}, {"index", type}

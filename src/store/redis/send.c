@@ -27,7 +27,7 @@ static void sent(struct redis *redis, size_t size, enum expected what, struct pa
 
     PAWL_ASSERT(redis->expect_count <= EXPECTS_MAX);
     redis->output_size += size;
-    redis->expects[at] = (struct expect){what, op, redis->now_ns};
+    redis->expects[at] = (struct expect){what, op, redis->now_ns, redis->number};
 }
 
 static void send_words(struct redis *redis, enum expected what,
@@ -99,8 +99,8 @@ bool pawl_redis_has_room(const struct redis *redis)
 void pawl_redis_send_op(struct redis *redis, struct pawl_op *op)
 {
     if (op->kind == PAWL_OP_CHECK) send_check(redis);
-    size_t size =
-        pawl_redis_write_op(op, &redis->settings, op->driver_data != NULL, output_front(redis));
+    const struct pawl_redis_way way = {op->driver_data != NULL, ++redis->number};
+    size_t size = pawl_redis_write_op(op, &redis->settings, way, output_front(redis));
 
     sent(redis, size, EXPECT_OP, op);
 }
