@@ -77,6 +77,26 @@ def test_a_setting_that_loses_ids_is_refused_by_name(own_server, setting, value,
     assert next_ids("orders", 1, server.url) == [3]
 
 
+def test_nothing_is_taken_before_a_new_aof_is_there(own_server):
+    """A server that is killed in between has lost what it answered: it makes an empty one."""
+    server = own_server("redis")
+    created(server, "orders")
+    with server.client() as client:
+        client.config_set("appendonly", "no")
+        client.mset({f"other{i}": "v" for i in range(30)})
+        client.config_set("rdb-key-save-delay", 10 ** 6)
+        client.config_set("appendonly", "yes")
+    fails(pawl("ping", url=server.url), 5, "append-only file is being written for the first time")
+    done = pawl("store", "check", server.url)
+    assert "written for the first time" in done.stdout, done.stdout
+    with server.client() as client:
+        client.config_set("appendonly", "no")
+        client.config_set("rdb-key-save-delay", 0)
+        client.config_set("appendonly", "yes")
+        wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, "rewritten")
+    assert next_ids("orders", 1, server.url) == [1]
+
+
 def test_settings_that_cannot_be_read_are_refused(own_server):
     server = own_server("redis")
     with server.client() as client:

@@ -487,6 +487,11 @@ static void settings_that_lose_ids_are_refused_by_name(void **state)
     JUDGED(cluster, "1", PAWL_BAD_REQUEST, "Redis Cluster");
     JUDGED(role, "slave", PAWL_STORE, "replica");
     JUDGED(loading, "1", PAWL_STORE, "reading its data");
+    (void)snprintf(facts.aof_begins, sizeof facts.aof_begins, "1");
+    judged(&facts, "redis://h", PAWL_OK, ""); /* it has a base: a rewrite as any other */
+    (void)snprintf(facts.aof_base, sizeof facts.aof_base, "0");
+    judged(&facts, "redis://h", PAWL_STORE, "for the first time");
+    judged(&facts, "redis://h?durability=none", PAWL_OK, "");
 }
 
 static void settings_are_read_from_their_replies(void **state)

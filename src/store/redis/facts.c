@@ -122,6 +122,12 @@ void pawl_redis_facts_info(struct pawl_redis_facts *facts, struct pawl_bytes tex
     }
 }
 
+bool pawl_redis_aof_begins(const struct pawl_redis_facts *facts)
+{
+    return is(facts->aof_base, "0") &&
+           (is(facts->aof_begins, "1") || is(facts->aof_will_begin, "1"));
+}
+
 bool pawl_redis_evicts(const struct pawl_redis_facts *facts)
 {
     return !is(facts->maxmemory, "0") && !is(facts->maxmemory_policy, "noeviction");
@@ -184,6 +190,13 @@ pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
     }
     if (!is(facts->appendfsync, "always")) {
         return lossy(settings, "appendfsync", facts->appendfsync, "always", error);
+    }
+    if (pawl_redis_aof_begins(facts)) {
+        return pawl_fail(
+            error, PAWL_STORE,
+            "%s: its append-only file is being written for the first time, and a crash "
+            "before that is done loses everything: wait",
+            settings->where);
     }
     if (is(facts->no_appendfsync, "yes")) {
         return lossy(settings, "no-appendfsync-on-rewrite", "yes", "no", error);

@@ -18,15 +18,18 @@ enum { PAWL_REDIS_FACT_BYTES = 64 };
     X(min_replicas, "min-replicas-to-write")
 
 /* Lines of INFO, likewise. */
-#define PAWL_REDIS_INFO_MAP(X)             \
-    X(version, "redis_version")            \
-    X(run_id, "run_id")                    \
-    X(role, "role")                        \
-    X(replid, "master_replid")             \
-    X(replid_before, "master_replid2")     \
-    X(loading, "loading")                  \
-    X(cluster, "cluster_enabled")          \
-    X(aof_status, "aof_last_write_status") \
+#define PAWL_REDIS_INFO_MAP(X)                 \
+    X(version, "redis_version")                \
+    X(run_id, "run_id")                        \
+    X(role, "role")                            \
+    X(replid, "master_replid")                 \
+    X(replid_before, "master_replid2")         \
+    X(loading, "loading")                      \
+    X(cluster, "cluster_enabled")              \
+    X(aof_status, "aof_last_write_status")     \
+    X(aof_base, "aof_base_size")               \
+    X(aof_begins, "aof_rewrite_in_progress")   \
+    X(aof_will_begin, "aof_rewrite_scheduled") \
     X(rdb_status, "rdb_last_bgsave_status")
 
 /* Texts are empty until they are known. */
@@ -52,6 +55,10 @@ void pawl_redis_facts_info(struct pawl_redis_facts *facts, struct pawl_bytes tex
  */
 pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
                                 const struct pawl_redis_settings *settings, pawl_error *error);
+
+/* Its AOF was turned on and is being made: a crash before it is there loses all that is in memory.
+ * (Of one that was empty at first, its first rewrite looks like that, too.) */
+bool pawl_redis_aof_begins(const struct pawl_redis_facts *facts);
 
 /* maxmemory is set, and what is over it is not refused but makes room. */
 bool pawl_redis_evicts(const struct pawl_redis_facts *facts);

@@ -158,6 +158,11 @@ void pawl_redis_report(struct pawl_check *check, const struct pawl_redis_report 
 
     item_server(check, facts);
     item_setting(check, "appendonly", facts->appendonly, "yes");
+    if (pawl_redis_aof_begins(facts)) {
+        check->item(check, "append-only file", PAWL_CHECK_WARNS,
+                    "it is being written for the first time",
+                    "nothing can be taken until that is done: see INFO persistence");
+    }
     item_setting(check, "appendfsync", facts->appendfsync, "always");
     item_setting(check, "no-appendfsync-on-rewrite", facts->no_appendfsync, "no");
     item_eviction(check, facts);
