@@ -12,9 +12,10 @@ typedef pawl_err store_open(const char *rest, const struct pawl_store_options *o
 enum { SCHEME_SHOWN_MAX = 40 };
 
 struct scheme {
-    const char *name; /* with its colon, and what else it must begin with */
-    store_open *open; /* NULL: left out when pawl was built */
-    bool network;     /* open takes the whole URL; a forked child may open it anew */
+    const char *name;   /* with its colon, and what else it must begin with */
+    store_open *open;   /* NULL: left out when pawl was built */
+    const char *option; /* which leaves it out; NULL: it is always there */
+    bool network;       /* open takes the whole URL; a forked child may open it anew */
 };
 
 #ifndef PAWL_WITH_COUCHBASE
@@ -34,12 +35,17 @@ struct scheme {
 #endif
 
 static const struct scheme schemes[] = {
-    {"couchbase://", pawl_couchbase_open, true}, {"couchbases://", pawl_couchbase_open, true},
-    {"dynamodb://", pawl_dynamodb_open, true},   {"etcd://", pawl_etcd_open, true},
-    {"etcds://", pawl_etcd_open, true},          {"lmdb:", pawl_lmdb_open, false},
-    {"memory:", pawl_memory_open, false},        {"postgres://", pawl_postgres_open, true},
-    {"postgresql://", pawl_postgres_open, true}, {"redis://", pawl_redis_open, true},
-    {"rediss://", pawl_redis_open, true},
+    {"couchbase://", pawl_couchbase_open, "couchbase", true},
+    {"couchbases://", pawl_couchbase_open, "couchbase", true},
+    {"dynamodb://", pawl_dynamodb_open, "dynamodb", true},
+    {"etcd://", pawl_etcd_open, "etcd", true},
+    {"etcds://", pawl_etcd_open, "etcd", true},
+    {"lmdb:", pawl_lmdb_open, NULL, false},
+    {"memory:", pawl_memory_open, NULL, false},
+    {"postgres://", pawl_postgres_open, "postgres", true},
+    {"postgresql://", pawl_postgres_open, "postgres", true},
+    {"redis://", pawl_redis_open, "redis", true},
+    {"rediss://", pawl_redis_open, "redis", true},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -67,8 +73,8 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     }
     if (scheme->open == NULL) {
         return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "this pawl was built without %s: build it with meson's option -D%.*s=true",
-                         scheme->name, (int)strcspn(scheme->name, ":"), scheme->name);
+                         "this pawl was built without %s: build it with meson's option -D%s=true",
+                         scheme->name, scheme->option);
     }
     if (scheme->network) return scheme->open(url, options, store, error);
     return scheme->open(url + strlen(scheme->name), options, store, error);

@@ -69,6 +69,7 @@ static struct pawl_bytes element(struct pawl_bytes answer, const char *tag)
     char close[40];
     struct pawl_bytes none = {NULL, 0};
 
+    if (answer.at == NULL) return none;
     (void)snprintf(open, sizeof open, "<%s>", tag);
     (void)snprintf(close, sizeof close, "</%s>", tag);
     const char *begin = memmem(answer.at, answer.size, open, strlen(open));
