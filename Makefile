@@ -45,4 +45,4 @@ install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
 
 clean: ## removes what was built; stores and .venv stay
-	@rm -rf build build-asan build-tsan build-fuzz
+	@rm -rf build build-asan build-tsan build-fuzz build-bare

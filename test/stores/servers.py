@@ -417,8 +417,9 @@ class Dynalite(Dynamo):
         if not (INSTALLED / "node_modules/dynalite").exists():
             pytest.fail("dynalite is missing: run tools/setup", pytrace=False)
         return Process([VENV_BIN / "node", ROOT / "tools/servers/dynalite.js", "--host",
-                        "127.0.0.1", "--port", self.ports[0], "--path", self.folder / "data", "--createTableMs", "20",
-                        "--deleteTableMs", "20", "--updateTableMs", "20"], self.folder / "log")
+                        "127.0.0.1", "--port", self.ports[0], "--path", self.folder / "data",
+                        "--createTableMs", "20", "--deleteTableMs", "20", "--updateTableMs", "20"],
+                       self.folder / "log")
 
 
 def class_path(mock):
