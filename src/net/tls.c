@@ -6,9 +6,11 @@
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REASON_BYTES_MAX = 384, PLAIN_BYTES = 16 * 1024, HOST_BYTES_MAX = 255 };
 
@@ -268,6 +270,7 @@ static pawl_err file_failed(const char *what, const char *file, pawl_error *erro
 {
     const char *words = ERR_reason_error_string(ERR_peek_last_error());
 
+    if (access(file, R_OK) != 0) words = strerror(errno); /* OpenSSL says "system lib" */
     (void)pawl_fail(error, PAWL_BAD_REQUEST, "TLS: %s \"%s\": %s", what, file,
                     words != NULL ? words : "it cannot be read");
     ERR_clear_error();

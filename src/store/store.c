@@ -63,13 +63,17 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     const struct scheme *scheme = scheme_of(url);
 
     if (scheme == NULL) {
-        int size = (int)strcspn(url, ":/?"); /* no more: a password may follow */
+        size_t size = strcspn(url, ":/?"); /* no more: a password may follow */
+
+        if (url[size] == ':') size++;
+        size += strspn(url + size, "/");
+        if (size > SCHEME_SHOWN_MAX) size = SCHEME_SHOWN_MAX;
 
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "no store has a URL that begins with \"%.*s\"; there are couchbase://, "
                          "dynamodb://, etcd://, lmdb:, memory:, postgres://, redis:// and "
                          "pawl:// for servers",
-                         size < SCHEME_SHOWN_MAX ? size : SCHEME_SHOWN_MAX, url);
+                         (int)size, url);
     }
     if (scheme->open == NULL) {
         return pawl_fail(error, PAWL_BAD_REQUEST,

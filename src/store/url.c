@@ -335,6 +335,11 @@ pawl_err pawl_url_number(const struct pawl_url *url, const char *key, const uint
     if (text == NULL) return PAWL_OK;
     if (!pawl_bytes_to_u64((struct pawl_bytes){text, strlen(text)}, &number) ||
         number < bounds[0] || number > bounds[1]) {
+        if (bounds[0] == bounds[1]) {
+            return pawl_fail(error, PAWL_BAD_REQUEST,
+                             "the parameter %s is \"%.*s\"; it can only be %llu: leave it out", key,
+                             PART_SHOWN_MAX, text, (unsigned long long)bounds[0]);
+        }
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "the parameter %s is \"%.*s\"; it must be a number from %llu to %llu", key,
                          PART_SHOWN_MAX, text, (unsigned long long)bounds[0],

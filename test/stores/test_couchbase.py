@@ -125,6 +125,7 @@ def test_it_tries_the_next_host(cluster):
 
 @pytest.mark.parametrize("change, ends, said", [
     (("password@", "wrong@"), REFUSED, "password"),
+    (("user:password@", ""), REFUSED, "write user:password@ into the URL"),
     (("/default", "/missing"), BAD, '"missing"'),
     (("/default", "/default/app.missing"), BAD, "app.missing"),
     (("/default", "/default/half"), BAD, "half"),
@@ -132,7 +133,7 @@ def test_it_tries_the_next_host(cluster):
     (("/default", "/default?colour=red"), BAD, "colour"),
     (("/default", "/default?durability=some"), BAD, "durability"),
     (("/default", "/default?start=5"), BAD, "counter=plain"),
-    (("/default", "/default?counter=plain&increment=2"), BAD, "increment"),
+    (("/default", "/default?counter=plain&increment=2"), BAD, "can only be 1"),
     (("/default", "/default?prefix=a:b"), BAD, "prefix"),
 ])
 def test_bad_urls_are_named(cluster, change, ends, said):

@@ -165,7 +165,13 @@ static void got_bucket(struct pawl_kv_node *node, const struct pawl_mcbp_reply *
     const struct pawl_kv_settings *settings = node->router->settings;
 
     if (reply->status == PAWL_MCBP_SUCCESS) return;
-    if (reply->status == PAWL_MCBP_EACCESS) {
+    if (!settings->url.has_user &&
+        (reply->status == PAWL_MCBP_EACCESS || reply->status == PAWL_MCBP_AUTH_ERROR)) {
+        pawl_kv_node_fail(node, PAWL_DENIED,
+                          "it lets nobody use bucket \"%.100s\" without a login: write "
+                          "user:password@ into the URL",
+                          settings->bucket);
+    } else if (reply->status == PAWL_MCBP_EACCESS) {
         pawl_kv_node_fail(node, PAWL_DENIED,
                           "there is no bucket \"%.100s\", or the user \"%.60s\" may not use it",
                           settings->bucket, settings->url.user);

@@ -148,9 +148,11 @@ pawl_err pawl_kv_sasl_step(struct pawl_kv_sasl *sasl, struct pawl_bytes message,
     int status = gsasl_step(sasl->session, message.at, message.size, &sasl->answer, &size);
 
     if (status != GSASL_OK && status != GSASL_NEEDS_MORE) {
-        return pawl_fail(error, PAWL_DENIED,
-                         "couchbase: the login by %s failed: %s; is this the right server?",
-                         sasl->mechanism->couchbase, gsasl_strerror(status));
+        return pawl_fail(
+            error, PAWL_DENIED,
+            "couchbase: the login by %s failed: %s; correct user and password in the URL, or "
+            "is this the wrong server?",
+            sasl->mechanism->couchbase, gsasl_strerror(status));
     }
     sasl->over = status == GSASL_OK;
     *answer = (struct pawl_bytes){sasl->answer, size};

@@ -258,11 +258,15 @@ static void call_lost(struct etcd_call *call)
     bool sent = exchange->end == PAWL_HTTP_CUT;
 
     member_failed(etcd, call->member);
+    const char *hint = "";
+
+    if (etcd->answered_ns == 0 && sent && !etcd->settings.tls) {
+        hint = "; if it wants TLS, the URL begins with etcds://";
+    } else if (etcd->answered_ns == 0 && strstr(exchange->error, "SSL") != NULL) {
+        hint = "; if it does not speak TLS, the URL begins with etcd://";
+    }
     (void)pawl_fail(&call->error, PAWL_STORE, "etcd at %s %s: %s%s", shown(call),
-                    sent ? "gave no answer" : "cannot be reached", exchange->error,
-                    sent && !etcd->settings.tls && etcd->answered_ns == 0
-                        ? "; if it wants TLS, the URL begins with etcds://"
-                        : "");
+                    sent ? "gave no answer" : "cannot be reached", exchange->error, hint);
     if (sent && call->writes) {
         call_fail(call, true);
     } else {

@@ -216,8 +216,10 @@ static uint64_t redis_turn(struct pawl_driver *driver, uint64_t now_ns)
     redis->now_ns = now_ns;
     if (redis->state != STATE_APART && now_ns >= deadline_ns(redis)) {
         pawl_redis_give_up(redis, PAWL_STORE,
-                           redis->state == STATE_DIALLING ? "no connection within 1 s"
-                                                          : "no answer within 2.5 s");
+                           redis->state != STATE_DIALLING ? "no answer within 2.5 s"
+                           : redis->tls != NULL
+                               ? "no connection within 1 s (does the port speak TLS?)"
+                               : "no connection within 1 s");
     }
     catch_up(redis);
     switch (redis->state) {

@@ -141,13 +141,13 @@ static void item_records(struct pawl_check *check, const struct pawl_resp_reply 
 static void item_privileges(struct pawl_check *check, const char *flush)
 {
     if (is(flush, "OK")) {
-        check->item(check, "privileges", PAWL_CHECK_WARNS, "our user may run FLUSHALL",
+        check->item(check, "privileges", PAWL_CHECK_WARNS, "the user may run FLUSHALL",
                     "give pawl a user of its own: see docs/stores.md");
     } else if (strstr(flush, "no permissions to run the 'flushall'") != NULL) {
-        check->item(check, "privileges", PAWL_CHECK_KEEPS, "our user may not run FLUSHALL", NULL);
+        check->item(check, "privileges", PAWL_CHECK_KEEPS, "the user may not run FLUSHALL", NULL);
     } else {
         check->item(check, "privileges", PAWL_CHECK_WARNS,
-                    "whether our user may run FLUSHALL cannot be seen",
+                    "whether the user may run FLUSHALL cannot be seen",
                     "allow +acl|dryrun, or look at ACL LIST");
     }
 }
