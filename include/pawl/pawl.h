@@ -280,8 +280,8 @@ PAWL_API pawl_err pawl_show(pawl_client *client, const char *name, pawl_info *in
                             pawl_error *error) PAWL_CHECK;
 
 /**
- * Lists sequences in order of their names: each calls each() once with the record, until it
- * returns false. glob may be NULL for all.
+ * Lists sequences: each calls each() once with the record, until it returns false. In order of
+ * their names, but for dynamodb://, whose order is its own. glob may be NULL for all.
  *
  * Blocks:   until the source has answered each page, the client's timeout_ns for each
  * Threads:  any; each() runs in the calling thread

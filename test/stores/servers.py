@@ -506,6 +506,12 @@ class CouchbaseFake(Server):
         for node in range(self.fake.settings.nodes):
             self.fake.stop_node(node)
 
+    def pause(self):
+        self.fake.fault("hang", count=1_000_000)
+
+    def resume(self):
+        self.fake.clear_faults()
+
     def answers(self):
         return self.started
 
