@@ -157,7 +157,7 @@ static void measure(double rate)
     run(&taker, rate, COUNTED_S);
     writes = meter.writes - writes;
     taken = taker.taken - taken;
-    printf("%12.0f %14.2f %16.3f %18.4f %10" PRIu64 " %14.1f\n", rate,
+    printf("%12.8g %14.2f %16.3f %18.4f %10" PRIu64 " %14.1f\n", rate,
            (double)writes * INTERVAL_S / COUNTED_S, (double)COUNTED_S / (double)writes,
            (double)writes * 1e6 / (double)taken, taker.waits - waits,
            (double)pawl_keeper_counts(taker.keeper)->held / rate);
@@ -167,7 +167,7 @@ static void measure(double rate)
 
 int main(void)
 {
-    static const double rates[] = {1, 10, 1000, 100000, 10000000};
+    static const double rates[] = {1.0 / 60, 1, 10, 1000, 100000, 10000000};
 
     printf("%12s %14s %16s %18s %10s %14s\n", "ids/s", "writes/30 s", "s between writes",
            "writes/million ids", "waits", "s at hand");
