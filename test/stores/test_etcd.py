@@ -9,7 +9,7 @@ import time
 import pytest
 import servers
 
-from live import wait_until
+from live import program, wait_until
 
 asker_module = pytest.importorskip("asker", reason="drives a store by test/store/asker.c")
 Asker, Ledger = asker_module.Asker, asker_module.Ledger
@@ -257,6 +257,17 @@ def test_leases_are_found(own_server, ask):
     assert found["members"][0] == "warns" and found["version"][0] == "keeps"
     assert found["privileges"][0] == "keeps" and found["authentication"][0] == "warns"
     assert found["database size"][0] == "keeps" and found["encryption"][0] == "keeps"
+
+
+def test_two_clusters_in_one_url_are_no_store(tuned):
+    """Each pawl begins with one of them by luck: both would give the same ids."""
+    ports = [tuned().ports[0] for _ in range(2)]
+    url = "etcd://" + ",".join(f"127.0.0.1:{port}" for port in ports) + "/pawl"
+    for _ in range(4):
+        done = subprocess.run([program("pawl"), "--url", url, "create", "orders",
+                               "--if-not-exists"], text=True, capture_output=True, timeout=20,
+                              check=False)
+        assert done.returncode != 0 and "another etcd cluster" in done.stderr, done
 
 
 def test_another_cluster_under_the_url_is_asked_nothing(tuned, ask):

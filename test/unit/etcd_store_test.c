@@ -342,6 +342,33 @@ static void another_cluster_is_asked_nothing(void **state)
     close_store();
 }
 
+#define STATUS(cluster) "{\"header\":{\"cluster_id\":\"" #cluster "\"},\"version\":\"3.5.1\"}"
+
+static void a_ping_meets_every_member(void **state)
+{
+    char first[sizeof bench.url];
+    struct probe probe;
+
+    (void)state;
+    open_store("etcd://a,b,c");
+    begin(&probe, PAWL_ASK_PING);
+    (void)snprintf(first, sizeof first, "%s", bench.url);
+    answer(200, STATUS(7));
+    assert_string_not_equal(bench.url, first);
+    end_exchange(PAWL_HTTP_NOT_SENT, 0, ""); /* one may be away */
+    turns();
+    answer(200, STATUS(7));
+    answer(200, HEADER(9) "}");
+    expect(&probe, PAWL_OK, 0);
+    assert_int_equal(bench.sent, 4);
+    begin(&probe, PAWL_ASK_PING);
+    answer(200, STATUS(7));
+    answer(200, STATUS(8));
+    expect(&probe, PAWL_STORE, 0);
+    assert_non_null(strstr(probe.ask.error.text, "another etcd cluster"));
+    close_store();
+}
+
 #define TOKEN(token) HEADER(9) ",\"token\":\"" token "\"}"
 
 static void tokens_are_renewed_once(void **state)
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(only_what_was_not_sent_goes_elsewhere),
         cmocka_unit_test(without_space_the_record_tells),
         cmocka_unit_test(another_cluster_is_asked_nothing),
+        cmocka_unit_test(a_ping_meets_every_member),
         cmocka_unit_test(tokens_are_renewed_once),
         cmocka_unit_test(closing_ends_what_waits),
     };

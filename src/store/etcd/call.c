@@ -94,6 +94,7 @@ static bool member_choose(struct etcd_call *call)
         uint64_t until_ns = etcd->members[index].rests_until_ns;
 
         if ((call->tried & UINT32_C(1) << index) != 0) continue;
+        if (call->only != 0 && call->only != index + 1) continue;
         if (until_ns < now_ns) until_ns = 0;
         if (until_ns >= least_ns) continue;
         least_ns = until_ns;

@@ -14,7 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/schemes.h"
+
+/* Of a PING's round: members that do not answer are not waited for longer. */
+#define PING_NS_MAX (3 * PAWL_NS_PER_S / 2)
 
 enum { PAGE_RECORDS_MAX = 1000, VERSION_MAJOR_LEAST = 3, VERSION_MINOR_LEAST = 4 };
 
@@ -30,6 +34,8 @@ struct job {
     char *body;
     bool as_read; /* the condition has the value as it was read, not as we would write it */
     pawl_error full;
+    bool met; /* PING: a member has answered */
+    uint64_t begun_ns;
 };
 
 static struct pawl_bytes key_bytes(const struct etcd_key *key)
@@ -318,7 +324,11 @@ static void begin_list(struct job *job)
              list_done);
 }
 
-/* PING: the member, and whether the cluster answers reads that cannot be stale. */
+/*
+ * PING: all members, and whether the cluster answers reads that cannot be stale. One of another
+ * cluster in the same URL is found out here: another pawl may begin with that one, and be given the
+ * same ids.
+ */
 
 static void ping_read(struct etcd_call *call)
 {
@@ -331,6 +341,23 @@ static void ping_read(struct etcd_call *call)
     }
 }
 
+static void ping_range(struct job *job)
+{
+    char body[PAWL_ETCD_REQUEST_BYTES_MAX];
+    struct pawl_name none = {.size = 0};
+    struct etcd_key key;
+    struct etcd_key end;
+
+    pawl_etcd_key_after(&key, &job->etcd->settings, &none);
+    pawl_etcd_key_end(&end, &job->etcd->settings);
+    struct etcd_range range = {
+        .key = key_bytes(&key), .end = key_bytes(&end), .limit = 1, .keys_only = true};
+
+    job->call.only = 0;
+    job_call(job, KV_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
+             ping_read);
+}
+
 static bool is_new_enough(const char *version)
 {
     char *end = NULL;
@@ -341,32 +368,41 @@ static bool is_new_enough(const char *version)
            (major == VERSION_MAJOR_LEAST && minor >= VERSION_MINOR_LEAST);
 }
 
+static void ping_status(struct etcd_call *call);
+
+static void ping_member(struct job *job)
+{
+    job->call.only++;
+    job_call(job, MT_STATUS, PAWL_BYTES("{}"), ping_status);
+}
+
 static void ping_status(struct etcd_call *call)
 {
     struct job *job = PAWL_OWNER(call, struct job, call);
-    const char *version = pawl_etcd_text(call->answer.root, "version");
-    char body[PAWL_ETCD_REQUEST_BYTES_MAX];
-    struct pawl_name none = {.size = 0};
-    struct etcd_key key;
-    struct etcd_key end;
+    const struct etcd *etcd = job->etcd;
+    bool away = call->end != PAWL_OP_DONE && call->error.code == PAWL_STORE &&
+                etcd->stranger == 0 && !etcd->closing;
 
-    if (call->end != PAWL_OP_DONE) {
+    if (call->end != PAWL_OP_DONE && !away) {
         job_fail_as_called(job);
         return;
     }
-    if (!is_new_enough(version)) {
+    const char *version = away ? "" : pawl_etcd_text(call->answer.root, "version");
+
+    if (!away && !is_new_enough(version)) {
         (void)pawl_fail(&call->error, PAWL_BAD_REQUEST,
                         "this is etcd %.20s: pawl needs 3.4 or newer", version);
         job_fail(job, PAWL_OP_FAILED, &call->error);
         return;
     }
-    pawl_etcd_key_after(&key, &job->etcd->settings, &none);
-    pawl_etcd_key_end(&end, &job->etcd->settings);
-    struct etcd_range range = {
-        .key = key_bytes(&key), .end = key_bytes(&end), .limit = 1, .keys_only = true};
-
-    job_call(job, KV_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
-             ping_read);
+    job->met = job->met || !away;
+    if (call->only < etcd->member_count && pawl_clock_ns() - job->begun_ns < PING_NS_MAX) {
+        ping_member(job);
+    } else if (job->met) {
+        ping_range(job);
+    } else {
+        job_fail_as_called(job);
+    }
 }
 
 /* The driver. */
@@ -399,7 +435,8 @@ static void etcd_begin(struct pawl_driver *driver, struct pawl_op *op)
         return;
     case PAWL_OP_PING:
     case PAWL_OP_INIT: /* nothing has to be made: whether it is there */
-        job_call(job, MT_STATUS, PAWL_BYTES("{}"), ping_status);
+        job->begun_ns = pawl_clock_ns();
+        ping_member(job);
         return;
     case PAWL_OP_ADVANCE:
     case PAWL_OP_CHECK:

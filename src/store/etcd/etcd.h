@@ -29,6 +29,7 @@ struct etcd_call {
     bool writes; /* it is not asked of another member if this one may have carried it out */
     bool bare;   /* call.c's own: a login */
     bool plain;  /* a GET, whose answer is no JSON */
+    size_t only; /* this member, the first being 1, and no other; 0: whichever */
     void (*done)(struct etcd_call *call);
 
     enum pawl_op_end end; /* DONE: answer, until done returns; else error */
