@@ -102,7 +102,7 @@ void pawl_mcbp_request_write(const struct pawl_mcbp_request *request, char *to)
     size_t frame = frame_size(request);
 
     PAWL_ASSERT(request->extras.size <= PAWL_MCBP_EXTRAS_BYTES_MAX);
-    PAWL_ASSERT(key_size(request) <= PAWL_MCBP_KEY_BYTES_MAX + 1 || frame == 0);
+    PAWL_ASSERT(key_size(request) <= UINT8_MAX || frame == 0);
     PAWL_ASSERT(body_size(request) <= PAWL_MCBP_BODY_BYTES_MAX);
     memset(to, 0, PAWL_MCBP_HEADER_BYTES);
     pawl_mcbp_put(to, frame > 0 ? MAGIC_REQUEST_FRAMED : MAGIC_REQUEST, 1);

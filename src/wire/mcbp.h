@@ -13,7 +13,8 @@
 
 enum {
     PAWL_MCBP_HEADER_BYTES = 24,
-    PAWL_MCBP_KEY_BYTES_MAX = 250,       /* one more with a collection in front */
+    PAWL_MCBP_KEY_BYTES_MAX = 250,       /* in the default collection */
+    PAWL_MCBP_NAMED_KEY_BYTES_MAX = 246, /* in any other: its id stands before the key */
     PAWL_MCBP_EXTRAS_BYTES_MAX = 20,     /* of the requests that are sent here */
     PAWL_MCBP_BODY_BYTES_MAX = 24 << 20, /* a document has at most 20 MiB */
     PAWL_MCBP_LEB128_BYTES_MAX = 5,      /* of a collection's id */

@@ -412,6 +412,19 @@ static void refuses_foreign_documents(void **state)
                          PAWL_STORE);
     }
     free(text);
+    static const char *const uncountable[] = {"\"1\"", "1e1"}; /* the server refuses both */
+
+    for (size_t i = 0; i < PAWL_COUNT(uncountable); i++) {
+        record = some_record("orders");
+        record.version = 123;
+        text = pawl_kv_document_write(&record, &size);
+        char *number = strstr(text, ":123");
+
+        assert_non_null(number);
+        memcpy(number + 1, uncountable[i], 3);
+        assert_int_equal(pawl_kv_document_read(&record, text_bytes(text), &error), PAWL_STORE);
+        free(text);
+    }
 }
 
 static void reads_plain_counters(void **state)
@@ -484,6 +497,35 @@ static void gives_each_name_a_key_of_its_own(void **state)
     name = name_of(text);
     assert_true(pawl_kv_key_record(&a, &settings, &name));
     assert_true(pawl_utf8_printable((struct pawl_bytes){a.at, a.size}));
+}
+
+/* A key and its collection's id must fit the one byte that a durable request has for their size. */
+static void plain_names_fit_where_they_stand(void **state)
+{
+    const struct pawl_kv_settings there = settings_of("couchbase://a/b?counter=plain"),
+                                  named = settings_of("couchbase://a/b/s.c?counter=plain");
+    char text[PAWL_NAME_BYTES_MAX + 1] = "", bytes[512];
+    struct pawl_kv_key key;
+
+    (void)state;
+    memset(text, 'x', 250);
+    struct pawl_name name = name_of(text);
+
+    assert_true(pawl_kv_key_record(&key, &there, &name));
+    assert_false(pawl_kv_key_record(&key, &named, &name));
+    text[246] = '\0';
+    name = name_of(text);
+    assert_true(pawl_kv_key_record(&key, &named, &name));
+    const struct pawl_mcbp_request request = {
+        .opcode = PAWL_MCBP_GET,
+        .durability = PAWL_MCBP_MAJORITY,
+        .collection = {"\xff\xff\xff\xff\x0f", 5},
+        .key = {key.at, key.size},
+    };
+
+    assert_true(pawl_mcbp_request_size(&request) <= sizeof bytes);
+    pawl_mcbp_request_write(&request, bytes);
+    assert_int_equal((unsigned char)bytes[3], 251);
 }
 
 static void put_entry(char *to, uint64_t uuid, uint64_t seqno)
@@ -570,6 +612,7 @@ int main(void)
         cmocka_unit_test(keeps_what_rests_out_of_reach),
         cmocka_unit_test(refuses_foreign_documents),
         cmocka_unit_test(reads_plain_counters),
+        cmocka_unit_test(plain_names_fit_where_they_stand),
         cmocka_unit_test(gives_each_name_a_key_of_its_own),
         cmocka_unit_test(tells_lost_writes_from_kept_ones),
         cmocka_unit_test(logs_in_only_where_the_password_is_safe),

@@ -44,12 +44,19 @@ static void add_digest(struct pawl_kv_key *key, const struct pawl_name *name)
     }
 }
 
+size_t pawl_kv_plain_name_max(const struct pawl_kv_settings *settings)
+{
+    bool named = settings->collection[0] != '\0';
+
+    return named ? PAWL_MCBP_NAMED_KEY_BYTES_MAX : PAWL_MCBP_KEY_BYTES_MAX;
+}
+
 bool pawl_kv_key_record(struct pawl_kv_key *key, const struct pawl_kv_settings *settings,
                         const struct pawl_name *name)
 {
     key->size = 0;
     if (settings->plain) {
-        if (name->size > PAWL_MCBP_KEY_BYTES_MAX) return false;
+        if (name->size > pawl_kv_plain_name_max(settings)) return false;
         key_add(key, name->at, name->size);
         return true;
     }
@@ -172,19 +179,22 @@ struct reading {
     char room[PAWL_FIELDS][NUMBER_BYTES_MAX];
 };
 
+/* A number that stands there as text, or with a fraction, is none that the server counts on. */
 static void read_value(struct reading *reading, enum pawl_field field, const json_t *value)
 {
+    enum pawl_field_kind kind = pawl_field_kind(field);
     char *room = reading->room[field];
     int size = -1;
 
-    if (json_is_string(value)) {
+    if (kind == PAWL_FIELD_TEXT) {
+        if (!json_is_string(value)) return;
         reading->fields.values[field] =
             (struct pawl_bytes){json_string_value(value), json_string_length(value)};
         return;
     }
     if (json_is_integer(value)) {
         size = snprintf(room, NUMBER_BYTES_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    } else if (json_is_real(value)) {
+    } else if (json_is_real(value) && kind == PAWL_FIELD_REAL) {
         size = snprintf(room, NUMBER_BYTES_MAX, "%.17g", json_real_value(value));
     }
     if (size > 0) reading->fields.values[field] = (struct pawl_bytes){room, (size_t)size};

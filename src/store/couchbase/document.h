@@ -25,6 +25,7 @@ struct pawl_kv_key {
  * Plain counters' keys are their names. false: the name is too long for a plain counter. */
 bool pawl_kv_key_record(struct pawl_kv_key *key, const struct pawl_kv_settings *settings,
                         const struct pawl_name *name);
+size_t pawl_kv_plain_name_max(const struct pawl_kv_settings *settings);
 /* Of the index's document number `shard`. */
 void pawl_kv_key_index(struct pawl_kv_key *key, const struct pawl_kv_settings *settings,
                        unsigned shard);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a connection begins: HELLO and the mechanisms together; the login; then bucket, error map,
- * cluster map and collection together. Answers are told by their opcode: each is asked for once.
+ * cluster map and collection together. Answers are told by their opcode: each is asked for once,
+ * and one that was not asked for, or that comes twice, ends the connection. Otherwise it could be
+ * taken for ready while it still stands on another bucket or collection.
  */
 #include "store/couchbase/router.h"
 
@@ -20,6 +22,50 @@ static const enum pawl_mcbp_feature wanted[] = {
     PAWL_MCBP_SYNC_REPLICATION, PAWL_MCBP_COLLECTIONS,
 };
 
+/* Of node->greetings. */
+enum {
+    ASKED_HELLO = 1 << 0,
+    ASKED_MECHANISMS = 1 << 1,
+    ASKED_LOGIN = 1 << 2,
+    ASKED_BUCKET = 1 << 3,
+    ASKED_ERROR_MAP = 1 << 4,
+    ASKED_MAP = 1 << 5,
+    ASKED_FACTS = 1 << 6,
+    ASKED_COLLECTION = 1 << 7,
+};
+
+static unsigned asked_by(uint8_t opcode)
+{
+    switch (opcode) {
+    case PAWL_MCBP_HELLO:
+        return ASKED_HELLO;
+    case PAWL_MCBP_SASL_LIST_MECHS:
+        return ASKED_MECHANISMS;
+    case PAWL_MCBP_SASL_AUTH:
+    case PAWL_MCBP_SASL_STEP:
+        return ASKED_LOGIN;
+    case PAWL_MCBP_SELECT_BUCKET:
+        return ASKED_BUCKET;
+    case PAWL_MCBP_GET_ERROR_MAP:
+        return ASKED_ERROR_MAP;
+    case PAWL_MCBP_GET_CLUSTER_CONFIG:
+        return ASKED_MAP;
+    case PAWL_MCBP_STAT:
+        return ASKED_FACTS;
+    case PAWL_MCBP_GET_COLLECTION_ID:
+        return ASKED_COLLECTION;
+    default:
+        return 0;
+    }
+}
+
+static void ask(struct pawl_kv_node *node, uint8_t opcode, struct pawl_bytes key,
+                struct pawl_bytes value)
+{
+    node->greetings |= asked_by(opcode);
+    pawl_kv_node_ask(node, opcode, key, value);
+}
+
 static struct pawl_bytes text_bytes(const char *text)
 {
     return (struct pawl_bytes){text, strlen(text)};
@@ -36,18 +82,17 @@ static void ask_hello(struct pawl_kv_node *node)
     for (size_t i = 0; i < PAWL_COUNT(wanted); i++) {
         pawl_mcbp_put(features + 2 * i, wanted[i], 2);
     }
-    pawl_kv_node_ask(node, PAWL_MCBP_HELLO, text_bytes(agent),
-                     (struct pawl_bytes){features, sizeof features});
+    ask(node, PAWL_MCBP_HELLO, text_bytes(agent), (struct pawl_bytes){features, sizeof features});
 }
 
 void pawl_kv_greet_collection(struct pawl_kv_node *node)
 {
     const char *collection = node->router->settings->collection;
 
-    if (node->features.collections && collection[0] != '\0') {
-        node->greetings++;
-        pawl_kv_node_ask(node, PAWL_MCBP_GET_COLLECTION_ID, (struct pawl_bytes){NULL, 0},
-                         text_bytes(collection));
+    if (node->features.collections && collection[0] != '\0' &&
+        (node->greetings & ASKED_COLLECTION) == 0) {
+        ask(node, PAWL_MCBP_GET_COLLECTION_ID, (struct pawl_bytes){NULL, 0},
+            text_bytes(collection));
     }
 }
 
@@ -57,15 +102,13 @@ static void ask_bucket(struct pawl_kv_node *node)
     char version[2];
 
     pawl_mcbp_put(version, 2, sizeof version);
-    node->greetings = 4;
-    pawl_kv_node_ask(node, PAWL_MCBP_SELECT_BUCKET, text_bytes(node->router->settings->bucket),
-                     (struct pawl_bytes){NULL, 0});
-    pawl_kv_node_ask(node, PAWL_MCBP_GET_ERROR_MAP, (struct pawl_bytes){NULL, 0},
-                     (struct pawl_bytes){version, sizeof version});
-    pawl_kv_node_ask(node, PAWL_MCBP_GET_CLUSTER_CONFIG, (struct pawl_bytes){NULL, 0},
-                     (struct pawl_bytes){NULL, 0});
-    pawl_kv_node_ask(node, PAWL_MCBP_STAT, (struct pawl_bytes){NULL, 0},
-                     (struct pawl_bytes){NULL, 0});
+    ask(node, PAWL_MCBP_SELECT_BUCKET, text_bytes(node->router->settings->bucket),
+        (struct pawl_bytes){NULL, 0});
+    ask(node, PAWL_MCBP_GET_ERROR_MAP, (struct pawl_bytes){NULL, 0},
+        (struct pawl_bytes){version, sizeof version});
+    ask(node, PAWL_MCBP_GET_CLUSTER_CONFIG, (struct pawl_bytes){NULL, 0},
+        (struct pawl_bytes){NULL, 0});
+    ask(node, PAWL_MCBP_STAT, (struct pawl_bytes){NULL, 0}, (struct pawl_bytes){NULL, 0});
     pawl_kv_greet_collection(node);
 }
 
@@ -75,8 +118,8 @@ void pawl_kv_greet(struct pawl_kv_node *node)
     node->collection_size = 0;
     node->greetings = 0;
     ask_hello(node);
-    pawl_kv_node_ask(node, PAWL_MCBP_SASL_LIST_MECHS, (struct pawl_bytes){NULL, 0},
-                     (struct pawl_bytes){NULL, 0});
+    ask(node, PAWL_MCBP_SASL_LIST_MECHS, (struct pawl_bytes){NULL, 0},
+        (struct pawl_bytes){NULL, 0});
 }
 
 static bool granted(struct pawl_bytes features, enum pawl_mcbp_feature feature)
@@ -118,6 +161,10 @@ static void got_mechanisms(struct pawl_kv_node *node, const struct pawl_mcbp_rep
     struct pawl_bytes answer;
     pawl_error error;
 
+    if ((node->greetings & ASKED_HELLO) != 0) {
+        pawl_kv_node_fail(node, PAWL_STORE, "it answers what was asked after HELLO before it");
+        return;
+    }
     if (!settings->url.has_user) {
         ask_bucket(node);
         return;
@@ -127,8 +174,7 @@ static void got_mechanisms(struct pawl_kv_node *node, const struct pawl_mcbp_rep
         pawl_kv_node_fail(node, error.code, "%s", error.text);
         return;
     }
-    pawl_kv_node_ask(node, PAWL_MCBP_SASL_AUTH, text_bytes(pawl_kv_sasl_mechanism(node->sasl)),
-                     answer);
+    ask(node, PAWL_MCBP_SASL_AUTH, text_bytes(pawl_kv_sasl_mechanism(node->sasl)), answer);
 }
 
 static void got_login(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
@@ -136,15 +182,12 @@ static void got_login(struct pawl_kv_node *node, const struct pawl_mcbp_reply *r
     struct pawl_bytes answer;
     pawl_error error;
 
-    if (node->sasl == NULL) {
-        pawl_kv_node_fail(node, PAWL_STORE, "it answers a login that nobody began");
-    } else if (reply->status == PAWL_MCBP_AUTH_CONTINUE) {
+    if (reply->status == PAWL_MCBP_AUTH_CONTINUE) {
         if (pawl_kv_sasl_step(node->sasl, reply->value, &answer, &error) != PAWL_OK) {
             pawl_kv_node_fail(node, error.code, "%s", error.text);
             return;
         }
-        pawl_kv_node_ask(node, PAWL_MCBP_SASL_STEP, text_bytes(pawl_kv_sasl_mechanism(node->sasl)),
-                         answer);
+        ask(node, PAWL_MCBP_SASL_STEP, text_bytes(pawl_kv_sasl_mechanism(node->sasl)), answer);
     } else if (reply->status == PAWL_MCBP_SUCCESS) {
         if (pawl_kv_sasl_finish(node->sasl, reply->value, &error) != PAWL_OK) {
             pawl_kv_node_fail(node, error.code, "%s", error.text);
@@ -262,10 +305,9 @@ static bool got_fact(struct pawl_kv_node *node, const struct pawl_mcbp_reply *re
     return true;
 }
 
-static void count_down(struct pawl_kv_node *node)
+static void look_whether_ready(struct pawl_kv_node *node)
 {
-    if (node->state == PAWL_KV_APART || node->greetings == 0) return;
-    if (--node->greetings > 0 || node->state == PAWL_KV_READY) return;
+    if (node->state != PAWL_KV_GREETING || node->greetings != 0) return;
     node->state = PAWL_KV_READY;
     node->failures = 0;
     node->heard_ns = node->router->now_ns;
@@ -273,7 +315,7 @@ static void count_down(struct pawl_kv_node *node)
              node->address.port);
 }
 
-void pawl_kv_greeted(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+static void judge(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
 {
     switch (reply->opcode) {
     case PAWL_MCBP_HELLO:
@@ -288,22 +330,33 @@ void pawl_kv_greeted(struct pawl_kv_node *node, const struct pawl_mcbp_reply *re
         return;
     case PAWL_MCBP_SELECT_BUCKET:
         got_bucket(node, reply);
-        break;
+        return;
     case PAWL_MCBP_GET_ERROR_MAP:
         got_error_map(node, reply);
-        break;
+        return;
     case PAWL_MCBP_GET_CLUSTER_CONFIG:
         got_map(node, reply);
-        break;
+        return;
     case PAWL_MCBP_STAT:
-        if (got_fact(node, reply)) return;
-        break;
+        if (got_fact(node, reply)) node->greetings |= ASKED_FACTS; /* more will come */
+        return;
     case PAWL_MCBP_GET_COLLECTION_ID:
         got_collection(node, reply);
-        break;
+        return;
     default:
+        return;
+    }
+}
+
+void pawl_kv_greeted(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
+{
+    unsigned asked = asked_by(reply->opcode);
+
+    if ((node->greetings & asked) == 0) {
         pawl_kv_node_fail(node, PAWL_STORE, "it answered a request that nobody sent");
         return;
     }
-    count_down(node);
+    node->greetings &= ~asked;
+    judge(node, reply);
+    look_whether_ready(node);
 }

@@ -15,6 +15,8 @@
 
 enum { TRIES_MAX = 20 };
 
+static const pawl_error no_memory = {PAWL_NO_MEMORY, "no memory to list a name"};
+
 static void look(struct pawl_kv_shard *shard);
 
 /* All whose names the write was for. */
@@ -69,6 +71,7 @@ static void written(struct pawl_kv_call *call)
         look(shard);
         return;
     }
+    if (refused) call->error.code = PAWL_BUSY; /* others create one after the other: try again */
     end(shard, &call->error);
 }
 
@@ -94,8 +97,6 @@ static void write_names(struct pawl_kv_shard *shard, const json_t *root, uint64_
     free(shard->document);
     shard->document = json_dumps(root, JSON_COMPACT);
     if (shard->document == NULL) {
-        static const pawl_error no_memory = {PAWL_NO_MEMORY, "no memory to list a name"};
-
         end(shard, &no_memory);
         return;
     }
@@ -142,7 +143,10 @@ static void add_names(struct pawl_kv_shard *shard, json_t *root, uint64_t cas)
         const struct pawl_name *name = &work->op->record.name;
 
         if (lists(names, name)) continue;
-        (void)json_array_append_new(names, json_stringn_nocheck(name->at, name->size));
+        if (json_array_append_new(names, json_stringn_nocheck(name->at, name->size)) != 0) {
+            end(shard, &no_memory);
+            return;
+        }
         changed = true;
     }
     if (changed) {

@@ -133,9 +133,10 @@ static void read_begin(struct listing *listing, struct read *read,
 static void read_page(struct listing *listing)
 {
     struct pawl_page *page = listing->op->page;
+    size_t most = page->count_max > 0 ? page->count_max : 1; /* so that every page goes on */
 
     listing->read_count = 0;
-    while (listing->next < listing->names.count && listing->looked < page->count_max &&
+    while (listing->next < listing->names.count && listing->looked < most &&
            listing->read_count < READS_MAX) {
         const struct pawl_name *name = &listing->names.at[listing->next++];
 

@@ -442,9 +442,9 @@ void pawl_kv_op_begin(struct pawl_kv_driver *driver, struct pawl_op *op)
 
     if (!pawl_kv_key_record(&work->call.key, &driver->settings, &op->record.name)) {
         (void)pawl_fail(&error, PAWL_BAD_REQUEST,
-                        "the name of a plain counter is its document's key, which has at most %d "
-                        "bytes",
-                        PAWL_MCBP_KEY_BYTES_MAX);
+                        "the name of a plain counter is its document's key, which has at most %zu "
+                        "bytes here",
+                        pawl_kv_plain_name_max(&driver->settings));
         fail_op(work, PAWL_OP_FAILED, &error);
         return;
     }

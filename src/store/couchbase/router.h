@@ -75,7 +75,7 @@ struct pawl_kv_node {
     bool heard;        /* since the last turn */
     struct pawl_kv_features features;
     struct pawl_kv_sasl *sasl;
-    unsigned greetings; /* answers that are missing before it is ready */
+    unsigned greetings; /* answers that are missing: greet.c's bits */
     char collection[PAWL_MCBP_LEB128_BYTES_MAX];
     size_t collection_size;
     struct pawl_kv_buffer in, out;
