@@ -270,6 +270,7 @@ static void a_container_is_no_stranger(void **state)
     static const char *const urls[] = {
         "http://example.com/x",
         "http://127.0.0.1.example.com/x",
+        "http://127.0.0.1:1@example.com/x",
         "ftp://127.0.0.1/x",
         "http://169.254.170.20/x",
         "127.0.0.1",

@@ -185,7 +185,13 @@ static void call_send_signed(struct pawl_dynamodb_call *call, const struct pawl_
     if (call->deadline_ns == 0) {
         call->deadline_ns = now_ns + PAWL_DYNAMODB_LIMIT_MS * PAWL_NS_PER_MS;
     }
-    uint64_t left_ns = call->deadline_ns > now_ns ? call->deadline_ns - now_ns : 0;
+    if (now_ns >= call->deadline_ns) { /* its pause, or its wait for keys, took too long */
+        const pawl_error late = call->verdict.error;
+
+        call_end_unsent(call, &late);
+        return;
+    }
+    uint64_t left_ns = call->deadline_ns - now_ns;
 
     (void)snprintf(target, sizeof target, "X-Amz-Target: DynamoDB_20120810.%s", call->target);
     call->generation = keys->generation;
@@ -301,6 +307,10 @@ uint64_t pawl_dynamodb_calls_turn(struct pawl_dynamodb *store, uint64_t now_ns)
                     PAWL_HTTP_CONNECTIONS_MAX);
     while (store->queued != NULL && store->queued->due_ns <= now_ns) {
         call_end_unsent(queue_pop(store), &error);
+    }
+    /* Those that were to call them up may have ended for want of keys. */
+    while (store->queued != NULL && store->busy < PAWL_HTTP_CONNECTIONS_MAX) {
+        call_send(queue_pop(store));
     }
     if (store->queued != NULL && store->queued->due_ns < next_ns) next_ns = store->queued->due_ns;
     return next_ns;

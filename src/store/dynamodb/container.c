@@ -21,6 +21,8 @@ static bool is_allowed(const char *url)
     if (strncmp(url, plain, sizeof plain - 1) != 0) return false;
     const char *host = url + sizeof plain - 1;
 
+    if (strchr(host, '@') != NULL) return false; /* what stands before it is no host */
+
     for (size_t i = 0; i < PAWL_COUNT(plain_hosts); i++) {
         size_t size = strlen(plain_hosts[i]);
 

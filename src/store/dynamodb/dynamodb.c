@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/dynamodb/dynamodb_own.h"
 #include "store/schemes.h"
 
-enum { SCAN_ITEMS_MAX = 1000 };
+enum { SCAN_ITEMS_MAX = 1000, LOG_NAME_BYTES = 600 };
 
 static struct pawl_dynamodb *store_of(struct pawl_driver *driver)
 {
@@ -128,7 +129,7 @@ static void begin_advance(struct pawl_dynamodb *store, struct pawl_op *op)
 
 static void scan(struct pawl_dynamodb *store, struct pawl_op *op, struct pawl_bytes after);
 
-/* An item that is no record of ours is not a sequence: it is passed over. */
+/* One that cannot be read does not hide the others: whoever asks for it hears why. */
 static void list_items(struct pawl_page *page, const json_t *items)
 {
     size_t index = 0;
@@ -137,10 +138,16 @@ static void list_items(struct pawl_page *page, const json_t *items)
     json_array_foreach(items, index, item)
     {
         struct pawl_record record = {.epoch = 0};
+        char name[LOG_NAME_BYTES];
+        pawl_error error;
 
         if (pawl_name_set(&record.name, pawl_dynamodb_key(item), NULL) != PAWL_OK) continue;
-        if (pawl_dynamodb_item(&record, item, NULL) != PAWL_OK) continue;
-        pawl_page_record(page, &record);
+        if (pawl_dynamodb_item(&record, item, &error) == PAWL_OK) {
+            pawl_page_record(page, &record);
+            continue;
+        }
+        pawl_log(PAWL_LOG_WARN, "dynamodb item cannot be listed", "seq=%s why=\"%s\"",
+                 pawl_log_quote(name, sizeof name, pawl_name_bytes(&record.name)), error.text);
     }
 }
 

@@ -58,7 +58,6 @@ struct pawl_dynamodb {
     char endpoint[PAWL_DYNAMODB_ENDPOINT_BYTES_MAX + 1];
     char profile[PAWL_DYNAMODB_TABLE_BYTES_MAX + 1];
     bool has_home; /* the URL says which region is home */
-    char table_id[64];
     uint64_t random;
     int64_t budget; /* for retries: each takes some, each success gives back a little */
     uint64_t token_generation;

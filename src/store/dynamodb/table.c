@@ -180,9 +180,6 @@ static void looked(struct pawl_dynamodb_call *call)
         error.code = pawl_dynamodb_table_judge(store, table, &error);
     }
     store->state = error.code == PAWL_OK ? PAWL_DYNAMODB_READY : PAWL_DYNAMODB_UNSEEN;
-    if (error.code == PAWL_OK) {
-        (void)snprintf(store->table_id, sizeof store->table_id, "%.63s", text_of(table, "TableId"));
-    }
     end_waiting(store, &error);
 }
 

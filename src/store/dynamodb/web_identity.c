@@ -70,6 +70,7 @@ static struct pawl_bytes element(struct pawl_bytes answer, const char *tag)
     struct pawl_bytes none = {NULL, 0};
 
     if (answer.at == NULL) return none;
+    if (answer.size == 0) return none;
     (void)snprintf(open, sizeof open, "<%s>", tag);
     (void)snprintf(close, sizeof close, "</%s>", tag);
     const char *begin = memmem(answer.at, answer.size, open, strlen(open));
