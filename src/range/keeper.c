@@ -133,8 +133,9 @@ static void change(struct kept *kept)
 
 static void serve(struct kept *kept)
 {
-    /* While the source is away, leases share what threads would take. */
-    if (kept->takes.first != NULL && kept->failures > 0 && kept->reserve_count == 0) {
+    /* While the source is away, leases share what threads would take; where none do, always. */
+    if (kept->takes.first != NULL && kept->reserve_count == 0 && kept->put > 0 &&
+        (kept->failures > 0 || !pawl_kept_is_drawn(kept))) {
         pawl_kept_take_back(kept);
     }
     if (!kept_global(kept)) pawl_kept_serve_nexts(kept);

@@ -17,7 +17,7 @@ static void notice(struct kept *kept, uint64_t left)
     uint64_t used = kept->put - left;
     if (used == 0) return;
     kept->put = left;
-    kept->used_ns = keeper->now_ns;
+    kept->used_ns = kept->drawn_ns = keeper->now_ns;
     pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
     pawl_count_sub(&keeper->counts.held, used);
     if (overruns > used) overruns = used; /* the rest belongs to takes not yet noticed */
@@ -172,13 +172,19 @@ void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause)
     kept->block = 0;
 }
 
+bool pawl_kept_is_drawn(const struct kept *kept)
+{
+    return kept->drawn_ns != 0 &&
+           kept->keeper->now_ns - kept->drawn_ns < kept->keeper->settings.pace.refill_interval_ns;
+}
+
 /*
  * How many ids the stock should have while askers above are leased of the same reserve. Ids ahead
  * of need come after those that somebody waits for.
  */
 static uint64_t stock_share(const struct kept *kept)
 {
-    bool waited = kept->takes.first != NULL;
+    bool waited = kept->takes.first != NULL || !pawl_kept_is_drawn(kept);
     double own = waited ? 0 : kept->rate - kept->pace.asked_rate;
     double share = own > 0 ? own * (double)kept->keeper->settings.pace.refill_interval_ns / 1e9 : 0;
     uint64_t least = kept->wait_count;

@@ -91,6 +91,7 @@ struct kept {
     struct pawl_pace pace;
     double rate;        /* as of the last look */
     uint64_t used_ns;   /* when somebody last used it */
+    uint64_t drawn_ns;  /* when somebody was last seen to have drawn from the stock; 0: never */
     uint64_t leased_ns; /* when somebody was last leased of it; 0: never */
     uint64_t seen_ns;   /* when the source last said that the epoch stands; 0: never */
     uint64_t asked_ns;  /* when the errand went out */
@@ -168,6 +169,8 @@ bool pawl_kept_add_front(struct kept *kept, struct held held);
 struct held pawl_kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
 bool pawl_kept_adjacent(struct held a, struct held b);
 void pawl_kept_publish(struct kept *kept);
+/* Somebody draws from the stock: within the last refill interval. */
+bool pawl_kept_is_drawn(const struct kept *kept);
 void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for GET */
 void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
 void pawl_asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
