@@ -45,7 +45,6 @@ static const char *read_port(struct pawl_bytes text, struct pawl_address *addres
 
     address->port = PAWL_FLEET_PORT;
     if (text.size == 0) return NULL;
-    if (text.at[0] == '@') return "a user in the URL is not supported";
     if (text.at[0] != ':') return "it has a character that no host has";
     if (memchr(text.at + 1, ':', text.size - 1) != NULL) {
         return "an IPv6 address must stand in brackets";
@@ -86,6 +85,11 @@ pawl_err pawl_addresses_read(const char *url, struct pawl_address addresses[PAWL
         return pawl_fail(error, PAWL_BAD_REQUEST, "\"%s\" is no server's URL: say %s", url, form);
     }
     const char *at = url + sizeof SCHEME - 1;
+
+    if (strchr(at, '@') != NULL) { /* what stands before it is not shown: it may be a password */
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "a server's URL takes no user or password: say %s", form);
+    }
     for (;;) {
         size_t size = strcspn(at, ",/?#");
         const char *wrong;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { FILE_BYTES_MAX = 64 * 1024 };
+enum { FILE_BYTES_MAX = 64 * 1024, LOG_WHY_BYTES = 600 };
 
 /* In this order: the first that has keys is taken. */
 static const struct pawl_aws_place *const places[] = {
@@ -154,8 +154,12 @@ static void end_in_failure(struct pawl_aws_credentials *credentials, const pawl_
     uint64_t luck = pawl_random(&credentials->random) % PAWL_AWS_AGAIN_S;
 
     if (credentials->has_keys) {
-        pawl_log(PAWL_LOG_WARN, "AWS credentials are not renewed", "expires_s=%lld reason=\"%s\"",
-                 (long long)credentials->keys.expires_s, error->text);
+        char why[LOG_WHY_BYTES];
+
+        pawl_log(
+            PAWL_LOG_WARN, "AWS credentials are not renewed", "expires_s=%lld reason=%s",
+            (long long)credentials->keys.expires_s,
+            pawl_log_quote(why, sizeof why, (struct pawl_bytes){error->text, strlen(error->text)}));
     }
     credentials->renew_s = pawl_aws_now_s(credentials) + PAWL_AWS_AGAIN_S + (int64_t)luck;
     credentials->place = NULL;

@@ -139,6 +139,7 @@ static void list_items(struct pawl_page *page, const json_t *items)
     {
         struct pawl_record record = {.epoch = 0};
         char name[LOG_NAME_BYTES];
+        char why[LOG_NAME_BYTES];
         pawl_error error;
 
         if (pawl_name_set(&record.name, pawl_dynamodb_key(item), NULL) != PAWL_OK) continue;
@@ -146,8 +147,10 @@ static void list_items(struct pawl_page *page, const json_t *items)
             pawl_page_record(page, &record);
             continue;
         }
-        pawl_log(PAWL_LOG_WARN, "dynamodb item cannot be listed", "seq=%s why=\"%s\"",
-                 pawl_log_quote(name, sizeof name, pawl_name_bytes(&record.name)), error.text);
+        pawl_log(
+            PAWL_LOG_WARN, "dynamodb item cannot be listed", "seq=%s why=%s",
+            pawl_log_quote(name, sizeof name, pawl_name_bytes(&record.name)),
+            pawl_log_quote(why, sizeof why, (struct pawl_bytes){error.text, strlen(error.text)}));
     }
 }
 

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "store/redis/report.h"
 
+enum { LOG_WHY_BYTES = 600 };
+
 static void looked(struct redis *redis)
 {
     bool first = redis->state == STATE_GREETS;
@@ -23,8 +25,12 @@ static void looked(struct redis *redis)
     redis->failures = 0;
     if (redis->error.code != PAWL_OK) {
         if (first || before == PAWL_OK) {
-            pawl_log(PAWL_LOG_WARN, "store unfit", "store=\"%s\" reason=\"%s\"",
-                     redis->settings.where, redis->error.text);
+            char why[LOG_WHY_BYTES];
+
+            pawl_log(
+                PAWL_LOG_WARN, "store unfit", "store=\"%s\" reason=%s", redis->settings.where,
+                pawl_log_quote(why, sizeof why,
+                               (struct pawl_bytes){redis->error.text, strlen(redis->error.text)}));
         }
     } else if (first) {
         pawl_log(PAWL_LOG_INFO, "store connected", "store=\"%s\" version=%s run_id=%s",
