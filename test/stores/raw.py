@@ -27,8 +27,14 @@ def etcd_records(server, name):
 
 
 def dynamo_records(server, name):
-    return [one for one in server.call("Scan", TableName=server.table)["Items"]
-            if name in json.dumps(one)]
+    """A scan comes in pages of 1 MB, and the table is shared."""
+    found, more = [], {}
+    while more is not None:
+        page = server.call("Scan", TableName=server.table, **more)
+        found += [one for one in page["Items"] if name in json.dumps(one)]
+        last = page.get("LastEvaluatedKey")
+        more = None if last is None else {"ExclusiveStartKey": last}
+    return found
 
 
 def redis_keys(client, name):

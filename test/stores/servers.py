@@ -95,12 +95,17 @@ class Process:
             self.child.kill()
             self.child.wait(20)
         for pid in children:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            signal_one(pid, signal.SIGKILL)
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in children),
                    "children end")
+
+
+def signal_one(pid, number):
+    """A server's child may have ended by itself meanwhile."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 def descendants(pid):
@@ -156,7 +161,7 @@ class Server:
         for process in self.processes:
             process.send(number)
             for pid in descendants(process.child.pid):
-                os.kill(pid, number)
+                signal_one(pid, number)
 
     def end(self):
         for process in self.processes:
