@@ -107,7 +107,7 @@ def test_check_of_a_server_that_is_not_there():
     (["--store", "memory:", "--threads", "many"], ["--threads many", "from 0 to 256"]),
     (["--store", "memory:", "--ride-through", "60"], ["--ride-through 60", "500ms"]),
     (["--store", "memory:", "--on-rollback", "ignore"], ["skip|refuse"]),
-    (["--store", "mysql://x"], ["mysql\"", "lmdb:"]),
+    (["--store", "mysql://x"], ["mysql://\"", "lmdb:"]),
     (["--store", "memory:", "--listen", "127.0.0.1:1"], ["resp://HOST:PORT"]),
     (["--store", "memory:", "--listen", "http://127.0.0.1:1"], ["resp://HOST:PORT"]),
     (["--store", "memory:", "--listen", "resp://no.such.host.invalid:1"], ["no.such.host.invalid"]),
