@@ -96,7 +96,7 @@ FAULTS = [
     Fault("a turn begins at START", "src/range/record.c",
           "    pawl_record_put(record, record->increment > 0 ? record->min : record->max);",
           "    pawl_record_put(record, record->start);"),
-    Fault("a change keeps the version", "src/range/apply.c",
+    Fault("a change keeps the version", "src/range/apply_own.h",
           "    next->changed_at = moment->wall_s;\n",
           "    next->changed_at = moment->wall_s;\n    next->version--;\n"),
     Fault("a fence keeps the epoch", "src/range/apply.c",
