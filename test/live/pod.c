@@ -299,10 +299,14 @@ static void do_list(void)
 static void do_memory(void)
 {
     FILE *statm = fopen("/proc/self/statm", "re");
-    long pages = 0;
+    char line[128];
 
-    if (statm == NULL || fscanf(statm, "%*d %ld", &pages) != 1) abort();
+    if (statm == NULL || fgets(line, sizeof line, statm) == NULL) abort();
     (void)fclose(statm);
+    const char *resident = strchr(line, ' '); /* the second number */
+    if (resident == NULL) abort();
+    long pages = strtol(resident, NULL, 10);
+
     (void)printf("ok %ld\n", pages * (sysconf(_SC_PAGESIZE) / 1024));
 }
 

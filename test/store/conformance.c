@@ -207,7 +207,8 @@ int main(int argc, char **argv)
     if (!run.json && !list) print_head(&run);
     run_all(&run, list);
     drive_settle();
-    if (run.failures > 0)
+    if (run.failures > 0) {
         (void)fprintf(stderr, "%d failed; seed %" PRIu64 "\n", run.failures, run.seed);
+    }
     return run.failures == 0 ? 0 : 1;
 }

@@ -3,7 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -23,15 +23,16 @@ static struct recorded recorded(const char *text)
     struct recorded bytes = {.size = 0};
 
     for (bool quoted = false; *text != '\0'; text++) {
-        unsigned byte = 0;
-
         if (*text == '\'') {
             quoted = !quoted;
         } else if (quoted) {
             bytes.at[bytes.size++] = (unsigned char)*text;
         } else if (*text != ' ') {
-            assert_int_equal(sscanf(text, "%2x", &byte), 1);
-            bytes.at[bytes.size++] = (unsigned char)byte;
+            const char digits[3] = {text[0], text[1], '\0'};
+            char *end = NULL;
+
+            bytes.at[bytes.size++] = (unsigned char)strtoul(digits, &end, 16);
+            assert_ptr_equal(end, digits + 2);
             text++;
         }
     }
