@@ -103,11 +103,6 @@ static struct entry *entry_wake(struct pawl_records *records, const struct pawl_
     return entry;
 }
 
-static bool shares(const struct pawl_ask *ask)
-{
-    return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
-}
-
 static struct work *work_new(struct pawl_records *records, struct entry *entry)
 {
     struct work *work = calloc(1, sizeof *work);
@@ -137,7 +132,7 @@ static void entry_begin(struct pawl_records *records, struct entry *entry)
 {
     struct pawl_ask *ask = pawl_asks_pop(&entry->waiting);
     struct work *work = work_new(records, entry);
-    bool shared = shares(ask);
+    bool shared = is_for_ids(ask);
 
     if (work == NULL) {
         for (; ask != NULL; ask = pawl_asks_pop(&entry->waiting)) {
@@ -150,7 +145,7 @@ static void entry_begin(struct pawl_records *records, struct entry *entry)
     entry->work = work;
     pawl_asks_add(&work->asks, ask);
     for (size_t i = 1; shared && i < PAWL_RECORDS_SHARED_MAX; i++) {
-        if (entry->waiting.first == NULL || !shares(entry->waiting.first)) break;
+        if (entry->waiting.first == NULL || !is_for_ids(entry->waiting.first)) break;
         pawl_asks_add(&work->asks, pawl_asks_pop(&entry->waiting));
     }
     pawl_work_go_on(work);

@@ -58,6 +58,12 @@ struct pawl_records {
     struct pawl_source_ops ops;
 };
 
+/* Such asks of one sequence can be carried out together. */
+static inline bool is_for_ids(const struct pawl_ask *ask)
+{
+    return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
+}
+
 void pawl_works_add(struct works *works, struct work *work);
 struct work *pawl_works_pop(struct works *works); /* NULL: empty */
 

@@ -22,11 +22,6 @@ static bool in_doubt(const struct work *work)
     return work->doubt_end_ns != 0;
 }
 
-static bool is_for_ids(const struct pawl_ask *ask)
-{
-    return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
-}
-
 /* Whether ids can simply be granted: nothing has to turn, to move or to be said. */
 static bool is_plain(const struct pawl_record *record, const struct pawl_ask *ask)
 {
@@ -110,20 +105,12 @@ static bool set_bounds(struct work *work, const struct pawl_record *record)
     return low <= record->next && record->next <= high;
 }
 
-static void start_write(struct work *work)
-{
-    const struct entry *entry = work->entry;
-
-    work->op.expected = entry->record;
-    work->op.token = entry->token;
-    pawl_work_start(work, PAWL_OP_WRITE);
-}
-
-static void start_advance(struct work *work)
+/* kind: WRITE or ADVANCE, conditional on the record remembered. */
+static void start_write(struct work *work, enum pawl_op_kind kind)
 {
     work->op.expected = work->entry->record;
     work->op.token = work->entry->token;
-    pawl_work_start(work, PAWL_OP_ADVANCE);
+    pawl_work_start(work, kind);
 }
 
 static void start_read(struct work *work)
@@ -143,9 +130,9 @@ static void work_decide(struct work *work)
     if (apply_plain(work, &work->op.record)) {
         work->op.count = granted(work);
         if (work->records->driver->ops->advances && set_bounds(work, &entry->record)) {
-            start_advance(work);
+            start_write(work, PAWL_OP_ADVANCE);
         } else {
-            start_write(work);
+            start_write(work, PAWL_OP_WRITE);
         }
         return;
     }
@@ -158,7 +145,7 @@ static void work_decide(struct work *work)
         return;
     }
     if (apply_all(work, &work->op.record)) {
-        start_write(work);
+        start_write(work, PAWL_OP_WRITE);
     } else if (work->fresh) {
         pawl_work_answer(work);
     } else {
