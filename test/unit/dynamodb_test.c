@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes to DynamoDB, what its answers mean, and what its URLs say. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "record_fixture.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "store/dynamodb/dynamodb_own.h"
 #include "store/fields.h"
@@ -95,7 +92,7 @@ static void an_item_comes_back_as_the_record(void **state)
     assert_string_equal(text_at(item, "data_type/S"), "bigint");
     assert_null(json_object_get(item, "moved_to")); /* empty texts are left out */
     if (pawl_dynamodb_item(&read, item, &error) != PAWL_OK) fail_msg("%s", error.text);
-    assert_memory_equal(&read, &op.record, sizeof read);
+    assert_same_record(&read, &op.record);
     json_decref(item);
     json_decref(body);
 }

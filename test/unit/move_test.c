@@ -29,7 +29,7 @@ static struct pawl_ask arrive(struct desk *desk, const struct pawl_record *came)
     struct pawl_ask ask = {.kind = PAWL_ASK_ARRIVE, .record = &copy};
 
     (void)desk_ask(desk, &ask);
-    assert_memory_equal(&copy, came, sizeof copy); /* so that it can be asked again */
+    assert_same_record(&copy, came); /* so that it can be asked again */
     ask.record = NULL;
     return ask;
 }
@@ -81,7 +81,7 @@ static void it_goes_on_where_it_left_off(void **state)
     assert_int_equal(left.error.code, PAWL_OK);
     assert_true(a.record.dropped && pawl_record_has_left(&a.record));
     assert_true(a.record.epoch > before.epoch && a.record.line == before.line);
-    assert_memory_equal(&came, &a.record, sizeof came);
+    assert_same_record(&came, &a.record);
 
     b.moment.wall_s += 100;
     struct pawl_ask there = arrive(&b, &came);
@@ -164,7 +164,7 @@ static void leaving_again_changes_nothing(void **state)
     pair(&a, &b);
     (void)leave(&a, "b", 0, &once);
     assert_int_equal(leave(&a, "b", UINT32_MAX, &twice).error.code, PAWL_OK);
-    assert_memory_equal(&once, &twice, sizeof once);
+    assert_same_record(&once, &twice);
 }
 
 static void it_leaves_for_one_store_only(void **state)
@@ -210,7 +210,7 @@ static void arriving_again_changes_nothing(void **state)
     struct pawl_record first = b.record;
 
     assert_true(arrive(&b, &came).grant.epoch == first.epoch);
-    assert_memory_equal(&b.record, &first, sizeof first);
+    assert_same_record(&b.record, &first);
     (void)desk_next(&b, 100);
     const pawl_definition wider = UP_TO(5000);
 
@@ -218,7 +218,7 @@ static void arriving_again_changes_nothing(void **state)
     struct pawl_record used = b.record;
 
     assert_int_equal(arrive(&b, &came).error.code, PAWL_OK);
-    assert_memory_equal(&b.record, &used, sizeof used);
+    assert_same_record(&b.record, &used);
 }
 
 static void a_later_drop_is_not_undone(void **state)
@@ -238,7 +238,7 @@ static void a_later_drop_is_not_undone(void **state)
 
     assert_int_equal(again.error.code, PAWL_OK);
     assert_int_equal(again.grant.epoch, 0); /* nothing is alive there, and it says so */
-    assert_memory_equal(&b.record, &dropped, sizeof dropped);
+    assert_same_record(&b.record, &dropped);
 }
 
 static void a_dropped_one_is_copied_as_that(void **state)
@@ -252,7 +252,7 @@ static void a_dropped_one_is_copied_as_that(void **state)
     struct pawl_record tombstone = a.record;
 
     assert_int_equal(move(&a, &b, "b"), PAWL_OK);
-    assert_memory_equal(&a.record, &tombstone, sizeof tombstone);
+    assert_same_record(&a.record, &tombstone);
     assert_true(b.record.dropped && !pawl_record_has_left(&b.record));
     assert_true(b.record.epoch > tombstone.epoch);
     assert_int_equal(desk_create(&b, NULL).error.code, PAWL_OK);
@@ -275,7 +275,7 @@ static void another_sequence_of_its_name_is_left_alone(void **state)
     struct pawl_record theirs = b.record;
 
     assert_int_equal(move(&a, &b, "b"), PAWL_EXISTS);
-    assert_memory_equal(&b.record, &theirs, sizeof theirs);
+    assert_same_record(&b.record, &theirs);
     assert_int_equal(drop(&b), PAWL_OK);
     /* It left before that drop, so nobody knows which came first. */
     assert_int_equal(move(&a, &b, "b"), look(&a).epoch > b.record.epoch ? PAWL_OK : PAWL_EXISTS);
@@ -363,7 +363,7 @@ static void a_source_that_went_back_pushes_it_on(void **state)
     struct pawl_record before = b.record;
 
     assert_int_equal(move(&a, &b, "b"), PAWL_OK);
-    assert_memory_equal(&b.record, &before, sizeof before);
+    assert_same_record(&b.record, &before);
 
     /* Dropped there, and alive again here: it goes on, beyond both. */
     (void)desk_next(&b, 200);
