@@ -47,16 +47,6 @@ void call_submit(struct call *call)
     call->desk->settings.submit(&call->sent.ask, call->desk->settings.arg);
 }
 
-bool answer_ok(struct conn *conn, struct call *call)
-{
-    if (call->sent.ask.error.code == PAWL_OK) {
-        say_simple(conn, PAWL_BYTES("OK"));
-    } else {
-        say_failure(conn, &call->sent.ask.error);
-    }
-    return true;
-}
-
 void call_free(struct call *call)
 {
     PAWL_ASSERT(!call->with_keeper && !call->forgetting);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "server/wires.h"
+
 struct option {
     enum config_kind kind;
     size_t offset; /* of its field in struct config */
@@ -307,25 +309,27 @@ static bool port_read(struct pawl_bytes text, uint16_t *port)
 
 pawl_err config_listen_read(struct pawl_bytes text, struct config_listen *listen, pawl_error *error)
 {
-    const struct pawl_bytes scheme = PAWL_BYTES("resp://");
+    const struct pawl_bytes mark = PAWL_BYTES("://");
     struct given given = {"--listen", " ", text};
     const char *allowed = "it must be resp://HOST:PORT, such as resp://127.0.0.1:7379 or "
                           "resp://[::1]:7379";
+    const char *found = memmem(text.at, text.size, mark.at, mark.size);
     size_t colon = text.size;
 
-    if (text.size <= scheme.size ||
-        !pawl_bytes_equal((struct pawl_bytes){text.at, scheme.size}, scheme)) {
-        return refuse(&given, error, allowed);
-    }
-    while (colon > scheme.size && text.at[colon - 1] != ':') {
+    if (found == NULL) return refuse(&given, error, allowed);
+    struct pawl_bytes scheme = {text.at, (size_t)(found - text.at)};
+    size_t begin = scheme.size + mark.size;
+    listen->wire = wires_find(scheme);
+    if (listen->wire == NULL) return refuse(&given, error, allowed);
+    while (colon > begin && text.at[colon - 1] != ':') {
         colon--;
     }
     struct pawl_bytes port = {text.at + colon, text.size - colon};
-    if (colon == scheme.size || !port_read(port, &listen->port)) {
+    if (colon == begin || !port_read(port, &listen->port)) {
         return refuse(&given, error, allowed);
     }
 
-    struct pawl_bytes host = {text.at + scheme.size, colon - 1 - scheme.size};
+    struct pawl_bytes host = {text.at + begin, colon - 1 - begin};
     bool bracketed = host.size >= 2 && host.at[0] == '[' && host.at[host.size - 1] == ']';
     if (bracketed) host = (struct pawl_bytes){host.at + 1, host.size - 2};
     if (host.size == 0 || host.size > CONFIG_HOST_BYTES_MAX ||

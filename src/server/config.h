@@ -55,8 +55,11 @@ pawl_err config_read(struct config *config, char *const *args, size_t arg_count,
 /* "500ms", "30s", "5m", "2h", or "0": a whole number with a unit, as nanoseconds. */
 bool config_time_read(struct pawl_bytes text, uint64_t *time_ns);
 
+struct conn_wire;
+
 /* "resp://HOST:PORT", an IPv6 address in brackets. */
 struct config_listen {
+    const struct conn_wire *wire;
     char host[CONFIG_HOST_BYTES_MAX + 1];
     uint16_t port;
 };

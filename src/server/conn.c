@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/command.h"
 #include "server/work.h"
 
 enum { LEFTOVER_BYTES_MAX = 1024 }; /* a half request of at most this goes to a small buffer */
@@ -87,46 +86,26 @@ static void tidy_input(struct conn *conn)
 
 /* Requests. */
 
-/*
- * Behind a request that waits only leases are begun, and only behind others that take ids.
- * A lease with something wrong waits, to be told so in turn.
- */
-static bool may_begin(const struct conn *conn, const struct pawl_resp_request *request)
-{
-    if (conn->pending_first == NULL) return true;
-    if (conn->pending_count >= CONN_PENDING_MAX) return false;
-    return conn->pending_takes && command_is_lease(conn, request);
-}
-
 /* Begins what can be begun. The bytes of a request are used once it is begun. */
 static void run(struct conn *conn)
 {
-    struct pawl_resp_request request;
+    const struct conn_wire *wire = conn->wire;
 
     conn->running = true;
     conn->paused = false;
     while (!conn->closing) {
-        size_t left = conn->input.size - conn->input_used;
-
-        if (left == 0) break;
         if (output_backlog(conn) >= CONN_OUTPUT_BYTES_PAUSE) {
             conn->paused = true;
             break;
         }
+        enum conn_resume resumed = wire->resume == NULL ? CONN_RESTS : wire->resume(conn);
+        if (resumed == CONN_GOES_ON) continue;
+        size_t left = conn->input.size - conn->input_used;
+        if (resumed == CONN_WAITS || left == 0) break;
         struct pawl_bytes rest = {conn->input.at + conn->input_used, left};
-        ptrdiff_t took = pawl_resp_parse(rest, &request);
-        if (took == 0) break;
-        if (took < 0) {
-            if (conn->pending_first != NULL) break; /* in turn */
-            say_error(conn, "%s", request.error);
-            conn->closing = true;
-            break;
-        }
-        if (request.word_count > 0) {
-            if (!may_begin(conn, &request)) break;
-            command_run(conn, &request);
-        }
-        conn->input_used += (size_t)took;
+        size_t used = wire->begin(conn, rest);
+        if (used == 0) break;
+        conn->input_used += used;
     }
     tidy_input(conn);
     conn->running = false;
@@ -144,12 +123,19 @@ static void pending_free(struct conn *conn, struct pending *pending)
     free(pending);
 }
 
+void conn_no_memory(struct conn *conn)
+{
+    static const pawl_error error = {PAWL_NO_MEMORY, "pawld has no memory for this request"};
+
+    conn->wire->failed(conn, (struct pawl_bytes){NULL, 0}, &error);
+}
+
 struct pending *conn_pend(struct conn *conn)
 {
     struct pending *pending = calloc(1, sizeof *pending);
 
     if (pending == NULL) {
-        say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this request");
+        conn_no_memory(conn);
         return NULL;
     }
     pending->conn = conn;
@@ -168,12 +154,12 @@ struct call *conn_call(struct conn *conn, enum pawl_ask_kind kind, struct pawl_b
     if (kind == PAWL_ASK_LIST) {
         name.size = 0;
     } else if (pawl_name_set(&checked, name, &error) != PAWL_OK) {
-        say_failure(conn, &error);
+        conn->wire->failed(conn, name, &error);
         return NULL;
     }
     struct call *call = call_new(conn->desk, kind, name);
     if (call == NULL) {
-        say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this request");
+        conn_no_memory(conn);
         return NULL;
     }
     struct pending *pending = conn_pend(conn);
@@ -219,12 +205,14 @@ void conn_answered(struct conn *conn, struct pending *pending)
 
 /* What the carrier calls. */
 
-void conn_open(struct conn *conn, struct desk *desk)
+bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire)
 {
-    *conn = (struct conn){.desk = desk, .id = desk->next_id, .protocol = 2, .pending_takes = true};
+    *conn = (struct conn){
+        .desk = desk, .wire = wire, .id = desk->next_id, .protocol = 2, .pending_takes = true};
     desk->next_id += desk->settings.id_step;
     pawl_count_add(&desk->counts.accepted, 1);
     pawl_count_add(&desk->counts.connections, 1);
+    return wire->open == NULL || wire->open(conn);
 }
 
 struct conn_space conn_input_space(struct conn *conn)
@@ -236,7 +224,7 @@ struct conn_space conn_input_space(struct conn *conn)
         size_t capacity = input->capacity * 2;
 
         if (capacity < CONN_BUFFER_BYTES) capacity = CONN_BUFFER_BYTES;
-        if (capacity > CONN_INPUT_BYTES_MAX) capacity = CONN_INPUT_BYTES_MAX;
+        if (capacity > conn->wire->input_bytes_max) capacity = conn->wire->input_bytes_max;
         if (capacity > input->capacity && !buffer_grow(conn->desk, input, capacity)) {
             return (struct conn_space){NULL, 0};
         }
@@ -297,7 +285,7 @@ void conn_output_sent(struct conn *conn, size_t size, uint64_t now_ns)
 
 bool conn_wants_input(const struct conn *conn)
 {
-    return !conn->closing && !conn->closed && conn->input.size < CONN_INPUT_BYTES_MAX &&
+    return !conn->closing && !conn->closed && conn->input.size < conn->wire->input_bytes_max &&
            output_backlog(conn) < CONN_OUTPUT_BYTES_PAUSE;
 }
 
@@ -325,6 +313,7 @@ void conn_close(struct conn *conn)
         if (pending->call != NULL) call_abandon(pending->call);
         pending_free(conn, pending);
     }
+    if (conn->wire->close != NULL) conn->wire->close(conn);
     pawl_count_add(&desk->counts.connections, UINT64_MAX);
     conn->input.size = 0;
     conn->input_used = 0;

@@ -3,7 +3,7 @@
  * One client's connection: requests in, answers out, in order. No I/O: the carrier reads into
  * conn_input_space and writes conn_output.
  *
- *     conn_open(&peer->conn, desk);
+ *     if (!conn_open(&peer->conn, desk, wire)) hang up;
  *     when the socket can be read, and conn_wants_input:
  *         space = conn_input_space(); n = read(space); conn_input_added(n, now);
  *     after that, when the socket can be written, and when `changed` was called:
@@ -18,19 +18,14 @@
 #define PAWLD_CONN_H
 
 #include "server/desk.h"
-#include "wire/resp.h"
 
 enum {
     CONN_BUFFER_BYTES = 16 * 1024,       /* a buffer at first; spare ones stay with the desk */
-    CONN_INPUT_BYTES_MAX = 64 * 1024,    /* more is not read until requests are answered */
     CONN_OUTPUT_BYTES_PAUSE = 64 * 1024, /* above this no request is begun and nothing read */
     CONN_ANSWER_BYTES_MAX = 1024 * 1024, /* one answer */
     CONN_PENDING_MAX = 256,              /* requests begun and not answered */
     CONN_CLIENT_NAME_BYTES_MAX = 64,     /* CLIENT SETNAME */
 };
-
-_Static_assert((int)CONN_INPUT_BYTES_MAX >= (int)PAWL_RESP_REQUEST_BYTES_MAX,
-               "a full input must hold a whole request");
 
 struct conn_buffer {
     char *at; /* NULL: none */
@@ -43,10 +38,42 @@ struct conn_space {
     size_t size;
 };
 
+enum conn_resume {
+    CONN_RESTS,   /* nothing is begun that this wire itself goes on with */
+    CONN_GOES_ON, /* a piece was done: to be called again, once there is room for more output */
+    CONN_WAITS,   /* for what is in the connection's line */
+};
+
+/* A protocol: what it makes of a connection's bytes. Constant; its functions are called by conn.c,
+ * desk.c and take.c only. */
+struct conn_wire {
+    const char *scheme;     /* of --listen */
+    struct pawl_bytes full; /* what one client too many is told */
+    size_t input_bytes_max; /* more is not read until requests are answered; a whole one fits */
+    /* Either may be NULL. open makes conn->session, false: no memory. close frees it. */
+    bool (*open)(struct conn *conn);
+    void (*close)(struct conn *conn);
+    /* Goes on with what was begun: before each request, and when what it waited for is there. NULL:
+     * this wire's requests are answered in one go. */
+    enum conn_resume (*resume)(struct conn *conn);
+    /*
+     * Begins the request at the front of rest, which has one byte or more: answers it, or leaves a
+     * pending in the line. Returns how many bytes it used. 0: it is not whole yet, or must wait
+     * until the line is empty, and nothing was done; or conn->closing was set.
+     */
+    size_t (*begin)(struct conn *conn, struct pawl_bytes rest);
+    /* What the first in the line was parked for; it is gone from the line right after. */
+    void (*took)(struct conn *conn, pawl_ids ids);
+    /* Instead of that; or a call that cannot begin. name: of the sequence; size 0: none. */
+    void (*failed)(struct conn *conn, struct pawl_bytes name, const pawl_error *error);
+};
+
 /* Embedded in the carrier's own struct; all fields are private to the server's files. */
 struct conn {
     struct desk *desk;
-    uint64_t id; /* unique in this run of the server, never 0: the asker of its leases */
+    const struct conn_wire *wire;
+    void *session; /* the wire's */
+    uint64_t id;   /* unique in this run of the server, never 0: the asker of its leases */
     struct conn_buffer input;
     size_t input_used;          /* bytes at the front of input that are answered or begun */
     struct conn_buffer output;  /* being written */
@@ -55,7 +82,7 @@ struct conn {
     struct pending *pending_first, *pending_last; /* begun and not answered, in order */
     uint32_t pending_count;
     bool pending_takes; /* none of them does anything but take ids */
-    int protocol;       /* RESP 2 or 3 */
+    int protocol;       /* RESP's: 2 or 3 */
     bool closing;       /* answers nothing more; hangs up when the output is sent */
     bool closed;        /* conn_close was called */
     bool running;       /* requests are being answered */
@@ -64,11 +91,12 @@ struct conn {
     struct conn *changed_next, *changed_previous;
     struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;
-    uint8_t name_size;
+    uint8_t name_size; /* RESP's: CLIENT SETNAME */
     char name[CONN_CLIENT_NAME_BYTES_MAX];
 };
 
-void conn_open(struct conn *conn, struct desk *desk);
+/* false: there is no memory; conn_close and conn_dispose follow as ever. */
+bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire);
 
 /* Where to read into. size 0: there is no memory, hang up. Only while conn_wants_input. */
 struct conn_space conn_input_space(struct conn *conn);

@@ -239,16 +239,12 @@ void desk_unpark(struct desk *desk, struct pending *pending)
     entry_rest(entry->desk, entry);
 }
 
-/* Takes the error by value: answering may begin the next request and so the next ask. */
+/* Answering may begin the next request and so the next ask. */
 static void fail_one(struct pending *pending, const pawl_error *error)
 {
     struct conn *conn = pending->conn;
 
-    if (error->code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, entry_name(pending->entry), error);
-    } else {
-        say_failure(conn, error);
-    }
+    conn->wire->failed(conn, entry_name(pending->entry), error);
     unpark(conn->desk, pending);
     conn_answered(conn, pending);
 }
@@ -312,7 +308,7 @@ static void serve(struct entry *entry)
         if (take == TAKE_PARK) return;
         unpark(entry->desk, pending);
         if (take == TAKE_DONE) {
-            say_integer(conn, pawl_id_at(ids.first, ids.increment, ids.count - 1));
+            conn->wire->took(conn, ids);
             conn_answered(conn, pending);
         } else {
             take_ask(pending, entry_name(entry), pending->count);

@@ -49,6 +49,7 @@ struct arrival {
     struct pawl_mail mail;
     struct io *io;
     int socket;
+    const struct conn_wire *wire;
 };
 
 static void peer_go_on(struct peer *peer);
@@ -175,7 +176,7 @@ static void refuse(struct io *io, int socket)
     (void)atomic_fetch_sub(io->clients, 1);
 }
 
-static void peer_begin(struct io *io, int socket)
+static void peer_begin(struct io *io, int socket, const struct conn_wire *wire)
 {
     struct peer *peer = calloc(1, sizeof *peer);
 
@@ -188,8 +189,8 @@ static void peer_begin(struct io *io, int socket)
     peer->next = io->peers;
     if (peer->next != NULL) peer->next->previous = peer;
     io->peers = peer;
-    conn_open(&peer->conn, io->desk);
-    int status = uv_tcp_open(&peer->tcp, socket);
+    bool opened = conn_open(&peer->conn, io->desk, wire);
+    int status = opened ? uv_tcp_open(&peer->tcp, socket) : UV_ENOMEM;
     if (status != 0) {
         (void)close(socket);
         peer_hang_up(peer, uv_strerror(status));
@@ -204,7 +205,7 @@ static void socket_arrived(struct pawl_mail *mail)
 {
     struct arrival *arrival = PAWL_OWNER(mail, struct arrival, mail);
 
-    peer_begin(arrival->io, arrival->socket);
+    peer_begin(arrival->io, arrival->socket, arrival->wire);
     free(arrival);
 }
 
@@ -355,7 +356,7 @@ void io_post(struct io *io, struct pawl_mail *mail)
     pawl_mailbox_post(&io->box, mail);
 }
 
-void io_serve(struct io *io, int socket)
+void io_serve(struct io *io, int socket, const struct conn_wire *wire)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
 
@@ -363,7 +364,8 @@ void io_serve(struct io *io, int socket)
         refuse(io, socket);
         return;
     }
-    *arrival = (struct arrival){.mail = {.act = socket_arrived}, .io = io, .socket = socket};
+    *arrival =
+        (struct arrival){.mail = {.act = socket_arrived}, .io = io, .socket = socket, .wire = wire};
     pawl_mailbox_post(&io->box, &arrival->mail);
 }
 

@@ -10,6 +10,7 @@
 #include "server/desk.h"
 
 struct io;
+struct conn_wire;
 
 struct io_settings {
     struct pawl_turner *turner;
@@ -29,7 +30,7 @@ pawl_err io_start(struct io *io, pawl_error *error);
 /* Any thread, until io_leave. */
 void io_post(struct io *io, struct pawl_mail *mail);
 /* Any thread, until io_leave: serves a connected, non-blocking socket, which is the io's then. */
-void io_serve(struct io *io, int socket);
+void io_serve(struct io *io, int socket, const struct conn_wire *wire);
 /* The keeper's thread, until io_free: its settings' idle. */
 void io_tell_idle(struct io *io, const struct pawl_holding *holding);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/conn.h"
 
 enum {
     BACKLOG = 511,   /* as Redis; the system may allow less */
@@ -56,8 +57,8 @@ static void show(struct listen_address *address)
         (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)&address->at)->sin_addr, host,
                         sizeof host);
     }
-    (void)snprintf(address->shown, sizeof address->shown, v6 ? "resp://[%s]:%u" : "resp://%s:%u",
-                   host, port_of(&address->at));
+    (void)snprintf(address->shown, sizeof address->shown, v6 ? "%s://[%s]:%u" : "%s://%s:%u",
+                   address->wire->scheme, host, port_of(&address->at));
 }
 
 /* Adds every address that one --listen names. */
@@ -81,6 +82,7 @@ static pawl_err resolve_one(const struct config_listen *listen, size_t entry,
         }
         struct listen_address *address = &addresses->all[addresses->count++];
 
+        address->wire = listen->wire;
         memcpy(&address->at, at->ai_addr, at->ai_addrlen);
         address->size = at->ai_addrlen;
         address->loopback = is_loopback(at->ai_addr);
@@ -174,7 +176,8 @@ pawl_err listeners_open(struct listeners *listeners, struct listen_addresses *ad
             listeners_abandon(listeners);
             return cannot_listen(address, reason, error);
         }
-        listeners->all[listeners->count++] = (struct listener){.socket = listening};
+        listeners->all[listeners->count++] =
+            (struct listener){.socket = listening, .wire = address->wire};
     }
     return PAWL_OK;
 }
@@ -188,20 +191,21 @@ static void say_full(struct listeners *listeners, bool full)
     listeners->full = full;
 }
 
-static void take_in(struct listeners *listeners, int client)
+static void take_in(struct listener *listener, int client)
 {
-    static const char full[] = "-ERR max number of clients reached\r\n";
+    struct listeners *listeners = listener->listeners;
+    struct pawl_bytes full = listener->wire->full;
 
     if (atomic_load(listeners->clients) >= listeners->max_clients) {
         say_full(listeners, true);
         (void)atomic_fetch_add(listeners->refused, 1);
-        (void)send(client, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)send(client, full.at, full.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)close(client);
         return;
     }
     say_full(listeners, false);
     (void)atomic_fetch_add(listeners->clients, 1);
-    io_serve(listeners->ios[listeners->io_next], client);
+    io_serve(listeners->ios[listeners->io_next], client, listener->wire);
     listeners->io_next = (listeners->io_next + 1) % listeners->io_count;
 }
 
@@ -212,7 +216,7 @@ static bool accept_some(struct listener *listener)
         int client = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (client >= 0) {
-            take_in(listener->listeners, client);
+            take_in(listener, client);
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -10,10 +10,11 @@
 
 enum {
     LISTEN_SOCKETS_MAX = 32,
-    LISTEN_SHOW_BYTES_MAX = 80, /* "resp://[address]:port" */
+    LISTEN_SHOW_BYTES_MAX = 80, /* "scheme://[address]:port" */
 };
 
 struct listen_address {
+    const struct conn_wire *wire;
     struct sockaddr_storage at;
     socklen_t size;
     bool loopback;
@@ -41,6 +42,7 @@ struct listener {
     int socket;
     bool started; /* poll and pause are handles of a loop */
     struct listeners *listeners;
+    const struct conn_wire *wire;
 };
 
 struct listeners {

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* INCR, INCRBY and SEQ.NEXT without a count: ids from stock, as fast as can be. */
-#include <stdlib.h>
+/* Ids from stock, for any wire. */
 #include <string.h>
 
-#include "server/command.h"
 #include "server/work.h"
-
-enum { RATE_BYTES_MAX = 32 };
-#define RATE_MAX 1e12 /* ids per second: more is a mistake */
 
 enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids)
 {
@@ -29,14 +24,13 @@ enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids)
 
 static bool answer_next(struct conn *conn, struct call *call)
 {
-    const struct pawl_range range = call->sent.ask.grant.range;
+    const struct pawl_ask *ask = &call->sent.ask;
+    const struct pawl_range range = ask->grant.range;
 
-    if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
-    } else if (call->sent.ask.error.code != PAWL_OK) {
-        say_failure(conn, &call->sent.ask.error);
+    if (ask->error.code == PAWL_OK) {
+        conn->wire->took(conn, (pawl_ids){range.first, range.increment, range.count});
     } else {
-        say_integer(conn, pawl_range_last(range));
+        conn->wire->failed(conn, ask->name, &ask->error);
     }
     return true;
 }
@@ -47,7 +41,7 @@ void take_ask(struct pending *pending, struct pawl_bytes name, uint64_t count)
     struct call *call = call_new(conn->desk, PAWL_ASK_NEXT, name);
 
     if (call == NULL) {
-        say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this request");
+        conn_no_memory(conn);
         conn_answered(conn, pending);
         return;
     }
@@ -86,12 +80,12 @@ static void wait_for(struct conn *conn, struct pawl_bytes name, uint64_t count, 
 
     if (entry == NULL) {
         if (pawl_name_set(&checked, name, &error) != PAWL_OK) {
-            say_failure(conn, &error);
+            conn->wire->failed(conn, name, &error);
             return;
         }
         entry = desk_entry(desk, name);
         if (entry == NULL) {
-            say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this request");
+            conn_no_memory(conn);
             return;
         }
     }
@@ -103,20 +97,18 @@ static void wait_for(struct conn *conn, struct pawl_bytes name, uint64_t count, 
     desk_park(desk, entry, pending);
 }
 
-static void take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool creates)
+bool take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool creates, pawl_ids *ids)
 {
     struct entry *entry = find(conn, name);
-    pawl_ids ids;
 
     /* Nobody overtakes those who wait already. */
     if (entry == NULL || entry->holding == NULL || entry->parked_first != NULL) {
         wait_for(conn, name, count, creates);
-        return;
+        return false;
     }
-    switch (entry_take(entry, count, &ids)) {
+    switch (entry_take(entry, count, ids)) {
     case TAKE_DONE:
-        say_integer(conn, pawl_id_at(ids.first, ids.increment, count - 1));
-        break;
+        return true;
     case TAKE_PARK:
         wait_for(conn, name, count, creates);
         break;
@@ -127,225 +119,5 @@ static void take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool
         break;
     }
     }
-}
-
-/* The path of nearly every request: the sequence used last, an id at hand, nobody who waits. */
-void run_incr(struct conn *conn, const struct pawl_resp_request *request)
-{
-    const struct pawl_bytes name = request->words[1];
-    struct desk *desk = conn->desk;
-    struct entry *entry = conn->entry;
-    int64_t id = 0;
-
-    if (conn->generation == desk->generation && entry != NULL && entry->name_size == name.size &&
-        memcmp(entry->name, name.at, name.size) == 0 && entry->holding != NULL &&
-        entry->parked_first == NULL && pawl_stock_next(entry->holding->stock, &id)) {
-        pawl_count_add(&desk->counts.ids, 1);
-        say_integer(conn, id);
-        return;
-    }
-    take(conn, request->words[1], 1, true);
-}
-
-void run_incrby(struct conn *conn, const struct pawl_resp_request *request)
-{
-    int64_t count = 0;
-
-    if (!word_to_i64(request->words[2], &count)) {
-        say_error(conn, "ERR value is not an integer or out of range");
-    } else if (count < 1) {
-        say_error(conn, "ERR a pawl never goes back: INCRBY takes 1 or more ids");
-    } else if ((uint64_t)count > conn->desk->settings.max_take) {
-        say_fail(conn, PAWL_LIMIT, "%lld ids are more than --max-take %llu", (long long)count,
-                 (unsigned long long)conn->desk->settings.max_take);
-    } else {
-        take(conn, request->words[1], (uint64_t)count, true);
-    }
-}
-
-/* SEQ.NEXT name COUNT n …: which epoch ids are of only the keeper can say, so it is asked. */
-static bool answer_next_count(struct conn *conn, struct call *call)
-{
-    const struct pawl_grant *grant = &call->sent.ask.grant;
-
-    if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
-    } else if (call->sent.ask.error.code != PAWL_OK) {
-        say_failure(conn, &call->sent.ask.error);
-    } else {
-        say_array(conn, 6);
-        say_integer(conn, grant->range.first);
-        say_integer(conn, grant->range.increment);
-        say_unsigned(conn, grant->range.count);
-        say_unsigned(conn, grant->epoch);
-        say_unsigned(conn, grant->line);
-        say_unsigned(conn, grant->lap);
-    }
-    return true;
-}
-
-static bool read_floor(struct words *words, struct pawl_mark *floor)
-{
-    return words_take_u64(words, &floor->line) && words_take_u64(words, &floor->lap) &&
-           words_take_i64(words, &floor->id);
-}
-
-void run_seq_next(struct conn *conn, const struct pawl_resp_request *request)
-{
-    struct words words = {request, 2};
-    struct pawl_mark floor = {0, 0, 0};
-    int64_t count = 0;
-    bool exact = false;
-
-    if (!words_left(&words)) {
-        take(conn, request->words[1], 1, false);
-        return;
-    }
-    while (words_left(&words)) {
-        bool good = true;
-
-        if (words_take(&words, "COUNT")) {
-            good = words_take_i64(&words, &count) && count >= 1;
-        } else if (words_take(&words, "EXACT")) {
-            exact = true;
-        } else if (words_take(&words, "FLOOR")) {
-            good = read_floor(&words, &floor);
-        } else {
-            good = false;
-        }
-        if (!good) count = 0;
-        if (!good) break;
-    }
-    if (count < 1) {
-        say_error(conn, "ERR syntax: SEQ.NEXT name [COUNT n [EXACT] [FLOOR line lap id]]: 1 to n "
-                        "ids that follow each other, n of them with EXACT");
-        return;
-    }
-    const int64_t most = (int64_t)conn->desk->settings.max_take; /* at most PAWL_TAKE_MAX */
-    if (count > most && exact) {
-        say_fail(conn, PAWL_LIMIT, "%lld ids are more than --max-take %lld", (long long)count,
-                 (long long)most);
-        return;
-    }
-    if (count > most) count = most; /* it asks for 1 to count */
-    struct call *call = conn_call(conn, PAWL_ASK_NEXT, request->words[1], answer_next_count);
-    if (call == NULL) return;
-    call->sent.ask.count = (uint64_t)count;
-    call->sent.ask.exact = exact;
-    call->sent.ask.floor = floor;
-    call_hurry(call);
-    call_submit(call);
-}
-
-/* Leases, for clients that cache. */
-
-static bool rate_read(struct pawl_bytes word, double *rate)
-{
-    char text[RATE_BYTES_MAX + 1];
-    char *end = NULL;
-
-    if (word.size == 0 || word.size > RATE_BYTES_MAX) return false;
-    memcpy(text, word.at, word.size);
-    text[word.size] = '\0';
-    *rate = strtod(text, &end);
-    return end == text + word.size && *rate >= 0 && *rate <= RATE_MAX;
-}
-
-struct lease {
-    int64_t count;
-    struct pawl_mark floor;
-    double rate;
-};
-
-static bool lease_read(const struct pawl_resp_request *request, struct lease *lease)
-{
-    struct words words = {request, 2};
-
-    *lease = (struct lease){0, {0, 0, 0}, 0};
-    if (!words_take_i64(&words, &lease->count) || lease->count < 0) return false;
-    while (words_left(&words)) {
-        if (words_take(&words, "FLOOR")) {
-            if (!read_floor(&words, &lease->floor)) return false;
-        } else if (words_take(&words, "RATE")) {
-            if (!words_left(&words)) return false;
-            if (!rate_read(request->words[words.at++], &lease->rate)) return false;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool command_is_lease(const struct conn *conn, const struct pawl_resp_request *request)
-{
-    struct pawl_name name;
-    struct lease lease;
-
-    (void)conn;
-    return word_is(request->words[0], "seq.lease") && request->word_count >= 3 &&
-           lease_read(request, &lease) && pawl_name_set(&name, request->words[1], NULL) == PAWL_OK;
-}
-
-static bool answer_lease(struct conn *conn, struct call *call)
-{
-    const struct pawl_grant *grant = &call->sent.ask.grant;
-
-    if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
-        say_no_sequence(conn, call->sent.ask.name, &call->sent.ask.error);
-        return true;
-    }
-    if (call->sent.ask.error.code != PAWL_OK) {
-        say_failure(conn, &call->sent.ask.error);
-        return true;
-    }
-    bool none = grant->range.count == 0;
-    say_array(conn, 8);
-    say_integer(conn, none ? 0 : grant->range.first);
-    say_integer(conn, none ? 0 : grant->range.increment);
-    say_unsigned(conn, grant->range.count);
-    say_unsigned(conn, grant->epoch);
-    say_unsigned(conn, grant->line);
-    say_unsigned(conn, grant->lap);
-    say_unsigned(conn, grant->lease);
-    say_unsigned(conn, grant->block);
-    return true;
-}
-
-void run_seq_lease(struct conn *conn, const struct pawl_resp_request *request)
-{
-    struct lease lease;
-
-    if (!lease_read(request, &lease)) {
-        say_error(conn, "ERR syntax: SEQ.LEASE name count [FLOOR line lap id] [RATE r], count from "
-                        "0 to 9223372036854775807");
-        return;
-    }
-    struct call *call = conn_call(conn, PAWL_ASK_TAKE, request->words[1], answer_lease);
-    if (call == NULL) return;
-    /* A lease is 1 to count ids, so the limit is no error here. */
-    call->sent.ask.count = (uint64_t)lease.count;
-    if (call->sent.ask.count > conn->desk->settings.max_take) {
-        call->sent.ask.count = conn->desk->settings.max_take;
-    }
-    call->sent.ask.floor = lease.floor;
-    call->sent.ask.rate = lease.rate;
-    call_hurry(call);
-    call_submit(call);
-}
-
-void run_seq_return(struct conn *conn, const struct pawl_resp_request *request)
-{
-    struct words words = {request, 2};
-    uint64_t lease = 0;
-    int64_t first = 0;
-
-    if (!words_take_u64(&words, &lease) || !words_take_i64(&words, &first)) {
-        say_error(conn, "ERR syntax: SEQ.RETURN name lease first, both integers");
-        return;
-    }
-    struct call *call = conn_call(conn, PAWL_ASK_RETURN, request->words[1], answer_ok);
-    if (call == NULL) return;
-    call->sent.ask.lease = lease;
-    call->sent.ask.value = first;
-    call_submit(call);
+    return false;
 }

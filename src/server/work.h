@@ -15,6 +15,7 @@
 #include "server/table.h"
 
 enum {
+    CALL_GLOB_BYTES_MAX = 512,
     DESK_SPARE_BUFFERS_MAX = 32,
     DESK_RETRY_NS = 10 * 1000 * 1000, /* before a wait that failed is tried again */
     DESK_GRACE_NS = 20 * 1000 * 1000, /* beyond a deadline, for the keeper's word on why */
@@ -59,12 +60,12 @@ struct call {
     struct pawl_record *record;
     pawl_definition definition;
     struct pawl_page page;
-    struct text text;                    /* LIST: elements so far; EXISTS: names still to look at */
-    uint64_t text_count;                 /* LIST: how many elements; EXISTS: how many were found */
-    bool with_info;                      /* LIST */
-    int protocol;                        /* LIST: of the connection */
-    int64_t wall_s;                      /* LIST: when it was asked */
-    char glob[PAWL_RESP_WORD_BYTES_MAX]; /* LIST */
+    struct text text;               /* LIST: elements so far; EXISTS: names still to look at */
+    uint64_t text_count;            /* LIST: how many elements; EXISTS: how many were found */
+    bool with_info;                 /* LIST */
+    int protocol;                   /* LIST: of the connection */
+    int64_t wall_s;                 /* LIST: when it was asked */
+    char glob[CALL_GLOB_BYTES_MAX]; /* LIST */
 };
 
 /* A sequence that this desk has open, or is about to. */
@@ -134,8 +135,6 @@ void call_abandon(struct call *call);
 void call_free(struct call *call);
 /* Carries on with a call that is back, all of it. */
 void call_settle(struct call *call);
-/* The answer of calls that only say whether they were carried out. */
-bool answer_ok(struct conn *conn, struct call *call);
 void text_add(struct text *text, const char *bytes, size_t size);
 
 /* take.c: ids from stock. */
@@ -145,9 +144,15 @@ enum take { TAKE_DONE, TAKE_PARK, TAKE_ASK };
 enum take entry_take(struct entry *entry, uint64_t count, pawl_ids *ids);
 /* Makes a NEXT ask for exactly count ids of pending, which is parked no more. */
 void take_ask(struct pending *pending, struct pawl_bytes name, uint64_t count);
+/*
+ * Takes count contiguous ids of name for conn. true: here they are. false: they come by the wire's
+ * `took`, or an error by its `failed`, now or later. creates: as --auto-create says.
+ */
+bool take(struct conn *conn, struct pawl_bytes name, uint64_t count, bool creates, pawl_ids *ids);
 
 /* conn.c */
 
+void conn_no_memory(struct conn *conn); /* answers that error */
 /* A place at the end of the line. NULL: no memory, the error is answered. */
 struct pending *conn_pend(struct conn *conn);
 /* Begins a call about name, which must be valid else the error is answered: NULL then. The ask's
@@ -159,7 +164,7 @@ void conn_answered(struct conn *conn, struct pending *pending);
 /* Answers all that can be answered and begins what may begin, outside of the carrier's calls. */
 void conn_go_on(struct conn *conn);
 
-/* say.c: answers. Without memory the connection is closed. */
+/* Where answers are written. Without memory the connection is closed. */
 char *conn_room_grow(struct conn *conn, size_t size);
 
 /* Where size bytes of an answer go; NULL: no memory. */
@@ -170,22 +175,5 @@ static inline char *conn_room(struct conn *conn, size_t size)
     if (output->capacity - output->size < size) return conn_room_grow(conn, size);
     return output->at + output->size;
 }
-
-void say_integer(struct conn *conn, int64_t value);
-void say_unsigned(struct conn *conn, uint64_t value); /* those beyond int64 as int64's largest */
-void say_simple(struct conn *conn, struct pawl_bytes text);
-void say_bulk(struct conn *conn, struct pawl_bytes text);
-void say_null(struct conn *conn);
-void say_array(struct conn *conn, size_t count);
-void say_map(struct conn *conn, size_t pairs);
-void say_raw(struct conn *conn, struct pawl_bytes bytes);
-/* Redis's errors: the text with its first word. */
-void say_error(struct conn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* pawl's: the code's word before the text. */
-void say_failure(struct conn *conn, const pawl_error *error);
-void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* NOSEQ, with both ways out. */
-void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include "net/mail.h"
 #include "server/conn.h"
 #include "server/desk.h"
+#include "server/resp/resp.h"
 #include "sim_net.h"
 
 enum {
@@ -340,7 +341,7 @@ struct sim_end *sim_server_accept(struct sim_node *node)
                           .next = server->peers,
                           .open = true};
     server->peers = peer;
-    conn_open(&peer->conn, server->desk);
+    PAWL_ASSERT(conn_open(&peer->conn, server->desk, &resp_wire));
     return &peer->end;
 }
 

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "server/resp/resp.h"
+
 /* A row without a label goes on in the world of the row before. "..." in want: anything from
  * there on. */
 struct row {
@@ -228,7 +230,7 @@ static void answers_every_command(void **state)
     for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
         if (rows[i].label != NULL) {
             world_open(&world, NULL);
-            conn_open(&conn, world.desk);
+            assert_true(conn_open(&conn, world.desk, &resp_wire));
         }
         check(i, world_say(&world, &conn, rows[i].say));
         if (i + 1 == PAWL_COUNT(rows) || rows[i + 1].label != NULL) {

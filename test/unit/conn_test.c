@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "desk_world.h"
+#include "server/resp/resp.h"
 
 enum { CLIENTS = 4 };
 
@@ -23,7 +24,7 @@ static void open_all(struct fixture *fixture, const char *auto_create)
 {
     world_open(&fixture->world, auto_create);
     for (size_t i = 0; i < CLIENTS; i++) {
-        conn_open(&fixture->clients[i], fixture->world.desk);
+        assert_true(conn_open(&fixture->clients[i], fixture->world.desk, &resp_wire));
     }
 }
 
@@ -387,7 +388,7 @@ static void does_not_read_from_one_who_does_not_read(void **state)
         if (took < bytes.size) break;
     }
     assert_false(conn_wants_input(conn));
-    assert_true(sent < (size_t)2 * (CONN_INPUT_BYTES_MAX + CONN_OUTPUT_BYTES_PAUSE));
+    assert_true(sent < (size_t)2 * (resp_wire.input_bytes_max + CONN_OUTPUT_BYTES_PAUSE));
     for (struct pawl_bytes out = conn_output(conn); out.size > 0; out = conn_output(conn)) {
         size_t some = out.size < 1000 ? out.size : 1000;
 
@@ -412,7 +413,7 @@ static void reads_no_further_than_its_limit_behind_a_wait(void **state)
     while (conn_wants_input(conn)) {
         sent += conn_received(conn, PAWL_BYTES("INCR s\r\n"), fixture.world.now_ns);
     }
-    assert_true(sent <= CONN_INPUT_BYTES_MAX + sizeof "INCR s\r\n");
+    assert_true(sent <= resp_wire.input_bytes_max + sizeof "INCR s\r\n");
     world_settle(&fixture.world);
     fixture.world.closed = false;
     const char *got = world_heard(&fixture.world, conn);

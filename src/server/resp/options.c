@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options of SEQ.CREATE and SEQ.ALTER. */
-#include "server/command.h"
+#include "server/resp/command.h"
 
 static const struct {
     const char *word;

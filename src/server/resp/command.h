@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands: their table, and what their handlers share. */
-#ifndef PAWLD_COMMAND_H
-#define PAWLD_COMMAND_H
+#ifndef PAWLD_RESP_COMMAND_H
+#define PAWLD_RESP_COMMAND_H
 
-#include "server/work.h"
+#include "server/resp/say.h"
+#include "wire/resp.h"
 
 enum command_flag {
     COMMAND_READONLY = 1 << 0,
@@ -23,7 +24,7 @@ struct command {
 
 #define X(name, arity, flags, handler) \
     void handler(struct conn *conn, const struct pawl_resp_request *request);
-#include "server/commands.def"
+#include "server/resp/commands.def"
 #undef X
 
 /* Finds and runs the command of a request of one word or more. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/command.h"
+#include "server/resp/command.h"
 
 void run_ping(struct conn *conn, const struct pawl_resp_request *request)
 {

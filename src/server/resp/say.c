@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers, written to a connection's output. */
+#include "server/resp/say.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "server/work.h"
+#include "wire/resp.h"
 
 enum { ERROR_BYTES_MAX = 1024 };
 
@@ -111,4 +113,14 @@ void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error
               "%s no sequence has the name '%.*s': create it (SEQ.CREATE, pawl create), or start "
               "pawld with --auto-create GLOB to let INCR create names that match",
               pawl_err_word(PAWL_NO_SEQUENCE), (int)name.size, name.at);
+}
+
+bool answer_ok(struct conn *conn, struct call *call)
+{
+    if (call->sent.ask.error.code == PAWL_OK) {
+        say_simple(conn, PAWL_BYTES("OK"));
+    } else {
+        say_failure(conn, &call->sent.ask.error);
+    }
+    return true;
 }

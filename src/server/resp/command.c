@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which command a request is, and what its words say. */
-#include "server/command.h"
+#include "server/resp/command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@ enum {
 
 static const struct command commands[] = {
 #define X(name, arity, flags, handler) {{name, sizeof(name) - 1}, arity, flags, handler},
-#include "server/commands.def"
+#include "server/resp/commands.def"
 #undef X
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/command.h"
+#include "server/resp/command.h"
 
 enum {
     LIST_COUNT = 10,       /* without COUNT: as Redis's SCAN */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/command.h"
+#include "server/resp/command.h"
 
 enum { INFO_LINE_BYTES_MAX = 512 };
 
