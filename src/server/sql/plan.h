@@ -136,6 +136,12 @@ struct sql_batch {
 bool sql_batch_new(struct pawl_bytes text, const uint32_t *types, size_t type_count,
                    struct sql_batch **batch, struct sql_error *error);
 void sql_batch_release(struct sql_batch *batch);
+/* Holds it once more, for a statement that outlives the text which prepared it. */
+static inline struct sql_batch *sql_batch_hold(struct sql_batch *batch)
+{
+    batch->users++;
+    return batch;
+}
 
 /* Batches by text and types: those used last, within bounds. One per I/O thread. */
 struct sql_cache;

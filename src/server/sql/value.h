@@ -50,6 +50,7 @@ struct sql_column {
 /* A name as SQL says it, each part folded or unquoted; a part that is not given has size 0. */
 struct sql_name {
     struct pawl_bytes database, schema, relation;
+    uint32_t position; /* in the text, as in sql_error, for an error about it; 0: none */
 };
 
 enum {
