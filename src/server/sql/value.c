@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/sql/value.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Cuts what vsnprintf may have left of a character at the end of a full buffer. */
+static void drop_cut_character(char *text, size_t room)
+{
+    size_t size = strlen(text);
+    size_t at = size;
+
+    if (size + 1 < room) return;
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80) {
+        at--;
+    }
+    if (at > 0 && (unsigned char)text[at - 1] >= 0xc0) text[at - 1] = '\0';
+}
+
+bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1], uint32_t position,
+              const char *format, ...)
+{
+    va_list args;
+
+    memcpy(error->sqlstate, sqlstate, SQL_STATE_BYTES);
+    error->sqlstate[SQL_STATE_BYTES] = '\0';
+    error->position = position;
+    error->detail[0] = '\0';
+    error->hint[0] = '\0';
+    va_start(args, format);
+    (void)vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    drop_cut_character(error->message, sizeof error->message);
+    return false;
+}
