@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/users.h"
 #include "server/work.h"
 
 enum { TEXT_BYTES_MIN = 512 };
@@ -50,6 +51,7 @@ void call_submit(struct call *call)
 void call_free(struct call *call)
 {
     PAWL_ASSERT(!call->with_keeper && !call->forgetting);
+    users_drop(call->users);
     free(call->record);
     free(call->text.at);
     free(call);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/login.h"
 #include "server/work.h"
 
 enum { LEFTOVER_BYTES_MAX = 1024 }; /* a half request of at most this goes to a small buffer */
@@ -314,6 +315,7 @@ void conn_close(struct conn *conn)
         pending_free(conn, pending);
     }
     if (conn->wire->close != NULL) conn->wire->close(conn);
+    conn_log_out(conn);
     pawl_count_add(&desk->counts.connections, UINT64_MAX);
     conn->input.size = 0;
     conn->input_used = 0;

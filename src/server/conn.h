@@ -38,6 +38,9 @@ struct conn_space {
     size_t size;
 };
 
+struct user;
+struct users;
+
 enum conn_resume {
     CONN_RESTS,   /* nothing is begun that this wire itself goes on with */
     CONN_GOES_ON, /* a piece was done: to be called again, once there is room for more output */
@@ -81,13 +84,16 @@ struct conn {
     size_t sent;                /* of sending */
     struct pending *pending_first, *pending_last; /* begun and not answered, in order */
     uint32_t pending_count;
-    bool pending_takes; /* none of them does anything but take ids */
-    int protocol;       /* RESP's: 2 or 3 */
-    bool closing;       /* answers nothing more; hangs up when the output is sent */
-    bool closed;        /* conn_close was called */
-    bool running;       /* requests are being answered */
-    bool paused;        /* requests wait for room in the output */
-    bool listed;        /* in the desk's list of changed connections */
+    bool pending_takes;      /* none of them does anything but take ids */
+    int protocol;            /* RESP's: 2 or 3 */
+    struct users *users;     /* login.c's, with what follows: the reading that user is of */
+    const struct user *user; /* who has logged in; NULL: nobody */
+    uint32_t refusals;       /* wrong passwords */
+    bool closing;            /* answers nothing more; hangs up when the output is sent */
+    bool closed;             /* conn_close was called */
+    bool running;            /* requests are being answered */
+    bool paused;             /* requests wait for room in the output */
+    bool listed;             /* in the desk's list of changed connections */
     struct conn *changed_next, *changed_previous;
     struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;

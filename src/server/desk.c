@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/users.h"
 #include "server/work.h"
 
 /* Settings and small things. */
@@ -22,7 +23,17 @@ struct desk *desk_new(const struct desk_settings *settings)
     if (settings->id_step == 0) desk->settings.id_step = 1;
     desk->next_id = desk->settings.id_first;
     desk->generation = 1;
+    if (settings->users != NULL) (void)users_hold(settings->users);
     return desk;
+}
+
+void desk_set_users(struct desk *desk, struct users *users)
+{
+    struct users *before = desk->settings.users;
+
+    PAWL_ASSERT(before != NULL && users != NULL);
+    desk->settings.users = users_hold(users);
+    users_drop(before);
 }
 
 const struct desk_counts *desk_counts(const struct desk *desk)
@@ -485,5 +496,6 @@ void desk_free(struct desk *desk)
     }
     table_free(&desk->by_name);
     table_free(&desk->by_holding);
+    users_drop(desk->settings.users);
     free(desk);
 }

@@ -15,6 +15,7 @@
 
 struct conn;
 struct desk;
+struct users;
 
 /* What every ask given to submit lies in: PAWL_OWNER(ask, struct desk_ask, ask). */
 struct desk_ask {
@@ -38,6 +39,7 @@ struct desk_settings {
     uint64_t seed;                 /* of the name map's hash */
     uint64_t id_first, id_step; /* connections' ids, unique in the server: index + 1, desk count */
     const struct server_facts *facts; /* NULL: INFO shows this desk only */
+    struct users *users; /* who may log in, held by each desk; NULL: everybody, who may do all */
 
     /* The wall clock, seconds since 1970. NULL: the system's. */
     int64_t (*wall_s)(void *arg);
@@ -72,6 +74,7 @@ struct desk_counts {
     _Atomic uint64_t timeouts; /* requests that waited in vain */
     _Atomic uint64_t unread;   /* ids burned since their asker had hung up */
     _Atomic uint64_t open;     /* sequences open here */
+    _Atomic uint64_t refused;  /* logins */
 };
 
 /* What INFO says of the whole server. The daemon's; constant, or atomics, once desks run. */
@@ -90,6 +93,10 @@ struct server_facts {
 
 /* settings are copied, auto_create and facts not. NULL: no memory. */
 struct desk *desk_new(const struct desk_settings *settings);
+
+/* From now on these may log in, and who has logged in is looked up among them. Only where there
+ * were users before. Holds them. */
+void desk_set_users(struct desk *desk, struct users *users);
 
 /* Any thread. */
 const struct desk_counts *desk_counts(const struct desk *desk);

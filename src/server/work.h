@@ -66,6 +66,8 @@ struct call {
     int protocol;                   /* LIST: of the connection */
     int64_t wall_s;                 /* LIST: when it was asked */
     char glob[CALL_GLOB_BYTES_MAX]; /* LIST */
+    struct users *users;            /* login.c's: whose eyes a listing is for */
+    const struct user *user;
 };
 
 /* A sequence that this desk has open, or is about to. */
@@ -97,6 +99,8 @@ struct desk {
     struct conn *changed_first, *changed_last;
     char *spare[DESK_SPARE_BUFFERS_MAX];
     size_t spare_count;
+    uint64_t refused_said_ns; /* login.c's: when the log heard of a wrong password */
+    uint64_t refused_unsaid;  /* those since */
 };
 
 /* desk.c */

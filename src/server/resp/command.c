@@ -10,7 +10,8 @@ enum {
 };
 
 static const struct command commands[] = {
-#define X(name, arity, flags, handler) {{name, sizeof(name) - 1}, arity, flags, handler},
+#define X(name, arity, flags, role, handler) \
+    {{name, sizeof(name) - 1}, arity, flags, role, handler},
 #include "server/resp/commands.def"
 #undef X
 };
@@ -64,6 +65,37 @@ static void say_unknown(struct conn *conn, const struct pawl_resp_request *reque
               shown(request->words[0], SHOWN_BYTES_MAX), request->words[0].at, args);
 }
 
+bool command_may(struct conn *conn, const struct pawl_resp_request *request, enum user_role role,
+                 struct pawl_bytes key)
+{
+    const struct pawl_bytes none = {NULL, 0};
+
+    if (conn_may(conn, role, key)) return true;
+    if (conn_may(conn, role, none)) {
+        say_error(conn, "NOPERM this user has no permissions to access one of the keys used as "
+                        "arguments");
+    } else {
+        say_error(conn, "NOPERM this user has no permissions to run the '%s' command",
+                  find(request->words[0])->name.at);
+    }
+    return false;
+}
+
+/* Where there are users: whether this one may. */
+static bool admits(struct conn *conn, const struct command *command,
+                   const struct pawl_resp_request *request)
+{
+    struct pawl_bytes key = {NULL, 0};
+
+    if ((command->flags & COMMAND_ANYBODY) != 0) return true;
+    if (!conn_is_in(conn)) {
+        say_error(conn, "NOAUTH Authentication required.");
+        return false;
+    }
+    if ((command->flags & COMMAND_KEY) != 0) key = request->words[1];
+    return command_may(conn, request, command->role, key);
+}
+
 void command_run(struct conn *conn, const struct pawl_resp_request *request)
 {
     const struct command *command = find(request->words[0]);
@@ -78,6 +110,7 @@ void command_run(struct conn *conn, const struct pawl_resp_request *request)
         say_error(conn, "ERR wrong number of arguments for '%s' command", command->name.at);
         return;
     }
+    if (conn->desk->settings.users != NULL && !admits(conn, command, request)) return;
     command->run(conn, request);
 }
 

@@ -3,6 +3,7 @@
 #ifndef PAWLD_RESP_COMMAND_H
 #define PAWLD_RESP_COMMAND_H
 
+#include "server/login.h"
 #include "server/resp/say.h"
 #include "wire/resp.h"
 
@@ -11,22 +12,27 @@ enum command_flag {
     COMMAND_WRITE = 1 << 1,
     COMMAND_FAST = 1 << 2,
     COMMAND_ADMIN = 1 << 3,
-    COMMAND_KEY = 1 << 4, /* its first argument is a sequence's name */
+    COMMAND_KEY = 1 << 4,     /* its first argument is a sequence's name */
+    COMMAND_ANYBODY = 1 << 5, /* also who has not logged in */
 };
 
 struct command {
     struct pawl_bytes name; /* lower case */
     int arity;              /* words, itself included; negative: at least so many */
     uint32_t flags;         /* enum command_flag */
+    enum user_role role;    /* that it takes at least; more is up to it */
     /* Answers, or leaves a pending in the connection's line. */
     void (*run)(struct conn *conn, const struct pawl_resp_request *request);
 };
 
-#define X(name, arity, flags, handler) \
+#define X(name, arity, flags, role, handler) \
     void handler(struct conn *conn, const struct pawl_resp_request *request);
 #include "server/resp/commands.def"
 #undef X
 
+/* Whether the connection's user may do role's work on key (size 0: on none); else says NOPERM. */
+bool command_may(struct conn *conn, const struct pawl_resp_request *request, enum user_role role,
+                 struct pawl_bytes key);
 /* Finds and runs the command of a request of one word or more. */
 void command_run(struct conn *conn, const struct pawl_resp_request *request);
 /* It is a SEQ.LEASE with nothing wrong in it. */

@@ -34,23 +34,32 @@ void run_select(struct conn *conn, const struct pawl_resp_request *request)
     }
 }
 
-/* Users come later: until then as a Redis without a password, whose default user takes any. */
-static bool user_is_default(struct conn *conn, struct pawl_bytes user)
+/* Without users as a Redis without a password, whose default user takes any. */
+static bool log_in(struct conn *conn, struct pawl_bytes user, struct pawl_bytes password)
 {
-    if (pawl_bytes_equal(user, PAWL_BYTES("default"))) return true;
-    say_error(conn, "WRONGPASS invalid username-password pair or user is disabled.");
-    return false;
+    bool right = conn->desk->settings.users != NULL ? conn_log_in(conn, user, password)
+                                                    : pawl_bytes_equal(user, PAWL_BYTES("default"));
+
+    if (!right) {
+        say_error(conn, "WRONGPASS invalid username-password pair or user is disabled.");
+    }
+    return right;
 }
 
 void run_auth(struct conn *conn, const struct pawl_resp_request *request)
 {
     if (request->word_count > 3) {
         say_error(conn, "ERR syntax error");
-    } else if (request->word_count == 2) {
+    } else if (request->word_count == 2 && conn->desk->settings.users == NULL) {
         say_error(conn, "ERR AUTH <password> called without any password configured for the "
                         "default user. Are you sure your configuration is correct?");
-    } else if (user_is_default(conn, request->words[1])) {
-        say_simple(conn, PAWL_BYTES("OK"));
+    } else {
+        bool named = request->word_count == 3;
+        struct pawl_bytes user = named ? request->words[1] : PAWL_BYTES("default");
+
+        if (log_in(conn, user, request->words[named ? 2 : 1])) {
+            say_simple(conn, PAWL_BYTES("OK"));
+        }
     }
 }
 
@@ -104,7 +113,7 @@ static bool hello_options(struct conn *conn, struct words *words)
         uint32_t more = words->request->word_count - words->at - 1;
 
         if (more >= 2 && words_take(words, "AUTH")) {
-            if (!user_is_default(conn, word[words->at])) return false;
+            if (!log_in(conn, word[words->at], word[words->at + 1])) return false;
             words->at += 2;
         } else if (more >= 1 && words_take(words, "SETNAME")) {
             if (!set_name(conn, word[words->at])) return false;
@@ -133,6 +142,14 @@ void run_hello(struct conn *conn, const struct pawl_resp_request *request)
             return;
         }
         if (!hello_options(conn, &words)) return;
+    }
+    if (!conn_is_in(conn)) {
+        say_error(
+            conn,
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client "
+            "and select the RESP protocol version at the same time");
+        return;
     }
     conn->protocol = (int)protocol;
     say_hello(conn);
@@ -234,17 +251,23 @@ static void say_command(struct conn *conn, const struct command *command)
     say_integer(conn, key ? 1 : 0);
 }
 
+/* The others are only there to be hung up on. */
+static bool is_ours(const struct command *command)
+{
+    return (command->flags & ~(uint32_t)COMMAND_ANYBODY) != 0;
+}
+
 void run_command(struct conn *conn, const struct pawl_resp_request *request)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < command_count(); i++) {
-        if (command_at(i)->flags != 0) count++; /* the others are no commands of ours */
+        if (is_ours(command_at(i))) count++;
     }
     if (request->word_count == 1) {
         say_array(conn, count);
         for (size_t i = 0; i < command_count(); i++) {
-            if (command_at(i)->flags != 0) say_command(conn, command_at(i));
+            if (is_ours(command_at(i))) say_command(conn, command_at(i));
         }
     } else if (word_is(request->words[1], "count")) {
         say_unsigned(conn, count);
@@ -253,7 +276,7 @@ void run_command(struct conn *conn, const struct pawl_resp_request *request)
     } else if (word_is(request->words[1], "list") && request->word_count == 2) {
         say_array(conn, count);
         for (size_t i = 0; i < command_count(); i++) {
-            if (command_at(i)->flags != 0) say_bulk(conn, command_at(i)->name);
+            if (is_ours(command_at(i))) say_bulk(conn, command_at(i)->name);
         }
     } else {
         say_subcommand_unknown(conn, request, "COMMAND");
@@ -307,6 +330,7 @@ void run_reset(struct conn *conn, const struct pawl_resp_request *request)
     (void)request;
     conn->protocol = 2;
     conn->name_size = 0;
+    conn_log_out(conn);
     say_simple(conn, PAWL_BYTES("RESET"));
 }
 

@@ -64,6 +64,11 @@ static void define(struct conn *conn, const struct pawl_resp_request *request, b
         say_error(conn, "ERR SEQ.ALTER without an option changes nothing");
         return;
     }
+    const uint32_t restarts = PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START;
+    if (alter && (definition.given & restarts) != 0 &&
+        !command_may(conn, request, USER_ADMIN, request->words[1])) {
+        return; /* it may go back */
+    }
     struct call *call = conn_call(conn, alter ? PAWL_ASK_ALTER : PAWL_ASK_CREATE, request->words[1],
                                   alter ? answer_changed : answer_ok);
     if (call == NULL) return;
@@ -103,6 +108,7 @@ void run_seq_set(struct conn *conn, const struct pawl_resp_request *request)
         say_error(conn, "ERR syntax: SEQ.SET name id [FORCE]");
         return;
     }
+    if (force && !command_may(conn, request, USER_ADMIN, request->words[1])) return;
     struct call *call = conn_call(conn, PAWL_ASK_SET, request->words[1], answer_changed);
     if (call == NULL) return;
     call->sent.ask.value = id;
@@ -213,6 +219,10 @@ void run_exists(struct conn *conn, const struct pawl_resp_request *request)
     pawl_error error = {0};
 
     for (uint32_t i = 2; i < request->word_count; i++) {
+        if (!command_may(conn, request, USER_TAKE, request->words[i])) {
+            free(rest.at);
+            return;
+        }
         if (pawl_name_set(&name, request->words[i], &error) != PAWL_OK) {
             say_failure(conn, &error);
             free(rest.at);
@@ -288,6 +298,7 @@ static void list_each(struct pawl_page *page, const struct pawl_record *record)
     struct call *call = PAWL_OWNER(page, struct call, page);
     char head[PAWL_RESP_LINE_BYTES_MAX + PAWL_NAME_BYTES_MAX + 2];
 
+    if (!call_shows(call, pawl_name_bytes(&record->name))) return;
     if (call->with_info) {
         text_add(&call->text, head, pawl_resp_write_map(head, SEQUENCE_FIELDS, call->protocol));
         info_add(&call->text, record, info_settled_in(call->desk, record, call->wall_s));
@@ -385,6 +396,7 @@ void run_seq_list(struct conn *conn, const struct pawl_resp_request *request)
         .count_max = (uint32_t)listing.count,
         .each = list_each,
     };
+    call_is_for(call, conn);
     call->sent.ask.page = &call->page;
     call_submit(call);
 }

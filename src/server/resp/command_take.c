@@ -32,7 +32,7 @@ void run_incr(struct conn *conn, const struct pawl_resp_request *request)
         say_integer(conn, id);
         return;
     }
-    take_and_say(conn, request->words[1], 1, true);
+    take_and_say(conn, name, 1, conn_may(conn, USER_DEFINE, name));
 }
 
 void run_incrby(struct conn *conn, const struct pawl_resp_request *request)
@@ -47,7 +47,8 @@ void run_incrby(struct conn *conn, const struct pawl_resp_request *request)
         say_fail(conn, PAWL_LIMIT, "%lld ids are more than --max-take %llu", (long long)count,
                  (unsigned long long)conn->desk->settings.max_take);
     } else {
-        take_and_say(conn, request->words[1], (uint64_t)count, true);
+        take_and_say(conn, request->words[1], (uint64_t)count,
+                     conn_may(conn, USER_DEFINE, request->words[1]));
     }
 }
 

@@ -154,6 +154,7 @@ static void add_clients(struct text *text, const struct desk *desk)
     add_line(text, "blocked_clients:%" PRIu64, SUM(desk, parked));
     add_line(text, "total_connections_received:%" PRIu64, SUM(desk, accepted));
     add_line(text, "rejected_connections:%" PRIu64, load(&facts->refused_clients));
+    add_line(text, "refused_logins:%" PRIu64, SUM(desk, refused));
     add_line(text, "timed_out_requests:%" PRIu64, SUM(desk, timeouts));
 }
 
