@@ -2,10 +2,11 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test tidy sim sabotage models bench bench-stores install clean
+.PHONY: help setup build run test tidy sim sabotage models bench bench-stores \
+    bench-postgres install clean
 
 help: ## lists these verbs
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 21
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 setup: ## installs what is missing to build, run and test (Debian 12)
 	@$(SETUP)
@@ -40,6 +41,9 @@ bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ra
 
 bench-stores: setup build ## each store beside its own native tool, as ratios
 	@.venv/bin/python bench/stores.py
+
+bench-postgres: setup build ## nextval by pgbench: pawld beside PostgreSQL, as ratios
+	@.venv/bin/python bench/postgres.py
 
 install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`SELECT nextval('s')` by pgbench, the same script in the same run, from pawld and from PostgreSQL
+15 with CACHE 1 and CACHE 1000: rate, latencies, and what an id costs the server in CPU. Medians of
+rounds that are taken in turn; nothing is pinned. `make bench-postgres` runs it all.
+
+A server's CPU is that of all its processes, user and system, the opening of the connections
+included. On two cores pgbench is itself the limit: its share of the CPU that both used is shown."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "test/stores"), str(ROOT / "test/live")]
+
+import servers  # noqa: E402 (they stand in the folders that were just added)
+from live import Pawld, free_port  # noqa: E402
+
+SCRIPT = "SELECT nextval('s')\n"
+PEERS = {"postgres cache 1": 1, "postgres cache 1000": 1000}
+LOGGED_MAX = 20_000  # latencies that one run writes down, of all that it has
+# What pawld is to keep, as ratios to PostgreSQL's: server CPU per id, rate, p99.
+CPU_MOST, RATE_LEAST, P99_MOST = 1 / 3, 1.3, 1.0
+RATE_FROM_CLIENTS = 8
+
+
+def ticks(pid, fields):
+    """Sums fields of /proc/PID/stat, by their numbers in proc(5), in seconds."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    words = text.rsplit(")", 1)[1].split()
+    return sum(int(words[one - 3]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    def __init__(self, name, port, database, pid):
+        self.name, self.port, self.database, self.pid = name, port, database, pid
+
+    def cpu_s(self):
+        """Of the process, of its children that ended, and of those that live."""
+        return ticks(self.pid, (14, 15, 16, 17)) + sum(ticks(child, (14, 15)) for child in
+                                                       servers.descendants(self.pid))
+
+    def connections(self):
+        """Processes that serve one client each."""
+        return len(servers.descendants(self.pid))
+
+
+def ask(port, database, sql):
+    done = subprocess.run([servers.POSTGRES_BIN / "psql", "-XAtq", "-h", "127.0.0.1", "-p",
+                           str(port), "-U", "postgres", "-c", sql, database], text=True,
+                          capture_output=True, timeout=30, check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench: {sql}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def start_postgres():
+    """One cluster, as PostgreSQL is by default, with a database for each peer."""
+    cluster = servers.Postgres(settings=["shared_buffers=128MB", "wal_level=replica",
+                                         "max_wal_senders=0"])
+    cluster.start()
+    for name, cache in PEERS.items():
+        database = name.replace(" ", "_")
+        ask(cluster.ports[0], "postgres", f"CREATE DATABASE {database}")
+        ask(cluster.ports[0], database, f"CREATE SEQUENCE s CACHE {cache}")
+    return cluster
+
+
+def start_pawld(build, folder):
+    os.environ["PAWL_BUILD"] = str(build)
+    port = free_port()
+    pawld = Pawld(folder, "pawld", options=["--listen", f"postgres://127.0.0.1:{port}",
+                                            "--log-level", "warn"])
+    pawld.start()
+    ask(port, "postgres", "CREATE SEQUENCE s")
+    return pawld, Server("pawld", port, "postgres", pawld.process.pid)
+
+
+def settled(server, idle):
+    """Waits until the clients' processes of the last run have ended and are in the sums."""
+    until = time.monotonic() + 5
+    while server.connections() > idle and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def latencies(folder):
+    took = sorted(int(line.split()[2]) for log in pathlib.Path(folder).glob("pgbench_log*")
+                  for line in log.read_text(encoding="ascii").splitlines())
+    if not took:
+        sys.exit("bench: pgbench logged no latency")
+    return {"p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100]}
+
+
+def load(server, mode, clients, seconds, sample):
+    """One run of pgbench, which writes down that part of its latencies."""
+    idle = server.connections()
+    server_s = server.cpu_s()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        script = pathlib.Path(folder) / "nextval.sql"
+        script.write_text(SCRIPT, encoding="ascii")
+        done = subprocess.run(
+            [servers.POSTGRES_BIN / "pgbench", "-n", "-M", mode, "-f", script, "-T", str(seconds),
+             "-c", str(clients), "-j", str(min(clients, 2)), "-l", f"--sampling-rate={sample:.6f}",
+             "-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres", server.database],
+            cwd=folder, capture_output=True, text=True, timeout=seconds + 60, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: pgbench on {server.name}: {done.stderr}")
+        result = latencies(folder)
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    settled(server, idle)
+    ids = int(re.search(r"actually processed: (\d+)", done.stdout).group(1))
+    pgbench_s = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    server_s = server.cpu_s() - server_s
+    return {**result, "rate": float(re.search(r"tps = ([\d.]+) \(without", done.stdout).group(1)),
+            "cpu_us": server_s / ids * 1e6, "pgbench_share": pgbench_s / (pgbench_s + server_s)}
+
+
+def measure(up, mode, clients, args):
+    """Runs of each server, taken in turn; a first one of each, not counted, sets the sample."""
+    runs = {server.name: [] for server in up}
+    sample = {}
+    for server in up:
+        rate = load(server, mode, clients, 1, 0.05)["rate"]
+        sample[server.name] = min(1.0, LOGGED_MAX / (rate * args.seconds))
+    for turn in range(args.rounds):
+        for server in up[turn % len(up):] + up[:turn % len(up)]:
+            runs[server.name].append(load(server, mode, clients, args.seconds,
+                                          sample[server.name]))
+    return runs
+
+
+def ratio(runs, peer, what):
+    return statistics.median(p[what] / q[what] for p, q in zip(runs["pawld"], runs[peer]))
+
+
+def verdicts(runs, peer, clients):
+    """pawld's ratios to a peer: (what, ratio, limit as text, whether it is kept)."""
+    cpu, rate, p99 = (ratio(runs, peer, what) for what in ("cpu_us", "rate", "p99_us"))
+    least = RATE_LEAST if clients >= RATE_FROM_CLIENTS else None
+    return [("CPU/id", cpu, f"at most {CPU_MOST:.2f}", cpu <= CPU_MOST),
+            ("rate", rate, f"at least {least}" if least else "no limit",
+             least is None or rate >= least),
+            ("p99", p99, f"below {P99_MOST:.0f}", p99 < P99_MOST)]
+
+
+def show(mode, clients, runs):
+    for name, results in runs.items():
+        middle = {what: statistics.median(one[what] for one in results) for what in results[0]}
+        rates = [one["rate"] for one in results]
+        print(f"{mode:9} {clients:7}  {name:20}"
+              + f"{middle['rate']:8.0f} ({min(rates):.0f} - {max(rates):.0f})".ljust(27)
+              + f"{middle['p50_us']:7.0f} {middle['p99_us']:7.0f} {middle['cpu_us']:9.2f}"
+              f" {middle['pgbench_share']:8.0%}", flush=True)
+    kept = {}
+    for peer in PEERS:
+        kept[peer] = verdicts(runs, peer, clients)
+        print(f"{'':19}pawld / {peer}: " + ", ".join(
+            f"{what} {value:.2f} ({limit}{'' if good else ': MISSED'})"
+            for what, value, limit, good in kept[peer]), flush=True)
+    return {peer: {what: value for what, value, _, _ in all_of} for peer, all_of in kept.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=ROOT / "build", type=pathlib.Path)
+    parser.add_argument("--rounds", default=5, type=int, help="runs of each (default 5)")
+    parser.add_argument("--seconds", default=3, type=int, help="of one run (default 3)")
+    parser.add_argument("--clients", default="1,8,32", help="numbers of connections")
+    parser.add_argument("--modes", default="simple,prepared", help="pgbench's protocols")
+    parser.add_argument("--json", type=pathlib.Path, help="write all figures there too")
+    args = parser.parse_args()
+    report = []
+    print(f"{os.cpu_count()} cores for server and pgbench -j 2 together; ids per second, latencies "
+          "and server CPU in us, medians (least - most)")
+    print("protocol  clients  server                ids/s                        p50     p99"
+          "    CPU/id  pgbench's share")
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = start_postgres()
+        pawld, server = start_pawld(args.build.resolve(), pathlib.Path(folder))
+        up = [server] + [Server(name, cluster.ports[0], name.replace(" ", "_"),
+                                cluster.process.child.pid) for name in PEERS]
+        try:
+            for mode in args.modes.split(","):
+                for clients in map(int, args.clients.split(",")):
+                    runs = measure(up, mode, clients, args)
+                    report.append({"protocol": mode, "clients": clients,
+                                   "ratio": show(mode, clients, runs), "runs": runs})
+        finally:
+            pawld.stop()
+            cluster.end()
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1), encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random scripts about sequences, from a seed: definitions at and beyond every bound, and what is
+done with them by one or two sessions, in and out of transactions.
+
+What PostgreSQL would answer by waiting is left out, as are differences that are meant:
+definitions change only while no transaction is open; with CACHE there is one session, and nobody
+looks at last_value.
+"""
+from cases import Group, Step
+
+EDGES = [-2**63 - 1, -2**63, -2**63 + 1, -2**31 - 1, -2**31, -2**15 - 1, -2**15, -1001, -10, -3, -2,
+         -1, 0, 1, 2, 3, 5, 10, 1000, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**63 - 2, 2**63 - 1,
+         2**63]
+INCREMENTS = [-2**63, -1000, -7, -3, -2, -1, 1, 1, 1, 2, 3, 7, 1000, 2**62, 2**63 - 1]
+NAMES = ["s", "t", '"Mixed Case"']
+STEPS_MAX = 30
+
+
+def number(dice):
+    edge = dice.choice(EDGES)
+    return edge + dice.randint(-3, 3) if dice.random() < 0.3 else edge
+
+
+def narrow(dice):
+    """Few ids, so that their end is reached."""
+    low = number(dice)
+    return [f"MINVALUE {low}", f"MAXVALUE {low + dice.randint(0, 6)}"]
+
+
+def options(dice, alter=False):
+    words = []
+    if dice.random() < 0.3:
+        words.append("AS " + dice.choice(["smallint", "integer", "bigint", "int2", "int8"]))
+    if dice.random() < 0.5:
+        words.append(dice.choice(["INCREMENT", "INCREMENT BY"]) + f" {dice.choice(INCREMENTS)}")
+    if dice.random() < 0.5:
+        words += narrow(dice)
+    else:
+        for word in ("MINVALUE", "MAXVALUE"):
+            if dice.random() < 0.3:
+                words.append(f"{word} {number(dice)}" if dice.random() < 0.7 else f"NO {word}")
+    if dice.random() < 0.25:
+        words.append(dice.choice(["START", "START WITH"]) + f" {number(dice)}")
+    if dice.random() < 0.3:
+        words.append(dice.choice(["CYCLE", "CYCLE", "NO CYCLE"]))
+    if alter and dice.random() < 0.4:
+        words.append(dice.choice(["RESTART", f"RESTART {number(dice)}",
+                                  f"RESTART WITH {number(dice)}"]))
+    if dice.random() < 0.03:
+        words.append(dice.choice(["INCREMENT 0", "CACHE 0", "CACHE -5", "CYCLE", "AS text"]))
+    dice.shuffle(words)
+    return " ".join(words)
+
+
+class Writer:
+    def __init__(self, dice):
+        self.dice = dice
+        self.cached = dice.random() < 0.2
+        self.sessions = "A" if self.cached or dice.random() < 0.5 else "AB"
+        self.steps = []
+        self.in_transaction = None  # the session that has begun one
+        self.savepoints = 0
+
+    def say(self, text, session=None):
+        self.steps.append(Step(session or self.dice.choice(self.sessions), text))
+
+    def name(self):
+        return self.dice.choice(NAMES[:2] if self.dice.random() < 0.9 else NAMES)
+
+    def literal(self):
+        return "'" + self.name() + "'"
+
+    def define(self):
+        if self.in_transaction is not None:
+            return self.use()
+        kind = self.dice.random()
+        if kind < 0.35:
+            cache = f" CACHE {self.dice.choice([2, 3, 10])}" if self.cached else ""
+            exists = "IF NOT EXISTS " if self.dice.random() < 0.2 else ""
+            return self.say(f"CREATE SEQUENCE {exists}{self.name()} {options(self.dice)}{cache}")
+        if kind < 0.9 and not self.cached:
+            return self.say(f"ALTER SEQUENCE {self.name()} {options(self.dice, True) or 'RESTART'}")
+        return self.say(f"DROP SEQUENCE {self.dice.choice(['', 'IF EXISTS '])}{self.name()}")
+
+    def call(self):
+        kind = self.dice.random()
+        if kind < 0.55:
+            return f"nextval({self.literal()})"
+        if kind < 0.7:
+            return f"currval({self.literal()})"
+        if kind < 0.78:
+            return "lastval()"
+        value = self.dice.choice([str(number(self.dice)), str(self.dice.randint(-8, 8)), "NULL"])
+        called = self.dice.choice(["", ", true", ", false", ", false", ", NULL"])
+        return f"setval({self.literal()}, {value}{called})"
+
+    def use(self):
+        calls = ", ".join(self.call() for _ in range(self.dice.choice([1, 1, 1, 2, 3])))
+        rows = f" FROM generate_series(1, {self.dice.randint(0, 8)})" if self.dice.random() < 0.3 \
+            else ""
+        self.say(f"SELECT {calls}{rows}")
+
+    def look(self):
+        if self.cached:
+            return self.use()
+        if self.dice.random() < 0.5:
+            return self.say(f"SELECT last_value, is_called FROM {self.name()}")
+        return self.say("SELECT * FROM pg_sequences ORDER BY sequencename")
+
+    def transact(self):
+        if self.in_transaction is None:
+            self.in_transaction = self.dice.choice(self.sessions)
+            return self.say(self.dice.choice(["BEGIN", "START TRANSACTION", "BEGIN READ ONLY"]),
+                            self.in_transaction)
+        kind = self.dice.random()
+        if kind < 0.3:
+            return self.say(f"SAVEPOINT p{self.dice.randint(1, 2)}", self.in_transaction)
+        if kind < 0.6:
+            word = self.dice.choice(["ROLLBACK TO", "RELEASE"])
+            return self.say(f"{word} p{self.dice.randint(1, 2)}", self.in_transaction)
+        return self.finish()
+
+    def finish(self):
+        if self.in_transaction is not None:
+            self.say(self.dice.choice(["COMMIT", "ROLLBACK"]), self.in_transaction)
+            self.in_transaction = None
+
+    def forget(self):
+        if self.in_transaction is None:
+            self.say(self.dice.choice(["DISCARD SEQUENCES", "DISCARD ALL"]))
+
+
+def random_script(dice, seed):
+    writer = Writer(dice)
+    writer.say(f"CREATE SEQUENCE s {options(dice)}" + (" CACHE 3" if writer.cached else ""))
+    deeds = [writer.define, writer.use, writer.use, writer.use, writer.look, writer.transact,
+             writer.forget]
+    weights = [4, 6, 6, 6, 2, 2, 0.5]
+    for _ in range(dice.randint(8, STEPS_MAX)):
+        dice.choices(deeds, weights)[0]()
+    writer.finish()
+    return Group(f"seed {seed}", steps=writer.steps)
