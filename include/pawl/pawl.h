@@ -235,7 +235,7 @@ PAWL_API pawl_err pawl_alter(pawl_client *client, const char *name,
  * Memory:   name is copied
  * Errors:   PAWL_BEHIND       id lies behind the next one and force is false
  *           PAWL_NO_SEQUENCE  no sequence has that name
- *           PAWL_BAD_REQUEST  id is out of the sequence's bounds
+ *           PAWL_RANGE        id is out of the sequence's bounds
  *           PAWL_UNKNOWN      the answer was lost; look with pawl_show
  */
 PAWL_API pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bool force,

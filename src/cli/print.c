@@ -94,6 +94,7 @@ enum exit_code exit_of(pawl_err err)
     case PAWL_OK:
         return EXIT_DONE;
     case PAWL_BAD_REQUEST:
+    case PAWL_RANGE:
     case PAWL_LIMIT:
         return EXIT_USAGE;
     case PAWL_NO_SEQUENCE:

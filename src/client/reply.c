@@ -103,6 +103,7 @@ static const struct {
     FIELD("min", FIELD_I64, min),
     FIELD("max", FIELD_I64, max),
     FIELD("next", FIELD_I64, next),
+    FIELD("origin", FIELD_I64, origin),
     FIELD("block", FIELD_BLOCK, block),
     FIELD("cycle", FIELD_BOOL, cycle),
     FIELD("ended", FIELD_BOOL, ended),

@@ -206,6 +206,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
         add(words, PAWL_BYTES("SEQ.SET"));
         add(words, ask->name);
         add_i64(words, ask->value);
+        if (ask->called) add(words, PAWL_BYTES("USED"));
         if (ask->force) add(words, PAWL_BYTES("FORCE"));
         return true;
     case PAWL_ASK_DROP:

@@ -102,28 +102,41 @@ static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
     return commit_change(record, &next, ask, moment);
 }
 
+/* Whether next would give ids that record has given. At the last id both may have ended. */
+static bool set_is_behind(const struct pawl_record *record, const struct pawl_record *next)
+{
+    if (!next->ended) return pawl_record_behind(record, next->next);
+    return record->ended && next->next != record->next && pawl_record_behind(record, next->next);
+}
+
 static bool apply_set(struct pawl_record *record, struct pawl_ask *ask,
                       const struct pawl_moment *moment)
 {
     struct pawl_record next = *record;
-    bool behind = pawl_record_behind(record, ask->value);
 
     if (ask->value < record->min || ask->value > record->max) {
-        (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST,
+        (void)pawl_fail(&ask->error, PAWL_RANGE,
                         "setval: value %" PRId64 " is out of bounds for sequence \"%.*s\" "
                         "(%" PRId64 "..%" PRId64 ")",
                         ask->value, NAME(record), record->min, record->max);
         return false;
     }
+    if (ask->called) {
+        pawl_record_put_used(&next, ask->value);
+    } else {
+        pawl_record_put(&next, ask->value);
+    }
+    bool behind = set_is_behind(record, &next);
+
     if (behind && !ask->force) {
         (void)pawl_fail(&ask->error, PAWL_BEHIND,
                         "%" PRId64 " lies behind: the %s id of \"%.*s\" is %" PRId64
                         "; set that or one beyond, or use force once nobody holds older ids",
                         ask->value, record->ended ? "last" : "next", NAME(record), record->next);
+        if (ask->record != NULL) *ask->record = *record;
         return false;
     }
     if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
-    pawl_record_put(&next, ask->value);
     if (behind) begin_line(&next);
     return commit_change(record, &next, ask, moment);
 }

@@ -188,15 +188,11 @@ static pawl_err set_next(const struct change *change, const struct pawl_record *
     } else if (given(change, PAWL_GIVEN_RESTART)) {
         pawl_record_put(record, change->definition->restart);
     } else {
-        bool used = old->ended || old->next != old->origin;
+        bool used = pawl_record_is_called(old);
         pawl_err err = check_within(change, "RESTART", last);
 
         if (err != PAWL_OK || !used || record->increment == old->increment) return err;
-        pawl_wide next = (pawl_wide)last + record->increment;
-
-        record->ended = !pawl_wide_is_i64(next);
-        record->next = record->ended ? last : (int64_t)next;
-        record->origin = last; /* which next can never be again: what was used stays used */
+        pawl_record_put_used(record, last);
         return PAWL_OK;
     }
     return check_within(change, "RESTART", record->next);

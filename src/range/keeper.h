@@ -73,10 +73,7 @@ struct pawl_keeper;
 struct pawl_holding {
     struct pawl_stock *stock;
     struct pawl_name name;
-    _Atomic bool global; /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
-    /* For GET, where pawl_stock_last knows nothing: the last id handed out around the stock. */
-    _Atomic int64_t handed;
-    _Atomic bool handed_known;
+    _Atomic bool global;    /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
     _Atomic uint32_t users; /* raised by the keeper as it answers an OPEN */
 };
 

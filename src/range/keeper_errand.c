@@ -144,6 +144,7 @@ void pawl_errand_change(struct kept *kept)
 
     ask->count = wish->count;
     ask->force = wish->force;
+    ask->called = wish->called;
     ask->value = wish->value;
     ask->line = wish->line;
     ask->definition = wish->definition;
@@ -343,6 +344,11 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
 {
     if (kept->epoch != 0 && kept->epoch != grant->epoch) {
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
+    }
+    if (kept->shown_epoch != grant->epoch) {
+        kept->shown_epoch = grant->epoch;
+        kept->shown_first = grant->range.first;
+        kept->handed_known = false;
     }
     struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
     struct pawl_mark before = mark_before(first, first.id, grant->range.increment);

@@ -117,8 +117,8 @@ struct held pawl_kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t 
 
 void pawl_kept_handed(struct kept *kept, int64_t id)
 {
-    atomic_store_explicit(&kept->holding.handed, id, memory_order_relaxed);
-    atomic_store_explicit(&kept->holding.handed_known, true, memory_order_release);
+    kept->handed = id;
+    kept->handed_known = true;
 }
 
 void pawl_kept_take_back(struct kept *kept)

@@ -117,9 +117,15 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
     case PAWL_ASK_FENCE:
         receive_change(keeper, ask);
         break;
-    case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
     case PAWL_ASK_READ:
     case PAWL_ASK_LIST:
+        if (ask->used) {
+            pawl_keeper_read(keeper, ask);
+        } else {
+            pawl_source_ask(keeper->below, ask);
+        }
+        break;
+    case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
     case PAWL_ASK_PING:
         pawl_source_ask(keeper->below, ask);
         break;

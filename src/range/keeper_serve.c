@@ -115,6 +115,7 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     };
     if (at > 0 || skip > 0) kept->lease_count = 0;
     if (at == 0 && skip == 0) lease_remember(kept, ask, cut);
+    pawl_kept_handed(kept, pawl_range_last(cut.range));
     kept->leased_ns = keeper->now_ns;
     kept->used_ns = keeper->now_ns;
     kept->pace.since_grant += ask->count;

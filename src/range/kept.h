@@ -75,6 +75,10 @@ struct kept {
     struct pawl_mark run_before; /* the top before them */
     struct pawl_mark top;        /* the furthest we have handed out or hold: our floor */
     int64_t increment;           /* 0: not known */
+    uint64_t shown_epoch;        /* for show, with what follows: of the last grant; 0: none yet */
+    int64_t shown_first;         /* the first id granted in it */
+    int64_t handed;              /* the last one handed out, where pawl_stock_last knows none */
+    bool handed_known;           /* else none was */
     uint64_t block;              /* fixed block, 0: auto */
     uint64_t grant_lease;        /* of the last grant, for giving back; 0: not to be given back */
     struct held reserve[KEPT_RESERVE_MAX];
@@ -144,6 +148,9 @@ static inline bool kept_global(const struct kept *kept)
 /* keeper_receive.c */
 void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask);
 
+/* keeper_read.c: READ and LIST that ask for what was used */
+void pawl_keeper_read(struct pawl_keeper *keeper, struct pawl_ask *ask);
+
 /* keeper_table.c */
 struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
 struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);
@@ -171,7 +178,7 @@ bool pawl_kept_adjacent(struct held a, struct held b);
 void pawl_kept_publish(struct kept *kept);
 /* Somebody draws from the stock: within the last refill interval. */
 bool pawl_kept_is_drawn(const struct kept *kept);
-void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for GET */
+void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for show */
 void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
 void pawl_asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
 void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask);

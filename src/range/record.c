@@ -81,8 +81,13 @@ uint64_t pawl_record_margin(const struct pawl_record *record, const struct pawl_
 
 int64_t pawl_record_last(const struct pawl_record *record)
 {
-    if (record->ended || record->next == record->origin) return record->next;
+    if (record->ended || !pawl_record_is_called(record)) return record->next;
     return (int64_t)((pawl_wide)record->next - record->increment);
+}
+
+bool pawl_record_is_called(const struct pawl_record *record)
+{
+    return record->ended || record->next != record->origin;
 }
 
 bool pawl_record_behind(const struct pawl_record *record, int64_t id)
@@ -96,6 +101,15 @@ void pawl_record_put(struct pawl_record *record, int64_t id)
     record->next = id;
     record->origin = id;
     record->ended = false;
+}
+
+void pawl_record_put_used(struct pawl_record *record, int64_t id)
+{
+    pawl_wide next = (pawl_wide)id + record->increment;
+
+    record->ended = !pawl_wide_is_i64(next);
+    record->next = record->ended ? id : (int64_t)next;
+    record->origin = id; /* which next can never be again: what was used stays used */
 }
 
 void pawl_record_advance(struct pawl_record *record, uint64_t count)

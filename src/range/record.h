@@ -80,10 +80,14 @@ uint64_t pawl_record_margin(const struct pawl_record *record, const struct pawl_
 
 /* The id handed out last in this lap, or next itself where none was: PostgreSQL's last_value. */
 int64_t pawl_record_last(const struct pawl_record *record);
+/* Whether any was used since next was last put: PostgreSQL's is_called. */
+bool pawl_record_is_called(const struct pawl_record *record);
 /* Whether id lies behind next: an id like it may have been handed out in this lap. */
 bool pawl_record_behind(const struct pawl_record *record, int64_t id);
 /* Puts next where it is told; nothing counts as used there. */
 void pawl_record_put(struct pawl_record *record, int64_t id);
+/* Puts next one increment beyond id, which counts as used: PostgreSQL's setval(s, id). */
+void pawl_record_put_used(struct pawl_record *record, int64_t id);
 /* Moves next on by count ids, at most what is left in this lap. */
 void pawl_record_advance(struct pawl_record *record, uint64_t count);
 /* A cycling sequence's next lap, from its turning bound on. */

@@ -16,7 +16,7 @@ enum pawl_ask_kind {
     PAWL_ASK_READ,   /* the record */
     PAWL_ASK_CREATE,
     PAWL_ASK_ALTER,
-    PAWL_ASK_SET, /* value: the next id */
+    PAWL_ASK_SET, /* value: the next id; called: the last id used. record also with PAWL_BEHIND */
     PAWL_ASK_DROP,
     PAWL_ASK_FENCE, /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
     /*
@@ -76,7 +76,14 @@ struct pawl_ask {
     struct pawl_bytes name;
     uint64_t count;
     bool exact;
-    bool force; /* SET: backward is meant; READ: a tombstone, too */
+    bool force;  /* SET: backward is meant; READ: a tombstone, too */
+    bool called; /* SET: value counts as used, as PostgreSQL's setval(s, value) has it */
+    /*
+     * READ, LIST of a keeper: next as if what is held here were given back, so that
+     * pawl_record_last and pawl_record_is_called are PostgreSQL's last_value and is_called, with
+     * CACHE 1 on one server. What others hold counts as used.
+     */
+    bool used;
     int64_t value;
     uint64_t line;
     uint64_t lease;         /* RETURN: of the grant that is given back */

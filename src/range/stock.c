@@ -303,8 +303,8 @@ size_t pawl_stock_retract(struct pawl_stock *stock, struct pawl_range left[PAWL_
            !atomic_compare_exchange_weak_explicit(&stock->word, &word, end, memory_order_seq_cst,
                                                   memory_order_acquire)) {
     }
-    if (word >= end) return 0;
     atomic_store_explicit(&stock->taken_back, newest, memory_order_relaxed);
+    if (word >= end) return 0;
     return rest_of(stock, word, left);
 }
 

@@ -48,7 +48,7 @@ struct pawl_stock {
     _Atomic uint64_t low;     /* a take that ends beyond this word wants a refill; advice only */
     _Atomic uint64_t stamp;   /* lanes drop their runs when it changes; 0 only in a wiped stock */
     _Atomic uint64_t overrun; /* ids burned, at most, by takers that slept for a whole ring */
-    _Atomic uint64_t taken_back; /* newest slot when the keeper last took something back */
+    _Atomic uint64_t taken_back; /* newest slot when the keeper last took back what was left */
     _Atomic uint32_t lanes;      /* open on it: their runs are held when the stock is dry, too */
     _Atomic uint32_t wanted;     /* enum pawl_want */
     _Atomic uint32_t signal;     /* futex word: changes with every publish and every posted error */

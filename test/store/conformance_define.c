@@ -72,7 +72,7 @@ static void sets(struct trial *trial)
     EXPECT(forward.range.first == 1000);
     EXPECT(forward.epoch > first.epoch && forward.line == first.line);
     EXPECT(trial_set(trial, "orders", 500, false) == PAWL_BEHIND);
-    EXPECT(trial_set(trial, "orders", 0, true) == PAWL_BAD_REQUEST);
+    EXPECT(trial_set(trial, "orders", 0, true) == PAWL_RANGE);
     EXPECT(trial_set(trial, "orders", 500, true) == PAWL_OK);
     EXPECT(trial_take(trial, "orders", 1, &backward) == PAWL_OK);
     EXPECT(backward.range.first == 500);

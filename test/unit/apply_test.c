@@ -162,6 +162,53 @@ static void set_goes_forward_freely_and_back_by_force(void **state)
     assert_int_equal(desk_next(&desk, 1).grant.range.first, 1);
 }
 
+/* What was used last is no step back. */
+static void set_to_what_was_used_goes_forward(void **state)
+{
+    struct desk desk;
+    struct pawl_record record = {.epoch = 0};
+    struct pawl_ask behind = {.kind = PAWL_ASK_SET, .value = 49, .called = true, .record = &record};
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)UP_TO(1000));
+    (void)desk_next(&desk, 50);
+    uint64_t line = desk.record.line;
+    uint64_t epoch = desk.record.epoch;
+
+    assert_int_equal(desk_ask(&desk, &behind), PAWL_BEHIND);
+    assert_same_record(&record, &desk.record);
+    assert_int_equal(desk_put_used(&desk, 50, false).error.code, PAWL_OK);
+    assert_int_equal(desk.record.next, 51);
+    assert_int_equal(desk_put_used(&desk, 60, false).error.code, PAWL_OK);
+    assert_true(desk.record.epoch > epoch && desk.record.line == line);
+    assert_int_equal(desk_next(&desk, 1).grant.range.first, 61);
+    assert_int_equal(desk_put_used(&desk, 1000, false).error.code, PAWL_OK);
+    assert_int_equal(desk_next(&desk, 1).error.code, PAWL_END);
+    assert_int_equal(desk_put_used(&desk, 1001, true).error.code, PAWL_RANGE);
+    assert_int_equal(desk_put_used(&desk, 999, false).error.code, PAWL_BEHIND);
+    assert_int_equal(desk_put_used(&desk, 999, true).error.code, PAWL_OK);
+    assert_true(desk.record.line == desk.record.epoch && desk.record.line > line);
+    assert_int_equal(desk_next(&desk, 1).grant.range.first, 1000);
+}
+
+static void set_to_what_was_used_at_the_very_end(void **state)
+{
+    const pawl_definition tens = {.given = PAWL_GIVEN_INCREMENT, .increment = 10};
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, tens);
+    assert_int_equal(desk_put(&desk, INT64_MAX - 5, false).error.code, PAWL_OK);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX - 15, false).error.code, PAWL_OK);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX - 16, false).error.code, PAWL_BEHIND);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX - 6, false).error.code, PAWL_OK);
+    assert_true(desk.record.ended);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX - 6, false).error.code, PAWL_OK);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX - 7, false).error.code, PAWL_BEHIND);
+    assert_int_equal(desk_put_used(&desk, INT64_MAX, false).error.code, PAWL_OK);
+    assert_int_equal(desk_next(&desk, 1).error.code, PAWL_END);
+}
+
 static void set_at_the_very_end_is_behind(void **state)
 {
     struct desk desk;
@@ -459,6 +506,8 @@ int main(void)
         cmocka_unit_test(a_tombstone_keeps_the_epoch_and_gives_the_rest_up),
         cmocka_unit_test(alter_keeps_the_line_unless_ids_begin_again),
         cmocka_unit_test(set_goes_forward_freely_and_back_by_force),
+        cmocka_unit_test(set_to_what_was_used_goes_forward),
+        cmocka_unit_test(set_to_what_was_used_at_the_very_end),
         cmocka_unit_test(set_at_the_very_end_is_behind),
         cmocka_unit_test(take_cuts_its_block),
         cmocka_unit_test(an_ask_for_none_tells_the_epoch_and_writes_nothing),

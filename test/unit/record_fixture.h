@@ -107,6 +107,15 @@ static inline struct pawl_ask desk_put(struct desk *desk, int64_t value, bool fo
     return ask;
 }
 
+/* As PostgreSQL's setval(s, value). */
+static inline struct pawl_ask desk_put_used(struct desk *desk, int64_t value, bool force)
+{
+    struct pawl_ask ask = {.kind = PAWL_ASK_SET, .value = value, .called = true, .force = force};
+
+    (void)desk_ask(desk, &ask);
+    return ask;
+}
+
 /* The last id of a grant as a floor. */
 static inline struct pawl_mark desk_floor(const struct pawl_ask *ask)
 {

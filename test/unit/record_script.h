@@ -2,7 +2,8 @@
 /*
  * Little scripts of what people do to a sequence s, and the answers as one line: steps are set
  * apart by ';', an error stands in brackets. The same scripts can be put to PostgreSQL.
- *   create OPTIONS · alter OPTIONS · next COUNT · set ID (as setval(s, ID, false))
+ *   create OPTIONS · alter OPTIONS · next COUNT · set ID (as setval(s, ID, false)) · use ID (as
+ *   setval(s, ID)) · show (as SELECT last_value, is_called FROM s)
  */
 #ifndef RECORD_SCRIPT_H
 #define RECORD_SCRIPT_H
@@ -132,6 +133,15 @@ static inline void script_next(struct desk *desk, int64_t count, struct script_a
     }
 }
 
+static inline void script_show(const struct pawl_record *record, struct script_answer *answer)
+{
+    char row[32];
+
+    (void)snprintf(row, sizeof row, "%" PRId64 "|%c", pawl_record_last(record),
+                   pawl_record_is_called(record) ? 't' : 'f');
+    script_say(answer, " %s", row);
+}
+
 /* Each step's answer, then ';'. */
 static inline void script_run(const char *script, struct script_answer *answer)
 {
@@ -148,6 +158,10 @@ static inline void script_run(const char *script, struct script_answer *answer)
             script_next(&desk, script_number(step.words[1]), answer);
         } else if (script_word_is(step.words[0], "set")) {
             ask = desk_put(&desk, script_number(step.words[1]), true);
+        } else if (script_word_is(step.words[0], "use")) {
+            ask = desk_put_used(&desk, script_number(step.words[1]), true);
+        } else if (script_word_is(step.words[0], "show")) {
+            script_show(&desk.record, answer);
         } else {
             definition = script_definition(&step);
             ask = script_word_is(step.words[0], "create") ? desk_create(&desk, &definition)

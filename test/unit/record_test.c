@@ -103,6 +103,25 @@ static const struct {
     {"create MAXVALUE 5 CYCLE; next 5; alter MAXVALUE 8; next 4", "; 1 2 3 4 5;; 6 7 8 1;"},
     {"create MAXVALUE 5 CYCLE; next 5; alter NOCYCLE; next 1; alter CYCLE; next 1",
      "; 1 2 3 4 5;; [nextval: reached maximum value of sequence \"s\" (5)];; 1;"},
+    {"create; show; next 2; show; use 10; show; next 1; show; set 20; show; next 1; show; alter "
+     "RESTART 7; show",
+     "; 1|f; 1 2; 2|t;; 10|t; 11; 11|t;; 20|f; 20; 20|t;; 7|f;"},
+    {"create MAXVALUE 3; use 3; show; next 1; show; alter MAXVALUE 5; next 1; use 3; alter "
+     "INCREMENT -2; next 2",
+     ";; 3|t; [nextval: reached maximum value of sequence \"s\" (3)]; 3|t;; 4;;; 1 [nextval: "
+     "reached minimum value of sequence \"s\" (1)];"},
+    {"create MAXVALUE 3 CYCLE START 2; use 3; show; next 2; show; use 4; use 0",
+     ";; 3|t; 1 2; 2|t; [setval: value 4 is out of bounds for sequence \"s\" (1..3)]; [setval: "
+     "value 0 is out of bounds for sequence \"s\" (1..3)];"},
+    {"create INCREMENT -3 MINVALUE -8; use -8; next 1; use -4; show; next 2",
+     ";; [nextval: reached minimum value of sequence \"s\" (-8)];; -4|t; -7 [nextval: reached "
+     "minimum value of sequence \"s\" (-8)];"},
+    {"create INCREMENT 5; use 9223372036854775805; show; next 1; show; alter INCREMENT 1; show; "
+     "next 3; show",
+     ";; 9223372036854775805|t; [nextval: reached maximum value of sequence \"s\" "
+     "(9223372036854775807)]; 9223372036854775805|t;; 9223372036854775805|t; 9223372036854775806 "
+     "9223372036854775807 [nextval: reached maximum value of sequence \"s\" "
+     "(9223372036854775807)]; 9223372036854775807|t;"},
     {"create; create; next 1", "; [relation \"s\" already exists]; 1;"},
     {"next 1; alter CYCLE; next 1", " [relation \"s\" does not exist]; [relation \"s\" does not "
                                     "exist]; [relation \"s\" does not exist];"},

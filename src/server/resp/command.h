@@ -60,7 +60,7 @@ bool words_take_u64(struct words *words, uint64_t *value);
 bool options_read(struct words *words, bool alter, pawl_definition *definition, pawl_error *error);
 
 /* info.c */
-enum { SEQUENCE_FIELDS = 19 };
+enum { SEQUENCE_FIELDS = 20 };
 /* A record's field names and values, as bulks and integers, without the array's head. */
 void info_add(struct text *text, const struct pawl_record *record, int64_t settled_in);
 int64_t info_settled_in(const struct desk *desk, const struct pawl_record *record, int64_t wall_s);

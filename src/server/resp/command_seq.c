@@ -103,9 +103,10 @@ void run_seq_set(struct conn *conn, const struct pawl_resp_request *request)
         say_error(conn, "ERR value is not an integer or out of range");
         return;
     }
+    bool called = words_take(&words, "USED");
     bool force = words_take(&words, "FORCE");
     if (words_left(&words)) {
-        say_error(conn, "ERR syntax: SEQ.SET name id [FORCE]");
+        say_error(conn, "ERR syntax: SEQ.SET name id [USED] [FORCE]");
         return;
     }
     if (force && !command_may(conn, request, USER_ADMIN, request->words[1])) return;
@@ -113,6 +114,7 @@ void run_seq_set(struct conn *conn, const struct pawl_resp_request *request)
     if (call == NULL) return;
     call->sent.ask.value = id;
     call->sent.ask.force = force;
+    call->sent.ask.called = called;
     call_submit(call);
 }
 
@@ -244,21 +246,10 @@ void run_exists(struct conn *conn, const struct pawl_resp_request *request)
 
 /* GET: the last id handed out here, as far as it is known, else the last reserved. */
 
-static bool last_handed(const struct entry *entry, int64_t *id)
-{
-    if (entry == NULL || entry->holding == NULL) return false;
-    const struct pawl_holding *holding = entry->holding;
-
-    if (pawl_stock_last(holding->stock, id)) return true;
-    *id = atomic_load_explicit(&holding->handed, memory_order_relaxed);
-    return atomic_load_explicit(&holding->handed_known, memory_order_acquire);
-}
-
 static bool answer_get(struct conn *conn, struct call *call)
 {
     const struct pawl_record *record = call->record;
     char text[PAWL_RESP_NUMBER_BYTES_MAX + 1];
-    int64_t last = 0;
 
     if (call->sent.ask.error.code == PAWL_NO_SEQUENCE) {
         say_null(conn);
@@ -268,17 +259,11 @@ static bool answer_get(struct conn *conn, struct call *call)
         say_failure(conn, &call->sent.ask.error);
         return true;
     }
-    if (last_handed(desk_find(conn->desk, call->sent.ask.name), &last)) {
-        /* handed out here */
-    } else if (record->ended) {
-        last = record->next;
-    } else if (record->next == record->start && record->lap == 0) {
-        say_null(conn); /* nothing was ever reserved in this line */
+    if (!pawl_record_is_called(record)) {
+        say_null(conn);
         return true;
-    } else {
-        last = (int64_t)((uint64_t)record->next - (uint64_t)record->increment);
     }
-    int size = snprintf(text, sizeof text, "%lld", (long long)last);
+    int size = snprintf(text, sizeof text, "%lld", (long long)pawl_record_last(record));
     say_bulk(conn, (struct pawl_bytes){text, (size_t)size});
     return true;
 }
@@ -287,7 +272,9 @@ void run_get(struct conn *conn, const struct pawl_resp_request *request)
 {
     struct call *call = begin_read(conn, request->words[1], answer_get);
 
-    if (call != NULL) call_submit(call);
+    if (call == NULL) return;
+    call->sent.ask.used = true;
+    call_submit(call);
 }
 
 /* SEQ.LIST. */

@@ -77,6 +77,7 @@ void info_add(struct text *text, const struct pawl_record *record, int64_t settl
     add_integer(text, "min", record->min);
     add_integer(text, "max", record->max);
     add_integer(text, "next", record->next);
+    add_integer(text, "origin", record->origin);
     add_integer(text, "cycle", record->cycle);
     add_unsigned(text, "block", record->block);
     add_string(text, "order", record->order == PAWL_ORDER_GLOBAL ? "global" : "client");
