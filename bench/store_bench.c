@@ -16,7 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IN_FLIGHT_MAX = 4096, SAMPLES_MAX = 1 << 22, NAME_BYTES = 32, PREPARE_IN_FLIGHT = 64 };
+enum {
+    IN_FLIGHT_MAX = 4096,
+    SAMPLES_MAX = 1 << 22,
+    NAME_BYTES = 32,
+    PREPARE_IN_FLIGHT = 64,
+    FAILURES_MAX = 256 /* an emulator that just began is slow to connect */
+};
 
 struct bench;
 
@@ -34,7 +40,7 @@ struct bench {
     struct pawl_source *store;
     enum pawl_ask_kind kind;
     uint64_t sequences, next_sequence;
-    uint64_t end_ns, under_way, ranges;
+    uint64_t end_ns, under_way, ranges, failures;
     bool once; /* each sequence once, instead of until end_ns */
     uint32_t *samples_us;
     size_t sample_count;
@@ -55,8 +61,15 @@ static void answered(struct pawl_ask *ask)
     struct bench *bench = lane->bench;
     bool made = ask->error.code == PAWL_EXISTS && ask->kind == PAWL_ASK_CREATE;
 
-    if (ask->error.code != PAWL_OK && !made) fail(lane->name, ask->error.text);
     bench->under_way--;
+    if (ask->error.code != PAWL_OK && !made) {
+        pawl_advice advice = pawl_err_advice(ask->error.code);
+        bool later = advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
+
+        if (!later || ++bench->failures > FAILURES_MAX) fail(lane->name, ask->error.text);
+        ask_next(lane);
+        return;
+    }
     bench->ranges++;
     if (bench->sample_count < SAMPLES_MAX) {
         bench->samples_us[bench->sample_count++] =

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable ranges per second of each store, as a keeper asks for them, beside the store's own tool
-that does the same update in the same run, taken in turn: pgbench, redis-benchmark, wrk, an SDK.
+that does the same update in the same run, taken in turn: pgbench, redis-benchmark, a loop over libcurl, an SDK.
 Then what a sequence costs in writes, on a clock of its own. `make bench-stores` runs it all."""
 import argparse
-import base64
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test/stores"), str(ROOT / "test/live")]
@@ -22,17 +23,6 @@ sys.path[:0] = [str(ROOT / "test/stores"), str(ROOT / "test/live")]
 import servers  # noqa: E402 (it stands in the folder that was just added)
 
 CASES = [(1, 1), (1, 64), (1000, 1), (1000, 64)]
-VALUE_BYTES = 420  # as long as a record's text in etcd
-LUA = """
-wrk.method = "POST"
-{setup}
-local body = '{body}'
-request = function()
-  local text = body:gsub("@", {key})
-  return wrk.format(nil, "{path}", nil, text)
-end
-"""
-
 
 def run(words, **how):
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False,
@@ -48,24 +38,13 @@ def pawl(build, server, sequences, in_flight, seconds):
     return json.loads(text)
 
 
-def wrk(server, case, seconds, script):
-    """wrk with one thread; what it says as rate and latencies."""
-    _, in_flight = case
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
+def curl(args, url, case, bodies, headers=(), **env):
+    """A loop over libcurl, with as many requests in flight."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("".join(body + "\n" for body in bodies))
         file.flush()
-        text = run(["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "--latency", "-s", file.name,
-                    f"http://127.0.0.1:{server.ports[0]}/"])
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    if bad:
-        sys.exit(f"bench: wrk: {bad.group(0)}")
-
-    def latency(percent):
-        value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", text).groups()
-        return float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
-
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
-    return {"rate": rate, "p50_us": latency(50), "p99_us": latency(99)}
+        return json.loads(run([args.build / "bench/curl_load", url, file.name, case[1],
+                               args.seconds, *headers], env={**os.environ, **env}))
 
 
 def of_samples(took_us, seconds):
@@ -74,7 +53,7 @@ def of_samples(took_us, seconds):
             "p99_us": took_us[len(took_us) * 99 // 100]}
 
 
-def postgres(server, case, seconds):
+def postgres(args, server, case):
     """pgbench, prepared, the same UPDATE."""
     sequences, in_flight = case
     sql = (f"\\set n random(0, {sequences - 1})\n"
@@ -85,12 +64,12 @@ def postgres(server, case, seconds):
         script = pathlib.Path(folder) / "update.sql"
         script.write_text(sql)
         text = run([servers.POSTGRES_BIN / "pgbench", "-n", "-M", "prepared", "-f", script, "-T",
-                    seconds, "-c", in_flight, "-j", 1, "-l", "-h", "127.0.0.1", "-p",
+                    args.seconds, "-c", in_flight, "-j", 1, "-l", "-h", "127.0.0.1", "-p",
                     server.ports[0], "-U", "postgres", "postgres"], cwd=folder)
         rate = float(re.search(r"tps = ([\d.]+) \(without", text).group(1))
         took = [int(line.split()[2]) for log in pathlib.Path(folder).glob("pgbench_log*")
                 for line in log.read_text().splitlines()]
-    return {**of_samples(took, seconds), "rate": rate}
+    return {**of_samples(took, args.seconds), "rate": rate}
 
 
 def monitored(server, build):
@@ -106,71 +85,130 @@ def monitored(server, build):
     return words
 
 
-def redis(server, case, seconds, words):
+def redis(args, server, case, words):
     """redis-benchmark, the same script on the same words: one sequence, as it knows no names."""
     in_flight = case[1]
     rate = 2000
     for _ in range(2):  # first to find how many requests take that long
         text = run(["redis-benchmark", "-p", server.ports[0], "-c", in_flight, "-n",
-                    max(int(rate * seconds), 100), "--csv", *words])
+                    max(int(rate * args.seconds), 100), "--csv", *words])
         values = [v.strip('"') for v in text.splitlines()[-1].split('","')]
         rate = float(values[-7])
     return {"rate": rate, "p50_us": float(values[-4]) * 1e3, "p99_us": float(values[-2]) * 1e3}
 
 
-def etcd(server, case, seconds):
-    """wrk: a transaction that compares and puts as many bytes."""
-    key = base64.b64encode(b"bench").decode()
-    value = base64.b64encode(b"v" * VALUE_BYTES).decode()
-    body = json.dumps({
-        "compare": [{"target": "VERSION", "result": "GREATER", "key": key, "version": "-1"}],
-        "success": [{"request_put": {"key": "@", "value": value}}],
-        "failure": [{"request_range": {"key": key}}]})
-    keys = "".join(f'"{base64.b64encode(f"bench{i:04}".encode()).decode()}",'
-                   for i in range(case[0]))
-    script = LUA.format(setup=f"local keys = {{{keys}}}", path="/v3/kv/txn", body=body,
-                        key=f"keys[math.random({case[0]})]")
-    return wrk(server, case, seconds, script)
+class Recorder:
+    """Stands between pawl and a server, and keeps the bodies of the requests that go through."""
+
+    def __init__(self, port):
+        self.port_behind = port
+        self.sent = []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            behind = socket.create_connection(("127.0.0.1", self.port_behind))
+            kept = []
+            self.sent.append(kept)
+            threading.Thread(target=self.carry, args=(client, behind, kept), daemon=True).start()
+            threading.Thread(target=self.carry, args=(behind, client, []), daemon=True).start()
+
+    @staticmethod
+    def carry(source, to, kept):
+        try:
+            while data := source.recv(1 << 16):
+                kept.append(data)
+                to.sendall(data)
+        except OSError:
+            pass  # the other way has ended both
+        to.close()
+
+    def bodies(self):
+        for kept in self.sent:
+            rest = b"".join(kept)
+            while (end := rest.find(b"\r\n\r\n")) >= 0:
+                size = re.search(rb"(?i)content-length: (\d+)", rest[:end])
+                size = int(size.group(1)) if size else 0
+                if size > 0:
+                    yield json.loads(rest[end + 4:end + 4 + size])
+                rest = rest[end + 4 + size:]
 
 
-def dynamodb(server, case, seconds):
-    """wrk: the same UpdateItem, signed once (emulators do not look)."""
-    body = json.dumps({
-        "TableName": "pawl", "Key": {"k": {"S": "bench@"}},
-        "UpdateExpression": "ADD #n :n, #v :n SET #t = :t",
-        "ConditionExpression": "attribute_exists(k) AND #e > :z AND #n BETWEEN :z AND :m",
-        "ExpressionAttributeNames": {"#n": "next", "#v": "version", "#t": "tag", "#e": "epoch"},
-        "ExpressionAttributeValues": {":n": {"N": "1"}, ":z": {"N": "0"}, ":t": {"N": "77"},
-                                      ":m": {"N": "1000000000000"}},
-        "ReturnValues": "ALL_NEW"})
-    key = server.env["AWS_ACCESS_KEY_ID"]
-    headers = {"X-Amz-Target": "DynamoDB_20120810.UpdateItem", "X-Amz-Date": "20260101T000000Z",
-               "Content-Type": "application/x-amz-json-1.0",
-               "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/dynamodb/"
-                                "aws4_request, SignedHeaders=host, Signature=00"}
-    lines = "\n".join(f'wrk.headers["{name}"] = "{text}"' for name, text in headers.items())
-    return wrk(server, case, seconds, LUA.format(
-        setup=lines, path="/", body=body, key=f"tostring(math.random({case[0]}) - 1)"))
+def recorded(args, server, sequences):
+    """What pawl says to advance each of its sequences once or more."""
+    recorder = Recorder(server.ports[0])
+    url = server.url.replace(str(server.ports[0]), str(recorder.port))
+    env = {**os.environ, **getattr(server, "env", {})}
+    run([args.build / "bench/store_bench", url, sequences, 1, 4], env=env)
+    recorder.listening.close()
+    return list(recorder.bodies())
 
 
-def couchbase(server, case, seconds):
-    """The SDK's counters, in as many threads as asks are in flight."""
+def etcd(args, server, case, asked):
+    """The same transaction, made so that it holds each time: version instead of revision."""
+    bodies = {}
+    for body in asked:
+        if len(body.get("compare", [])) != 2:
+            continue
+        put = body["success"][0]["request_put"]
+        version, value = body["compare"]
+        version.update(target="VERSION", result="GREATER", version="0")
+        version.pop("mod_revision", None)
+        value["value"] = put["value"]
+        bodies[put["key"]] = body
+    url = f"http://127.0.0.1:{server.ports[0]}/v3/kv/"
+    for body in bodies.values():
+        put = json.dumps(body["success"][0]["request_put"]).encode()
+        urllib.request.urlopen(url + "put", put).close()
+    return curl(args, url + "txn", case, map(json.dumps, bodies.values()))
+
+
+def dynamodb(args, server, case, asked):
+    """The same UpdateItem, signed by libcurl."""
+    bodies = {json.dumps(body["Key"]): body for body in asked
+              if " ADD " in body.get("UpdateExpression", "")}
+    user = f'{server.env["AWS_ACCESS_KEY_ID"]}:{server.env["AWS_SECRET_ACCESS_KEY"]}'
+    return curl(args, f"http://127.0.0.1:{server.ports[0]}/", case,
+                map(json.dumps, bodies.values()),
+                ["Content-Type: application/x-amz-json-1.0",
+                 "X-Amz-Target: DynamoDB_20120810.UpdateItem"],
+                CURL_LOAD_SIGV4="aws:amz:eu-west-1:dynamodb", CURL_LOAD_USER=user)
+
+
+def couchbase(args, server, case):
+    """The SDK's mutations of a document as pawl's, in as many threads as asks are in flight."""
     from couchbase.auth import PasswordAuthenticator
     from couchbase.cluster import Cluster
-    from couchbase.options import ClusterOptions, IncrementOptions
+    from couchbase.options import ClusterOptions
+    import couchbase.subdocument as subdocument
 
     sequences, in_flight = case
     hosts = ",".join(f"127.0.0.1:{port}=mcd" for port in server.ports)
     cluster = Cluster(f"couchbase://{hosts}", ClusterOptions(
         PasswordAuthenticator("default", "password")))
-    bucket = cluster.bucket("default").default_collection().binary()
+    documents = cluster.bucket("default").default_collection()
+    words = ("format line start increment min max origin block cycle ended dropped seq_order "
+             "data_type created_at changed_at branch moved_to").split()
+    for number in range(sequences):
+        documents.upsert(f"native{number}", {"next": {"1745085902": {"0": 1}}, "version": 1,
+                                             "tag": 1, "rate": 0, "written_at": 0,
+                                             **{word: 1745085902 for word in words}})
+    change = [subdocument.increment("next.1745085902.0", 1), subdocument.increment("version", 1),
+              subdocument.upsert("tag", 8108129795922781064), subdocument.upsert("rate", 0.5),
+              subdocument.upsert("written_at", 1795338016)]
     took = []
-    until = time.monotonic() + seconds
+    until = time.monotonic() + args.seconds
 
     def count(number):
         while time.monotonic() < until:
             begun = time.monotonic()
-            bucket.increment(f"native{number % sequences}", IncrementOptions())
+            documents.mutate_in(f"native{number % sequences}", change)
             took.append((time.monotonic() - begun) * 1e6)
             number += in_flight
 
@@ -180,16 +218,16 @@ def couchbase(server, case, seconds):
     for thread in threads:
         thread.join()
     cluster.close()
-    return of_samples(took, seconds)
+    return of_samples(took, args.seconds)
 
 
 NATIVE = {
     "postgres": (servers.Postgres, postgres, "pgbench"),
     "redis": (servers.Redis, redis, "redis-benchmark"),
-    "etcd": (servers.Etcd, etcd, "wrk"),
-    "etcd3": (servers.Etcd3, etcd, "wrk"),
-    "dynalite": (servers.Dynalite, dynamodb, "wrk"),
-    "dynamodb_local": (servers.DynamoLocal, dynamodb, "wrk"),
+    "etcd": (servers.Etcd, etcd, "libcurl loop"),
+    "etcd3": (servers.Etcd3, etcd, "libcurl loop"),
+    "dynalite": (servers.Dynalite, dynamodb, "libcurl loop"),
+    "dynamodb_local": (servers.DynamoLocal, dynamodb, "libcurl loop"),
     "couchbase_mock": (servers.CouchbaseMock, couchbase, "Python SDK"),
 }
 
@@ -206,9 +244,11 @@ def measure(kind, args):
             runs = {"pawl": [], "native": []}
             pawl(args.build, server, case[0], 1, 1)  # makes the sequences
             more = [monitored(server, args.build)] if kind == "redis" else []
+            if tool == "libcurl loop":
+                more = [recorded(args, server, case[0])]
             for _ in range(args.rounds):
                 runs["pawl"].append(pawl(args.build, server, *case, args.seconds))
-                runs["native"].append(native(server, case, args.seconds, *more))
+                runs["native"].append(native(args, server, case, *more))
             rows.append({"sequences": case[0], "in_flight": case[1], "tool": tool, **runs})
     finally:
         server.end()
@@ -239,8 +279,8 @@ def main():
     unknown = [name for name in args.store if name not in NATIVE]
     if unknown:
         parser.error(f"no store is called {unknown[0]}")
-    if shutil.which("wrk") is None:
-        parser.error("wrk is missing: run tools/setup")
+    if shutil.which("redis-benchmark") is None:
+        parser.error("redis-benchmark is missing: run tools/setup")
     print(f"{os.cpu_count()} cores for server and load together; rates in ranges per second, "
           "latencies in ms, medians")
     print("store           sequences in flight  pawl/s   p50     p99  native/s    p50     p99 "
