@@ -11,6 +11,7 @@
 #include "server/ground.h"
 #include "server/io.h"
 #include "server/listener.h"
+#include "server/users.h"
 
 /* How DAEMON_STOP_S is shared out. */
 #define STOP_CONNECTIONS_NS (1000 * PAWL_NS_PER_MS)
@@ -21,6 +22,7 @@ enum { THREAD_NAME_BYTES_MAX = 32, URL_SHOW_BYTES_MAX = 512, LISTEN_ALL_BYTES_MA
 struct daemon {
     const struct config *config;
     struct ground ground;
+    struct users *users; /* NULL: everybody may do everything */
     struct listeners listeners;
     _Atomic uint64_t clients;
     struct server_facts facts;
@@ -87,6 +89,7 @@ static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
                 .auto_create = {config->auto_create, strlen(config->auto_create)},
                 .id_step = daemon->ground.threads,
                 .facts = &daemon->facts,
+                .users = daemon->users,
             },
     };
 
@@ -158,7 +161,7 @@ static void say_ready(const struct daemon *daemon)
     for (size_t i = 0; i < daemon->ground.addresses.count; i++) {
         const struct listen_address *address = &daemon->ground.addresses.all[i];
 
-        if (address->loopback) continue;
+        if (address->loopback || daemon->users != NULL) continue;
         pawl_log(PAWL_LOG_WARN, "open to everybody who can connect: every peer is an admin",
                  "listen=%s", address->shown);
     }
@@ -186,6 +189,57 @@ static bool store_may_serve(const struct daemon *daemon, pawl_error *error)
     return true;
 }
 
+static void say_users(const char *event, const char *path, const struct users *users)
+{
+    char shown[URL_SHOW_BYTES_MAX];
+    const char *file = pawl_log_quote(shown, sizeof shown, (struct pawl_bytes){path, strlen(path)});
+
+    pawl_log(PAWL_LOG_INFO, event, "file=%s count=%zu", file, users_count(users));
+    if (!users_exposed(users)) return;
+    pawl_log(PAWL_LOG_WARN, "others may read the users file, and try passwords at home",
+             "file=%s advice=\"chmod o-r\"", file);
+}
+
+/* As --users says; PAWL_OK without it. */
+static pawl_err read_users(const struct config *config, struct users **users, pawl_error *error)
+{
+    pawl_error why;
+
+    if (config->users[0] == '\0') return PAWL_OK;
+    pawl_err err = users_read(users, config->users, NULL, &why);
+    return err == PAWL_OK ? PAWL_OK : pawl_fail(error, err, "--users: %s", why.text);
+}
+
+void daemon_read_users(struct daemon *daemon)
+{
+    const char *path = daemon->config->users;
+    struct users *users = NULL;
+    char why[2 * sizeof(pawl_error)];
+    pawl_error error;
+    bool told = true;
+
+    if (daemon->users == NULL) return;
+    if (users_read(&users, path, daemon->users, &error) != PAWL_OK) {
+        pawl_log(
+            PAWL_LOG_ERROR, "the users file cannot be meant: the users stay as they were", "why=%s",
+            pawl_log_quote(why, sizeof why, (struct pawl_bytes){error.text, strlen(error.text)}));
+        return;
+    }
+    for (size_t i = 0; i < daemon->io_count; i++) {
+        told = io_set_users(daemon->ios[i], users) && told;
+    }
+    users_drop(daemon->users);
+    daemon->users = users;
+    say_users("users read again", path, users);
+    if (!told) pawl_log(PAWL_LOG_ERROR, "no memory for new users: send SIGHUP again", "%s", "");
+}
+
+static void daemon_free(struct daemon *daemon)
+{
+    users_drop(daemon->users);
+    free(daemon);
+}
+
 struct daemon *daemon_start(const struct config *config, const sigset_t *ends, pawl_error *error)
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
@@ -198,13 +252,17 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
     }
     daemon->config = config;
     (void)pawl_url_show(daemon->store, sizeof daemon->store, config->store);
+    if (read_users(config, &daemon->users, error) != PAWL_OK) {
+        daemon_free(daemon);
+        return NULL;
+    }
     if (ground_open(&daemon->ground, config, &keeper, error) != PAWL_OK) {
-        free(daemon);
+        daemon_free(daemon);
         return NULL;
     }
     if (!store_may_serve(daemon, error)) {
         (void)ground_close(&daemon->ground);
-        free(daemon);
+        daemon_free(daemon);
         return NULL;
     }
     (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
@@ -221,9 +279,10 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
     if (err != PAWL_OK) {
         listeners_abandon(&daemon->listeners);
         (void)end_ios(daemon);
-        free(daemon);
+        daemon_free(daemon);
         return NULL;
     }
+    if (daemon->users != NULL) say_users("users read", config->users, daemon->users);
     say_ready(daemon);
     return daemon;
 }
@@ -238,7 +297,7 @@ bool daemon_stop(struct daemon *daemon)
     daemon->close_listeners_mail.act = close_listeners;
     io_post(daemon->ios[0], &daemon->close_listeners_mail);
     bool drained = end_ios(daemon);
-    free(daemon);
+    daemon_free(daemon);
     return drained;
 }
 
@@ -255,9 +314,14 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
     struct ground ground;
     struct pawl_keeper_settings keeper = {.wake = wake_turner_of, .arg = &ground};
     char store[URL_SHOW_BYTES_MAX];
-    pawl_err err = ground_open(&ground, config, &keeper, error);
+    struct users *users = NULL;
+    pawl_err err = read_users(config, &users, error);
 
-    if (err != PAWL_OK) return err;
+    if (err == PAWL_OK) err = ground_open(&ground, config, &keeper, error);
+    if (err != PAWL_OK) {
+        users_drop(users);
+        return err;
+    }
     err = ground_ping(&ground, error);
     if (err == PAWL_OK) {
         (void)fprintf(to, "pawld %s would run:\n  store             %s\n", PAWL_VERSION,
@@ -265,8 +329,15 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
         for (size_t i = 0; i < ground.addresses.count; i++) {
             const struct listen_address *address = &ground.addresses.all[i];
 
-            (void)fprintf(to, "  listen            %s%s\n", address->shown,
-                          address->loopback ? "" : " (open to everybody who can connect)");
+            (void)fprintf(
+                to, "  listen            %s%s\n", address->shown,
+                address->loopback || users != NULL ? "" : " (open to everybody who can connect)");
+        }
+        if (users != NULL) {
+            (void)fprintf(to, "  users             %s (%zu)\n", config->users, users_count(users));
+            if (users_exposed(users)) {
+                (void)fputs("                    others may read that file: chmod o-r\n", to);
+            }
         }
         if (config->data[0] != '\0') (void)fprintf(to, "  data              %s\n", config->data);
         (void)fprintf(to,
@@ -278,5 +349,6 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
                       (double)config->refill_interval_ns / 1e9, rollback[config->on_rollback]);
     }
     (void)ground_close(&ground);
+    users_drop(users);
     return err;
 }

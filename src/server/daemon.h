@@ -30,6 +30,10 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
 enum { DAEMON_STOP_S = 5 };
 bool daemon_stop(struct daemon *daemon);
 
+/* Reads the file of --users, if it was given, once more; a broken one leaves the users as they are.
+ * Says in the log how it went. On the thread that started it. */
+void daemon_read_users(struct daemon *daemon);
+
 /* --check: opens the store and looks at everything, without serving, and says what would run. */
 pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error);
 

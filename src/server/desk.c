@@ -31,7 +31,6 @@ void desk_set_users(struct desk *desk, struct users *users)
 {
     struct users *before = desk->settings.users;
 
-    PAWL_ASSERT(before != NULL && users != NULL);
     desk->settings.users = users_hold(users);
     users_drop(before);
 }

@@ -94,8 +94,8 @@ struct server_facts {
 /* settings are copied, auto_create and facts not. NULL: no memory. */
 struct desk *desk_new(const struct desk_settings *settings);
 
-/* From now on these may log in, and who has logged in is looked up among them. Only where there
- * were users before. Holds them. */
+/* From now on these may log in, and who has logged in is looked up among them. Holds
+ * them. */
 void desk_set_users(struct desk *desk, struct users *users);
 
 /* Any thread. */

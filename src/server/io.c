@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "server/conn.h"
 #include "server/ferry.h"
+#include "server/users.h"
 
 enum {
     KEEPALIVE_S = 60,   /* of silence, before the system probes a client */
@@ -50,6 +51,13 @@ struct arrival {
     struct io *io;
     int socket;
     const struct conn_wire *wire;
+};
+
+/* A new reading of the users file, held until it is there. */
+struct users_mail {
+    struct pawl_mail mail;
+    struct io *io;
+    struct users *users;
 };
 
 static void peer_go_on(struct peer *peer);
@@ -367,6 +375,26 @@ void io_serve(struct io *io, int socket, const struct conn_wire *wire)
     *arrival =
         (struct arrival){.mail = {.act = socket_arrived}, .io = io, .socket = socket, .wire = wire};
     pawl_mailbox_post(&io->box, &arrival->mail);
+}
+
+static void users_arrived(struct pawl_mail *mail)
+{
+    struct users_mail *arrived = PAWL_OWNER(mail, struct users_mail, mail);
+
+    desk_set_users(arrived->io->desk, arrived->users);
+    users_drop(arrived->users);
+    free(arrived);
+}
+
+bool io_set_users(struct io *io, struct users *users)
+{
+    struct users_mail *sent = malloc(sizeof *sent);
+
+    if (sent == NULL) return false;
+    *sent =
+        (struct users_mail){.mail = {.act = users_arrived}, .io = io, .users = users_hold(users)};
+    pawl_mailbox_post(&io->box, &sent->mail);
+    return true;
 }
 
 void io_tell_idle(struct io *io, const struct pawl_holding *holding)

@@ -11,6 +11,7 @@
 
 struct io;
 struct conn_wire;
+struct users;
 
 struct io_settings {
     struct pawl_turner *turner;
@@ -31,6 +32,8 @@ pawl_err io_start(struct io *io, pawl_error *error);
 void io_post(struct io *io, struct pawl_mail *mail);
 /* Any thread, until io_leave: serves a connected, non-blocking socket, which is the io's then. */
 void io_serve(struct io *io, int socket, const struct conn_wire *wire);
+/* Any thread, until io_leave: desk_set_users, on the io's. false: no memory. */
+bool io_set_users(struct io *io, struct users *users);
 /* The keeper's thread, until io_free: its settings' idle. */
 void io_tell_idle(struct io *io, const struct pawl_holding *holding);
 

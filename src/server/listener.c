@@ -106,12 +106,14 @@ pawl_err listen_resolve(const struct config *config, struct listen_addresses *ad
         if (err == PAWL_OK) err = resolve_one(&listen, i, addresses, error);
         if (err != PAWL_OK) return err;
     }
-    for (size_t i = 0; i < addresses->count && !config->open; i++) {
+    bool guarded = config->users[0] != '\0';
+
+    for (size_t i = 0; i < addresses->count && !config->open && !guarded; i++) {
         if (addresses->all[i].loopback) continue;
         return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "--listen: %s is not a loopback address, and there are no users yet: "
-                         "everybody who can connect there may do everything. Say --open if that is "
-                         "meant, else listen on 127.0.0.1",
+                         "--listen: %s is not a loopback address, and there are no users: "
+                         "everybody who can connect there may do everything. Name users by "
+                         "--users, say --open if that is meant, or listen on 127.0.0.1",
                          addresses->all[i].shown);
     }
     return PAWL_OK;

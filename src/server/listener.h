@@ -28,7 +28,7 @@ struct listen_addresses {
 };
 
 /*
- * Reads --listen and resolves what it names. Beyond loopback only with --open.
+ * Reads --listen and resolves what it names. Beyond loopback only with --users or --open.
  *
  * Blocks:   for the system's resolver
  * Errors:   PAWL_BAD_REQUEST  with the address and what to do

@@ -29,13 +29,19 @@ static void set_handler(int number, void (*handler)(int number))
 }
 
 /* Waits for SIGTERM or SIGINT. A second one, or a stop that takes too long, then ends pawld. */
-static const char *wait_for_end(const sigset_t *ends)
+static const char *wait_for_end(const sigset_t *signals, struct daemon *daemon)
 {
     int number = 0;
 
-    while (sigwait(ends, &number) != 0) {
+    for (;;) {
+        if (sigwait(signals, &number) != 0) continue;
+        if (number != SIGHUP) break;
+        daemon_read_users(daemon);
     }
-    (void)pthread_sigmask(SIG_UNBLOCK, ends, NULL);
+    sigset_t ends = *signals;
+
+    (void)sigdelset(&ends, SIGHUP); /* while it stops there is nothing to read again */
+    (void)pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
     (void)alarm(DAEMON_STOP_S);
     return number == SIGTERM ? "SIGTERM" : "SIGINT";
 }
@@ -46,6 +52,11 @@ static int serve(const struct config *config)
     sigset_t ends;
 
     (void)sigemptyset(&ends);
+    if (config->users[0] != '\0') {
+        /* One that comes while it starts is read after that. */
+        (void)sigaddset(&ends, SIGHUP);
+        (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    }
     (void)sigaddset(&ends, SIGTERM);
     (void)sigaddset(&ends, SIGINT);
     struct daemon *daemon = daemon_start(config, &ends, &error);
@@ -53,7 +64,7 @@ static int serve(const struct config *config)
         (void)fprintf(stderr, "pawld: %s\n", error.text);
         return error.code == PAWL_BAD_REQUEST ? EXIT_USAGE : EXIT_CANNOT_RUN;
     }
-    const char *signal_name = wait_for_end(&ends);
+    const char *signal_name = wait_for_end(&ends, daemon);
     pawl_log(PAWL_LOG_INFO, "stopping", "signal=%s", signal_name);
     bool drained = daemon_stop(daemon);
     pawl_log(drained ? PAWL_LOG_INFO : PAWL_LOG_WARN, "stopped", "let-go=%s",

@@ -144,11 +144,9 @@ void run_hello(struct conn *conn, const struct pawl_resp_request *request)
         if (!hello_options(conn, &words)) return;
     }
     if (!conn_is_in(conn)) {
-        say_error(
-            conn,
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
-            "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client "
-            "and select the RESP protocol version at the same time");
+        say_error(conn, "NOAUTH HELLO must be called with the client already authenticated, "
+                        "otherwise the HELLO AUTH <user> <pass> option can be used to authenticate "
+                        "the client and select the RESP protocol version at the same time");
         return;
     }
     conn->protocol = (int)protocol;
