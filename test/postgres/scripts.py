@@ -21,33 +21,45 @@ def number(dice):
     return edge + dice.randint(-3, 3) if dice.random() < 0.3 else edge
 
 
-def narrow(dice):
-    """Few ids, so that their end is reached."""
-    low = number(dice)
-    return [f"MINVALUE {low}", f"MAXVALUE {low + dice.randint(0, 6)}"]
+def inside(dice):
+    """Options that can be: bounds in order, and a start between them."""
+    low, high = sorted(max(-2**63, min(number(dice), 2**63 - 1)) for _ in range(2))
+    if dice.random() < 0.5:
+        high = min(low + dice.randint(1, 6), 2**63 - 1)
+    words = [f"INCREMENT {dice.choice(INCREMENTS)}"]
+    if low < high and dice.random() < 0.8:
+        words += [f"MINVALUE {low}", f"MAXVALUE {high}"]
+        if dice.random() < 0.5:
+            words.append(f"START {dice.randint(low, high)}")
+    if dice.random() < 0.4:
+        words.append("CYCLE")
+    return words
 
 
-def options(dice, alter=False):
+def anything(dice, alter):
+    """Options of which some cannot be."""
     words = []
     if dice.random() < 0.3:
         words.append("AS " + dice.choice(["smallint", "integer", "bigint", "int2", "int8"]))
     if dice.random() < 0.5:
         words.append(dice.choice(["INCREMENT", "INCREMENT BY"]) + f" {dice.choice(INCREMENTS)}")
-    if dice.random() < 0.5:
-        words += narrow(dice)
-    else:
-        for word in ("MINVALUE", "MAXVALUE"):
-            if dice.random() < 0.3:
-                words.append(f"{word} {number(dice)}" if dice.random() < 0.7 else f"NO {word}")
+    for word in ("MINVALUE", "MAXVALUE"):
+        if dice.random() < 0.4:
+            words.append(f"{word} {number(dice)}" if dice.random() < 0.7 else f"NO {word}")
     if dice.random() < 0.25:
         words.append(dice.choice(["START", "START WITH"]) + f" {number(dice)}")
     if dice.random() < 0.3:
         words.append(dice.choice(["CYCLE", "CYCLE", "NO CYCLE"]))
-    if alter and dice.random() < 0.4:
+    if alter and dice.random() < 0.5:
         words.append(dice.choice(["RESTART", f"RESTART {number(dice)}",
-                                  f"RESTART WITH {number(dice)}"]))
-    if dice.random() < 0.03:
+                                  f"RESTART WITH {dice.randint(-5, 5)}"]))
+    if dice.random() < 0.05:
         words.append(dice.choice(["INCREMENT 0", "CACHE 0", "CACHE -5", "CYCLE", "AS text"]))
+    return words
+
+
+def options(dice, sane=0.5, alter=False):
+    words = inside(dice) if dice.random() < sane else anything(dice, alter)
     dice.shuffle(words)
     return " ".join(words)
 
@@ -65,7 +77,7 @@ class Writer:
         self.steps.append(Step(session or self.dice.choice(self.sessions), text))
 
     def name(self):
-        return self.dice.choice(NAMES[:2] if self.dice.random() < 0.9 else NAMES)
+        return self.dice.choice(NAMES[:2] if self.dice.random() < 0.95 else NAMES)
 
     def literal(self):
         return "'" + self.name() + "'"
@@ -74,12 +86,12 @@ class Writer:
         if self.in_transaction is not None:
             return self.use()
         kind = self.dice.random()
-        if kind < 0.35:
+        if kind < 0.25:
             cache = f" CACHE {self.dice.choice([2, 3, 10])}" if self.cached else ""
             exists = "IF NOT EXISTS " if self.dice.random() < 0.2 else ""
             return self.say(f"CREATE SEQUENCE {exists}{self.name()} {options(self.dice)}{cache}")
         if kind < 0.9 and not self.cached:
-            return self.say(f"ALTER SEQUENCE {self.name()} {options(self.dice, True) or 'RESTART'}")
+            return self.say(f"ALTER SEQUENCE {self.name()} {options(self.dice, 0.2, True) or 'RESTART'}")
         return self.say(f"DROP SEQUENCE {self.dice.choice(['', 'IF EXISTS '])}{self.name()}")
 
     def call(self):
@@ -90,7 +102,7 @@ class Writer:
             return f"currval({self.literal()})"
         if kind < 0.78:
             return "lastval()"
-        value = self.dice.choice([str(number(self.dice)), str(self.dice.randint(-8, 8)), "NULL"])
+        value = self.dice.choice([number(self.dice), *self.dice.choices(range(-8, 9), k=2), "NULL"])
         called = self.dice.choice(["", ", true", ", false", ", false", ", NULL"])
         return f"setval({self.literal()}, {value}{called})"
 
@@ -113,9 +125,9 @@ class Writer:
             return self.say(self.dice.choice(["BEGIN", "START TRANSACTION", "BEGIN READ ONLY"]),
                             self.in_transaction)
         kind = self.dice.random()
-        if kind < 0.3:
+        if kind < 0.2:
             return self.say(f"SAVEPOINT p{self.dice.randint(1, 2)}", self.in_transaction)
-        if kind < 0.6:
+        if kind < 0.45:
             word = self.dice.choice(["ROLLBACK TO", "RELEASE"])
             return self.say(f"{word} p{self.dice.randint(1, 2)}", self.in_transaction)
         return self.finish()
@@ -132,10 +144,12 @@ class Writer:
 
 def random_script(dice, seed):
     writer = Writer(dice)
-    writer.say(f"CREATE SEQUENCE s {options(dice)}" + (" CACHE 3" if writer.cached else ""))
+    for name in NAMES[:2]:
+        cache = " CACHE 3" if writer.cached else ""
+        writer.say(f"CREATE SEQUENCE {name} {options(dice, 0.9)}{cache}")
     deeds = [writer.define, writer.use, writer.use, writer.use, writer.look, writer.transact,
              writer.forget]
-    weights = [4, 6, 6, 6, 2, 2, 0.5]
+    weights = [3, 6, 6, 6, 2, 2, 0.5]
     for _ in range(dice.randint(8, STEPS_MAX)):
         dice.choices(deeds, weights)[0]()
     writer.finish()
