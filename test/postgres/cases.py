@@ -15,6 +15,8 @@
             # group: NAME, # pawld: and # differs: as above
             A parse("SELECT $1", "s1", [20])
             A sync()             reads up to ReadyForQuery; read(n) reads n messages
+            A startup(options="-c geqo=off")   begins the session with other words than usual, and
+                                               reads the parameters that the server tells
 """
 import ast
 import dataclasses
@@ -130,7 +132,7 @@ def read_call(text, where):
     """One message: a call of a function of pgwire.py, whose arguments are literals."""
     try:
         call = ast.parse(text, mode="eval").body
-        if call.func.id not in ("read", "raw") and not hasattr(pgwire, call.func.id):
+        if call.func.id not in ("startup", "read", "raw") and not hasattr(pgwire, call.func.id):
             raise Wrong(f"{where}: pgwire.py has no {call.func.id}")
         return (call.func.id, [ast.literal_eval(one) for one in call.args],
                 {one.arg: ast.literal_eval(one.value) for one in call.keywords})
@@ -154,7 +156,7 @@ def read_wire(path):
                 raise Wrong(f"{path}:{place[1]}: {open_step.session} has not read its answers yet")
             open_step.calls.append(read_call(text, f"{path}:{place[1]}"))
             open_step.text += ("\n" if open_step.text else "") + text
-            if open_step.calls[-1][0] in ("sync", "read", "query"):
+            if open_step.calls[-1][0] in ("startup", "sync", "read", "query"):
                 open_step = None
     return groups
 

@@ -13,6 +13,7 @@ Differences that are meant are in docs/postgresql.md, which says why; cases.py t
 import argparse
 import pathlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -27,7 +28,7 @@ import scripts  # noqa: E402
 from live import Pawld, free_port  # noqa: E402
 from servers import Postgres  # noqa: E402
 
-USER = "postgres"
+USER = "app"  # not a superuser, but the owner of its database
 DATABASE = "app"
 
 
@@ -75,12 +76,20 @@ class Side:
         self.sessions = {}
 
     def ask(self, step, mode):
-        if step.session not in self.sessions:
-            try:
-                self.sessions[step.session] = pgwire.Connection(self.port, USER, DATABASE)
-            except (pgwire.Closed, OSError) as error:
-                return [f"no connection: {getattr(error, 'lines', error)}"]
-        return ask(self.sessions[step.session], step, mode)
+        first, words = (step.calls[0][0], step.calls[0][2]) if step.calls else (None, {})
+        try:
+            if step.session not in self.sessions:
+                words = {"user": USER, "database": DATABASE, **(words if first == "startup" else {})}
+                self.sessions[step.session] = pgwire.Connection(self.port, **words)
+        except pgwire.Closed as closed:
+            return closed.lines + ["no connection"]
+        except OSError as error:
+            return [f"no connection: {error}"]
+        session = self.sessions[step.session]
+        if first == "startup":
+            return [re.sub(r"^(server_version=\d+).*", r"\1", f"{key}={value}")
+                    for key, value in sorted(session.parameters.items())]
+        return ask(session, step, mode)
 
     def end(self):
         for session in self.sessions.values():
@@ -92,9 +101,11 @@ class Judge:
 
     def __init__(self):
         self.server = Postgres(settings=["fsync=off", "full_page_writes=off",
-                                         "synchronous_commit=off", "autovacuum=off"])
+                                         "synchronous_commit=off", "autovacuum=off",
+                                         "timezone=UTC"])
         self.server.start()
-        self.admin = pgwire.Connection(self.server.ports[0], USER, "postgres")
+        self.admin = pgwire.Connection(self.server.ports[0], "postgres", "postgres")
+        self.say(f"CREATE ROLE {USER} LOGIN")
 
     def say(self, text):
         lines = self.admin.ask(pgwire.query(text))
@@ -102,7 +113,7 @@ class Judge:
 
     def side(self):
         self.say(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        self.say(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+        self.say(f"CREATE DATABASE {DATABASE} OWNER {USER} TEMPLATE template0 LOCALE 'C'")
         return Side(self.server.ports[0])
 
     def end(self):

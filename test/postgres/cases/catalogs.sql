@@ -93,7 +93,7 @@ CREATE SEQUENCE public.orders_seq
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
-ALTER TABLE public.orders_seq OWNER TO postgres;
+ALTER TABLE public.orders_seq OWNER TO app;
 CREATE SEQUENCE public."Bills"
     AS integer
     START WITH 1000
@@ -102,7 +102,7 @@ CREATE SEQUENCE public."Bills"
     MAXVALUE 1000
     CACHE 20
     CYCLE;
-ALTER SEQUENCE public."Bills" OWNER TO postgres;
+ALTER SEQUENCE public."Bills" OWNER TO app;
 SELECT pg_catalog.setval('public.orders_seq', 4711, true);
 SELECT pg_catalog.setval('public."Bills"', 1000, false);
 SET search_path TO public;

@@ -147,6 +147,6 @@ SELECT nextval('select');
 SELECT nextval('mixed case');
 SELECT nextval('S'), nextval('PUBLIC.S');
 SELECT has_sequence_privilege('s', 'USAGE'), has_sequence_privilege('s', 'SELECT, UPDATE');
-SELECT has_sequence_privilege('postgres', 's', 'usage');
+SELECT has_sequence_privilege('app', 's', 'usage');
 SELECT has_sequence_privilege('s', 'NONSENSE');
 SELECT pg_get_serial_sequence('s', 'id');

@@ -74,7 +74,7 @@ SET;
 SET default_transaction_isolation = 'nonsense';
 
 -- group: what is shown
-SHOW server_version_num;
+SELECT current_setting('server_version_num')::int / 10000;
 SHOW server_encoding;
 SHOW transaction_isolation;
 SHOW TRANSACTION ISOLATION LEVEL;

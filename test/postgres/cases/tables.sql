@@ -50,7 +50,7 @@ DROP TABLE a;
 -- group: listening, cursors, rights
 LISTEN x;
 -- differs: tables -> ERROR 0A000
-GRANT USAGE ON SEQUENCE s TO postgres;
+GRANT USAGE ON SEQUENCE s TO app;
 -- differs: rights -> ERROR 0A000
 CREATE ROLE r;
 -- differs: rights -> ERROR 0A000
