@@ -352,10 +352,6 @@ def test_it_conforms_on_a_cluster(cluster, settings):
     conformance(fake.url(tls=tls, query=f"?ca={fake.ca_file()}" if tls else ""))
 
 
-def test_it_conforms_on_the_vendors_mock(couchbase_mock):
-    conformance(couchbase_mock.url)
-
-
 # Plain counters
 
 
