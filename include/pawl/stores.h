@@ -87,7 +87,8 @@ typedef struct pawl_copy_options {
     bool dry_run;        /* looks only */
     uint32_t in_flight;  /* sequences at once; default 128 */
     uint64_t timeout_ns; /* how long to try again for one of them; default 30 s */
-    void (*progress)(const pawl_copied *copied, void *arg); /* now and then, and at the end */
+    /* Now and then, and at the end. false: stop, once what has left has arrived. */
+    bool (*progress)(const pawl_copied *copied, void *arg);
     void (*failed)(const char *name, const pawl_error *error, void *arg);
     void *arg;
 } pawl_copy_options;
@@ -103,6 +104,7 @@ typedef struct pawl_copy_options {
  * Threads:  any; progress and failed run in the calling thread
  * Memory:   *copied may be NULL; it is set whatever is returned
  * Errors:   PAWL_BAD_REQUEST  an url or option cannot be meant, or both mean one store
+ *           PAWL_CLOSED       progress said so; the rest stays where it is until the next call
  *           any other         the first failure; the other sequences were moved all the same,
  *                             unless a store could not be used for timeout_ns
  */

@@ -3,6 +3,7 @@
 #include "pawl/stores.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,6 +115,8 @@ enum exit_code run_store_check(const struct args *args)
 struct copying {
     bool json, terminal;
     bool shown; /* a bar is on the terminal */
+    bool ending;
+    sigset_t ends; /* Ctrl-C and the like: held back, and looked for now and then */
     uint64_t begun_ns, line_ns, failures;
 };
 
@@ -128,9 +131,8 @@ static void clear_bar(struct copying *copying)
     copying->shown = false;
 }
 
-static void print_progress(const pawl_copied *copied, void *arg)
+static void print_progress(struct copying *copying, const pawl_copied *copied)
 {
-    struct copying *copying = arg;
     uint64_t done = done_count(copied);
     uint64_t now_ns = pawl_clock_ns();
 
@@ -148,6 +150,28 @@ static void print_progress(const pawl_copied *copied, void *arg)
         copying->line_ns = now_ns;
         (void)fprintf(stderr, "%" PRIu64 " of %" PRIu64 "\n", done, copied->total);
     }
+}
+
+/* After the first Ctrl-C a second one ends it at once: it can go on later all the same. */
+static bool goes_on(struct copying *copying)
+{
+    const struct timespec at_once = {.tv_sec = 0};
+
+    if (!copying->ending && sigtimedwait(&copying->ends, NULL, &at_once) > 0) {
+        copying->ending = true;
+        (void)sigprocmask(SIG_UNBLOCK, &copying->ends, NULL);
+        clear_bar(copying);
+        (void)fputs("stopping, once what has left its store has arrived\n", stderr);
+    }
+    return !copying->ending;
+}
+
+static bool copy_progressed(const pawl_copied *copied, void *arg)
+{
+    struct copying *copying = arg;
+
+    print_progress(copying, copied);
+    return goes_on(copying);
 }
 
 static void print_failed(const char *name, const pawl_error *error, void *arg)
@@ -217,13 +241,17 @@ enum exit_code run_store_copy(const struct args *args)
         .match = args->glob,
         .dry_run = args->dry_run,
         .timeout_ns = args->timeout_ns,
-        .progress = print_progress,
+        .progress = copy_progressed,
         .failed = print_failed,
         .arg = &copying,
     };
     pawl_copied copied;
     pawl_error error = {.code = PAWL_OK};
 
+    (void)sigemptyset(&copying.ends);
+    (void)sigaddset(&copying.ends, SIGINT);
+    (void)sigaddset(&copying.ends, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &copying.ends, NULL);
     copying.line_ns = copying.begun_ns;
     if (args->json) (void)fputs("{\"failures\":[", stdout);
     error.code = pawl_store_copy(args->url, args->to, &options, &copied, &error);

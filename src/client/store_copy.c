@@ -75,7 +75,8 @@ struct copy {
     size_t unavailable_count;
     uint64_t progress_ns;
     pawl_error first; /* failure */
-    bool stopped;     /* a store is away: nothing more is begun */
+    bool stopped;     /* a store is away, or so we were told: nothing more is begun */
+    bool told;
     struct pawl_page page;
 };
 
@@ -149,7 +150,9 @@ static void progress(struct copy *copy, bool at_once)
     if (copy->options.progress == NULL) return;
     if (!at_once && now_ns < copy->progress_ns) return;
     copy->progress_ns = now_ns + PROGRESS_EVERY_NS;
-    copy->options.progress(&copy->copied, copy->options.arg);
+    if (copy->options.progress(&copy->copied, copy->options.arg)) return;
+    copy->told = true;
+    copy->stopped = true;
 }
 
 static uint64_t until_time(void *arg)
@@ -441,6 +444,10 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
     qsort(copy->unavailable, copy->unavailable_count, sizeof *copy->unavailable, by_size);
     if (copy->unavailable_count > 0) {
         copy->copied.unavailable_median_ns = copy->unavailable[copy->unavailable_count / 2];
+    }
+    if (copy->told) {
+        return pawl_fail(error, PAWL_CLOSED,
+                         "stopped as told, with all that had left arrived; run it again to go on");
     }
     if (copy->first.code == PAWL_OK) return PAWL_OK;
     if (copy->stopped) {

@@ -100,12 +100,13 @@ struct seen {
     pawl_err err;
 };
 
-static void on_progress(const pawl_copied *copied, void *arg)
+static bool on_progress(const pawl_copied *copied, void *arg)
 {
     struct seen *seen = arg;
 
     seen->progress++;
     seen->last = *copied;
+    return true;
 }
 
 static void on_failed(const char *name, const pawl_error *error, void *arg)

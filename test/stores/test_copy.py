@@ -2,6 +2,7 @@
 """pawl store copy between stores that servers and clients go on using meanwhile."""
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -70,6 +71,28 @@ def test_two_copies_at_once_move_each_sequence_once(own_server):
     assert pawl("list", url=source).stdout == ""
     assert len(pawl("list", url=target).stdout.split()) == 101
     assert pawl("next", "orders", url=target).stdout == "1\n"
+
+
+def test_ctrl_c_ends_a_copy_with_nothing_between_the_stores(own_server, fleet):
+    source, target = own_server("etcd").url, own_server("redis").url
+    names = {f"s{i}" for i in range(2000)}
+    with fleet.start(store=source, options=FAST).redis() as client:
+        with client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.execute_command("SEQ.CREATE", name)
+            pipe.execute()
+    copy = subprocess.Popen([program("pawl"), "store", "copy", source, target],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: pawl("list", url=target).stdout != "", "some have arrived", 30)
+    copy.send_signal(signal.SIGINT)
+    _, said = copy.communicate(timeout=30)
+    assert copy.returncode != 0
+    assert "stopping" in said and "run it again to go on" in said
+    here, there = (set(pawl("list", url=url).stdout.split()) for url in (source, target))
+    assert here and here | there == names and not here & there
+    assert pawl("store", "copy", source, target).returncode == 0
+    assert set(pawl("list", url=target).stdout.split()) == names
 
 
 def test_a_target_that_goes_away_strands_little_and_the_copy_goes_on(own_server):
