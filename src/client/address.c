@@ -2,9 +2,12 @@
 #include "client/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCHEME "pawl://"
+
+enum { URL_SHOWN_MAX = 160, HOST_SHOWN_MAX = 80 };
 
 static bool is_host_char(char c)
 {
@@ -75,42 +78,111 @@ static bool is_known(const struct pawl_address *addresses, size_t count)
     return false;
 }
 
-pawl_err pawl_addresses_read(const char *url, struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX],
-                             size_t *count, pawl_error *error)
+static int hex_digit(char c)
 {
-    static const char form[] = "pawl://host[:port][,host[:port]...]";
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* Percent-decoding (RFC 3986, 2.1). Returns what is wrong, or NULL. */
+static const char *decode(struct pawl_bytes part, char *text, size_t room)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < part.size; i++) {
+        char c = part.at[i];
+
+        if (strchr("/?#@", c) != NULL) return "a user or a password has / ? # and @ as %XX only";
+        if (c == '%') {
+            int high = i + 2 < part.size ? hex_digit(part.at[i + 1]) : -1;
+            int low = i + 2 < part.size ? hex_digit(part.at[i + 2]) : -1;
+
+            if (high < 0 || low < 0) {
+                return "a % in a user or a password lacks its two hexadecimal digits";
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0') return "a user or a password has a NUL in it";
+        if (size + 1 >= room) return "a user has at most 63 bytes, and a password 512";
+        text[size++] = c;
+    }
+    text[size] = '\0';
+    return NULL;
+}
+
+/* Reads what stands before the last @. Returns what is wrong, or NULL. */
+static const char *read_login(struct pawl_bytes text, struct pawl_login *login)
+{
+    const char *colon = memchr(text.at, ':', text.size);
+    struct pawl_bytes user = {text.at, colon == NULL ? text.size : (size_t)(colon - text.at)};
+    const char *wrong = decode(user, login->user, sizeof login->user);
+    const char *given = getenv("PAWL_PASSWORD");
+
+    if (colon == NULL) {
+        if (wrong == NULL && user.size == 0) wrong = "there is nothing before the @";
+        if (wrong == NULL && (given == NULL || given[0] == '\0')) {
+            wrong = "the password is missing: say user:password@, or set PAWL_PASSWORD";
+        }
+        if (wrong != NULL) return wrong;
+        if (strlen(given) >= sizeof login->password) return "PAWL_PASSWORD has over 512 bytes";
+        memcpy(login->password, given, strlen(given) + 1);
+        return NULL;
+    }
+    struct pawl_bytes password = {colon + 1, text.size - user.size - 1};
+
+    if (user.size == 0) (void)snprintf(login->user, sizeof login->user, "default");
+    if (wrong == NULL) wrong = decode(password, login->password, sizeof login->password);
+    if (wrong == NULL && password.size == 0) wrong = "the password is empty";
+    return wrong;
+}
+
+pawl_err pawl_addresses_read(const char *url, struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX],
+                             size_t *count, struct pawl_login *login, pawl_error *error)
+{
+    static const char form[] = "pawl://[user:password@]host[:port][,host[:port]...]";
+    char shown[URL_SHOWN_MAX];
 
     *count = 0;
+    *login = (struct pawl_login){.user = ""};
+    (void)pawl_url_show(shown, sizeof shown, url);
     if (strncmp(url, SCHEME, sizeof SCHEME - 1) != 0) {
-        return pawl_fail(error, PAWL_BAD_REQUEST, "\"%s\" is no server's URL: say %s", url, form);
+        return pawl_fail(error, PAWL_BAD_REQUEST, "\"%s\" is no server's URL: say %s", shown, form);
     }
     const char *at = url + sizeof SCHEME - 1;
+    const char *hosts = strrchr(at, '@');
 
-    if (strchr(at, '@') != NULL) { /* what stands before it is not shown: it may be a password */
-        return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "a server's URL takes no user or password: say %s", form);
+    if (hosts != NULL) {
+        const char *why = read_login((struct pawl_bytes){at, (size_t)(hosts - at)}, login);
+
+        if (why != NULL) { /* nothing of it is shown: it may be a password */
+            return pawl_fail(error, PAWL_BAD_REQUEST, "in a server's URL, %s: say %s", why, form);
+        }
+        at = hosts + 1;
     }
     for (;;) {
         size_t size = strcspn(at, ",/?#");
         const char *wrong;
 
         if (*count == PAWL_FLEET_SERVERS_MAX) {
-            return pawl_fail(error, PAWL_BAD_REQUEST, "\"%s\" names more than %d servers", url,
+            return pawl_fail(error, PAWL_BAD_REQUEST, "\"%s\" names more than %d servers", shown,
                              (int)PAWL_FLEET_SERVERS_MAX);
         }
         wrong = read_one((struct pawl_bytes){at, size}, &addresses[*count]);
         if (wrong == NULL && is_known(addresses, *count)) wrong = "the server is named twice";
         if (wrong != NULL) {
-            return pawl_fail(error, PAWL_BAD_REQUEST, "in \"%s\", at \"%.*s\": %s: say %s", url,
-                             (int)size, at, wrong, form);
+            return pawl_fail(error, PAWL_BAD_REQUEST, "in \"%s\", at \"%.*s\": %s: say %s", shown,
+                             size < HOST_SHOWN_MAX ? (int)size : HOST_SHOWN_MAX, at, wrong, form);
         }
         (*count)++;
         at += size;
         if (*at == '\0' || strcmp(at, "/") == 0) return PAWL_OK;
         if (*at != ',') {
             return pawl_fail(error, PAWL_BAD_REQUEST,
-                             "in \"%s\", nothing can follow the servers, and \"%s\" does: say %s",
-                             url, at, form);
+                             "in \"%s\", nothing can follow the servers, and \"%.*s\" does: say %s",
+                             shown, HOST_SHOWN_MAX, at, form);
         }
         at++;
     }

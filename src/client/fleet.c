@@ -126,6 +126,14 @@ static bool is_change(enum pawl_ask_kind kind)
            kind == PAWL_ASK_DROP || kind == PAWL_ASK_FENCE;
 }
 
+/* Another server may have the new password already. */
+static bool login_refused(const struct errand *errand)
+{
+    const struct server *server = &errand->fleet->servers[errand->server];
+
+    return errand->ask.error.code == PAWL_DENIED && pawl_remote_connection(server->remote) == 0;
+}
+
 /* Whether another server may be asked the same after this: surely nothing was taken or changed. */
 static bool may_go_on(const struct errand *errand)
 {
@@ -134,7 +142,7 @@ static bool may_go_on(const struct errand *errand)
     if (ask->kind == PAWL_ASK_RETURN || errand->fleet->closing) return false;
     if (ask->deadline_ns != 0 && ask->deadline_ns <= errand->fleet->now_ns) return false;
     return ask->error.code == PAWL_BUSY || ask->error.code == PAWL_STORE ||
-           ask->error.code == PAWL_NO_MEMORY ||
+           ask->error.code == PAWL_NO_MEMORY || login_refused(errand) ||
            (ask->error.code == PAWL_TIMEOUT && !is_change(ask->kind));
 }
 
@@ -397,10 +405,12 @@ static void set_defaults(struct pawl_fleet_settings *settings)
     if (settings->retry_most_ns == 0) settings->retry_most_ns = 2 * PAWL_NS_PER_S;
 }
 
-static bool add_server(struct fleet *fleet, struct pawl_net *net, const struct pawl_address *at)
+static bool add_server(struct fleet *fleet, struct pawl_net *net, const struct pawl_address *at,
+                       const struct pawl_login *login)
 {
     struct server *server = &fleet->servers[fleet->server_count];
     struct pawl_remote_settings settings = {
+        .login = login,
         .seed = pawl_random(&fleet->luck),
         .exchange_ns = fleet->settings.exchange_ns,
         .retry_least_ns = fleet->settings.retry_least_ns,
@@ -419,26 +429,38 @@ static bool add_server(struct fleet *fleet, struct pawl_net *net, const struct p
     return true;
 }
 
+/* Takes over what the URL says. */
+static pawl_err add_servers(struct fleet *fleet, const char *url, struct pawl_net *net,
+                            pawl_error *error)
+{
+    struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX];
+    struct pawl_login login;
+    size_t count = 0;
+    pawl_err err = pawl_addresses_read(url, addresses, &count, &login, error);
+
+    for (size_t i = 0; i < count && err == PAWL_OK; i++) {
+        if (add_server(fleet, net, &addresses[i], &login)) continue;
+        err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for a client of %s", addresses[i].host);
+    }
+    explicit_bzero(&login, sizeof login);
+    return err;
+}
+
 pawl_err pawl_fleet_new(const char *url, struct pawl_net *net,
                         const struct pawl_fleet_settings *settings, struct pawl_source **source,
                         pawl_error *error)
 {
-    struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX];
-    size_t count = 0;
-    pawl_err err = pawl_addresses_read(url, addresses, &count, error);
-
-    if (err != PAWL_OK) return err;
     struct fleet *fleet = calloc(1, sizeof *fleet);
-    if (fleet == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a client of %s", url);
+
+    if (fleet == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a client");
     fleet->source.ops = &fleet_ops;
     fleet->settings = *settings;
     fleet->luck = settings->seed;
     set_defaults(&fleet->settings);
-    for (size_t i = 0; i < count; i++) {
-        if (!add_server(fleet, net, &addresses[i])) {
-            fleet_close(&fleet->source);
-            return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a client of %s", url);
-        }
+    pawl_err err = add_servers(fleet, url, net, error);
+    if (err != PAWL_OK) {
+        fleet_close(&fleet->source);
+        return err;
     }
     *source = &fleet->source;
     return PAWL_OK;

@@ -24,7 +24,7 @@ struct pawl_fleet_settings {
 };
 
 /*
- * Opens "pawl://host[:port][,host[:port]...]" (an IPv6 address stands in brackets). Nothing is
+ * Opens "pawl://[user[:password]@]host[:port][,host[:port]...]" (address.h). Nothing is
  * dialled before it is asked something. net must outlive it.
  *
  * Blocks:   never

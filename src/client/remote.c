@@ -8,28 +8,37 @@
 #include "base/log.h"
 #include "client/reply.h"
 #include "client/request.h"
+#include "wire/resp.h"
 
-enum { OUTPUT_BYTES = 16 * 1024, INPUT_BYTES_MIN = 4 * 1024, ADDRESS_BYTES = 272 };
+enum {
+    OUTPUT_BYTES = 16 * 1024,
+    INPUT_BYTES_MIN = 4 * 1024,
+    ADDRESS_BYTES = 272,
+    DENIED_BYTES = 400, /* with the address it fits an error's text */
+    SAID_SHOWN_MAX = 120,
+};
 
 _Static_assert((int)OUTPUT_BYTES >= (int)PAWL_REQUEST_BYTES_MAX, "a request fits the output");
 
-enum remote_state { REMOTE_APART, REMOTE_DIALLING, REMOTE_OPEN };
+enum remote_state { REMOTE_APART, REMOTE_DIALLING, REMOTE_GREETING, REMOTE_OPEN };
 
 struct pawl_remote {
     struct pawl_source source;
     struct pawl_link link;
     struct pawl_remote_settings settings;
     enum remote_state state;
-    uint64_t connection;      /* number of the last that was opened */
-    uint64_t luck;            /* for jitter */
-    uint64_t dialled_ns;      /* when the present dialling began */
-    uint32_t failures;        /* in a row, since the last reply */
-    bool retry_unknown;       /* it failed outside a turn: the next turn sets retry_ns */
-    uint64_t retry_ns;        /* not dialled before then */
-    struct pawl_asks queued;  /* not sent */
-    struct pawl_asks refused; /* RETURNs that came without a connection */
-    struct pawl_asks sent;    /* unanswered, oldest first */
-    uint64_t sent_count;      /* of all times: its n-th ask was sent at sent_ns[n % MAX] */
+    uint64_t connection; /* number of the last that was opened */
+    uint64_t luck;       /* for jitter */
+    uint64_t dialled_ns; /* when the present dialling began, with the login */
+    struct pawl_login login;
+    char denied[DENIED_BYTES]; /* why the last login was refused; "": it was not */
+    uint32_t failures;         /* in a row, since the last reply */
+    bool retry_unknown;        /* it failed outside a turn: the next turn sets retry_ns */
+    uint64_t retry_ns;         /* not dialled before then */
+    struct pawl_asks queued;   /* not sent */
+    struct pawl_asks refused;  /* RETURNs that came without a connection */
+    struct pawl_asks sent;     /* unanswered, oldest first */
+    uint64_t sent_count;       /* of all times: its n-th ask was sent at sent_ns[n % MAX] */
     uint64_t answered_count;
     uint64_t
         sent_ns[PAWL_REMOTE_PIPELINE_MAX]; /* 0: sent outside a turn, which the next one sets */
@@ -99,8 +108,13 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
 
 static void end_queued(struct pawl_remote *remote, struct pawl_ask *ask, const char *reason)
 {
-    pawl_ask_fail(ask, ask->kind == PAWL_ASK_RETURN ? PAWL_NOT_KEPT : PAWL_BUSY, "%s: %s",
-                  remote->address, reason);
+    bool returns = ask->kind == PAWL_ASK_RETURN;
+
+    if (remote->denied[0] != '\0' && !returns) {
+        pawl_ask_fail(ask, PAWL_DENIED, "%s", remote->denied);
+        return;
+    }
+    pawl_ask_fail(ask, returns ? PAWL_NOT_KEPT : PAWL_BUSY, "%s: %s", remote->address, reason);
 }
 
 /* Half to the whole of a time that doubles with each failure. */
@@ -179,16 +193,81 @@ static void send_queued(struct pawl_remote *remote, uint64_t now_ns)
     flush(remote, output, &size);
 }
 
-static void link_opened(struct pawl_link *link)
+static void open_up(struct pawl_remote *remote)
 {
-    struct pawl_remote *remote = PAWL_OWNER(link, struct pawl_remote, link);
-
-    PAWL_ASSERT(remote->state == REMOTE_DIALLING);
     remote->state = REMOTE_OPEN;
     remote->connection++;
     pawl_log(PAWL_LOG_INFO, "server connected", "server=%s", remote->address);
     send_queued(remote, 0);
     wake(remote);
+}
+
+static void send_login(struct pawl_remote *remote)
+{
+    const struct pawl_bytes words[] = {
+        PAWL_BYTES("AUTH"),
+        {remote->login.user, strlen(remote->login.user)},
+        {remote->login.password, strlen(remote->login.password)},
+    };
+    char request[sizeof remote->login + (PAWL_COUNT(words) + 1) * (PAWL_RESP_LINE_BYTES_MAX + 2)];
+    size_t size = pawl_resp_write_array(request, PAWL_COUNT(words));
+
+    for (size_t i = 0; i < PAWL_COUNT(words); i++) {
+        size += pawl_resp_write_bulk(request + size, words[i]);
+    }
+    flush(remote, request, &size);
+    explicit_bzero(request, sizeof request);
+}
+
+static void link_opened(struct pawl_link *link)
+{
+    struct pawl_remote *remote = PAWL_OWNER(link, struct pawl_remote, link);
+
+    PAWL_ASSERT(remote->state == REMOTE_DIALLING);
+    if (remote->login.user[0] == '\0') {
+        open_up(remote);
+        return;
+    }
+    remote->state = REMOTE_GREETING;
+    send_login(remote);
+}
+
+static bool begins(struct pawl_bytes text, const char *with)
+{
+    return text.size >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
+}
+
+static const char *refuse_login(struct pawl_remote *remote, struct pawl_bytes said)
+{
+    if (begins(said, "ERR max number of clients")) return "it has too many clients";
+    if (begins(said, "WRONGPASS")) {
+        (void)snprintf(remote->denied, sizeof remote->denied,
+                       "%.200s: wrong user or password, for user \"%s\": correct them in the URL "
+                       "(pawl://user:password@host) or in PAWL_PASSWORD",
+                       remote->address, remote->login.user);
+    } else {
+        (void)snprintf(remote->denied, sizeof remote->denied,
+                       "%.200s: it does not let us log in: %.*s", remote->address,
+                       said.size < SAID_SHOWN_MAX ? (int)said.size : SAID_SHOWN_MAX, said.at);
+    }
+    return "it refuses the login";
+}
+
+/* The answer to the login. Returns why the connection must end, or NULL. */
+static const char *read_greeting(struct pawl_remote *remote)
+{
+    struct pawl_resp_value value;
+    struct pawl_resp_reply reply = {.values = &value, .value_max = 1};
+    struct pawl_bytes bytes = {remote->input, remote->input_size};
+    ptrdiff_t took = pawl_resp_parse_reply(bytes, &reply);
+
+    if (took == 0 && remote->input_size <= PAWL_RESP_REPLY_LINE_BYTES_MAX) return NULL;
+    if (took > 0 && value.type == PAWL_RESP_ERROR) return refuse_login(remote, value.text);
+    if (took <= 0 || value.type != PAWL_RESP_SIMPLE) return "it answered the login with no RESP";
+    remote->input_size -= (size_t)took;
+    memmove(remote->input, remote->input + took, remote->input_size);
+    open_up(remote);
+    return NULL;
 }
 
 static bool keep_input(struct pawl_remote *remote, struct pawl_bytes bytes)
@@ -234,7 +313,12 @@ static const char *read_replies(struct pawl_remote *remote)
             remote->sent_unknown = remote->answered_count;
         }
         remote->failures = 0;
+        bool forgotten = remote->login.user[0] != '\0' && begins(rest, "-NOAUTH");
         pawl_ask_answer(ask);
+        if (forgotten) {
+            why = "it wants another login";
+            break;
+        }
     }
     remote->input_size -= used;
     if (used > 0) memmove(remote->input, remote->input + used, remote->input_size);
@@ -247,8 +331,10 @@ static const char *read_replies(struct pawl_remote *remote)
 static void link_received(struct pawl_link *link, struct pawl_bytes bytes)
 {
     struct pawl_remote *remote = PAWL_OWNER(link, struct pawl_remote, link);
-    const char *why = keep_input(remote, bytes) ? read_replies(remote) : "no memory for its reply";
+    const char *why = keep_input(remote, bytes) ? NULL : "no memory for its reply";
 
+    if (why == NULL && remote->state == REMOTE_GREETING) why = read_greeting(remote);
+    if (why == NULL && remote->state == REMOTE_OPEN) why = read_replies(remote);
     if (why != NULL) {
         give_up(remote, why);
     } else if (remote->queued.first != NULL) {
@@ -291,7 +377,7 @@ static void catch_up(struct pawl_remote *remote, uint64_t now_ns)
 /* When the present exchange or attempt must have ended. */
 static uint64_t deadline_ns(const struct pawl_remote *remote)
 {
-    if (remote->state == REMOTE_DIALLING) {
+    if (remote->state == REMOTE_DIALLING || remote->state == REMOTE_GREETING) {
         return remote->dialled_ns + remote->settings.exchange_ns;
     }
     if (remote->sent.first == NULL) return PAWL_NEVER;
@@ -330,6 +416,7 @@ static void refuse_queued(struct pawl_remote *remote)
 static void dial(struct pawl_remote *remote, uint64_t now_ns)
 {
     remote->state = REMOTE_DIALLING;
+    remote->denied[0] = '\0';
     remote->dialled_ns = now_ns;
     remote->link.net->ops->dial(&remote->link, remote->host, remote->port);
 }
@@ -384,6 +471,7 @@ static void remote_close(struct pawl_source *self)
     while ((ask = pawl_asks_pop(&refused)) != NULL) {
         end_queued(remote, ask, "the client was closed");
     }
+    explicit_bzero(&remote->login, sizeof remote->login);
     free(remote->input);
     free(remote);
 }
@@ -406,6 +494,8 @@ struct pawl_remote *pawl_remote_new(struct pawl_net *net, const char *host, uint
     remote->source.ops = &remote_ops;
     remote->link = (struct pawl_link){.net = net, .events = &link_events};
     remote->settings = *settings;
+    remote->settings.login = NULL;
+    if (settings->login != NULL) remote->login = *settings->login;
     if (remote->settings.exchange_ns == 0) remote->settings.exchange_ns = 5 * PAWL_NS_PER_S;
     if (remote->settings.retry_least_ns == 0) remote->settings.retry_least_ns = 10 * PAWL_NS_PER_MS;
     if (remote->settings.retry_most_ns == 0) remote->settings.retry_most_ns = 2 * PAWL_NS_PER_S;

@@ -7,6 +7,9 @@
  * have taken ids with PAWL_LOST (all it asked for burned), changes with PAWL_UNKNOWN, the rest with
  * PAWL_BUSY. Nothing is ever sent twice.
  *
+ * With a login nothing is sent before the server has taken it. One that refuses it is as one that
+ * cannot be reached, but for the code: PAWL_DENIED.
+ *
  * An ask that is queued while there is a connection goes out on that connection or not at all, so
  * whoever compares pawl_remote_connection may ask a RETURN (design 5.6); without a connection a
  * RETURN ends with PAWL_NOT_KEPT.
@@ -23,9 +26,18 @@ enum {
         4 * 1024 * 1024, /* one reply: a page of a listing is the largest */
     PAWL_REMOTE_INPUT_BYTES_MAX = 8 * 1024 * 1024, /* of a reply and what comes behind it */
     PAWL_REMOTE_PIPELINE_MAX = 1024,               /* asks unanswered on a connection */
+    PAWL_LOGIN_USER_BYTES_MAX = 63,
+    PAWL_LOGIN_PASSWORD_BYTES_MAX = 512,
+};
+
+/* What is said first on each connection. */
+struct pawl_login {
+    char user[PAWL_LOGIN_USER_BYTES_MAX + 1]; /* "": nothing is said */
+    char password[PAWL_LOGIN_PASSWORD_BYTES_MAX + 1];
 };
 
 struct pawl_remote_settings {
+    const struct pawl_login *login;         /* copied; NULL: none */
     uint64_t seed;                          /* for jitter */
     uint64_t exchange_ns;                   /* deadline of each ask, dialling too; default 5 s */
     uint64_t retry_least_ns, retry_most_ns; /* back-off of dialling; default 10 ms, 2 s */

@@ -325,6 +325,13 @@ static void read_error(struct pawl_bytes said, struct pawl_ask *ask)
     struct pawl_bytes text = {said.at + word_size, said.size - word_size};
 
     if (text.size > 0) text = (struct pawl_bytes){text.at + 1, text.size - 1};
+    if (pawl_bytes_equal(word, PAWL_BYTES("NOAUTH"))) {
+        ask->burned = 0;
+        (void)pawl_fail(&ask->error, PAWL_DENIED,
+                        "the server wants a user and a password: say pawl://user:password@host, or "
+                        "pawl://user@host and PAWL_PASSWORD in the environment");
+        return;
+    }
     pawl_err code = code_of(word, text);
     bool foreign =
         code == PAWL_OK || (code == PAWL_BAD_REQUEST && text.size >= sizeof unknown - 1 &&

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -126,8 +127,25 @@ static const struct {
     {"pawl://[]", "a host is missing", false},
     {"pawl://[::1]x", "no host has", false},
     {"pawl://a b", "no host has", false},
-    {"pawl://me:secret@a", "takes no user or password", false},
-    {"pawl://me@a", "takes no user or password", false},
+    {"pawl://me:secret@a", "me secret a 7379", true},
+    {"pawl://me:secret@a:1,b", "me secret a 1, b 7379", true},
+    {"pawl://:secret@a", "default secret a 7379", true},
+    {"pawl://%6de:a%3a%2F%40:b@a", "me a:/@:b a 7379", true},
+    {"pawl://me@a", "me from-the-environment a 7379", true},
+    {"pawl://@a", "nothing before the @", false},
+    {"pawl://:@a", "password is empty", false},
+    {"pawl://me:@a", "password is empty", false},
+    {"pawl://me:sec%ret@a", "two hexadecimal digits", false},
+    {"pawl://me:sec%2@a", "two hexadecimal digits", false},
+    {"pawl://me:secret%00@a", "NUL", false},
+    {"pawl://me:sec/ret@a", "as %XX only", false},
+    {"pawl://me:sec@ret@a", "as %XX only", false},
+    {"pawl://me:secret@a,b:0", "port must be", false},
+    {"pawl://me:secret@", "a host is missing", false},
+    {"pawl://me:secret@a/db", "nothing can follow", false},
+    {"redis://me:secret@a", "no server's URL", false},
+    {"pawl://0123456789012345678901234567890123456789012345678901234567890123:x@a",
+     "at most 63 bytes", false},
     {"pawl://a,a", "twice", false},
     {"pawl://a:7379,a", "twice", false},
     {"pawl://a/db", "nothing can follow", false},
@@ -139,14 +157,19 @@ static const struct {
 static void urls_are_read_or_refused_clearly(void **state)
 {
     (void)state;
+    assert_int_equal(setenv("PAWL_PASSWORD", "from-the-environment", 1), 0);
     for (size_t i = 0; i < PAWL_COUNT(urls); i++) {
         struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX];
+        struct pawl_login login;
         char told[512] = "";
         size_t count = 0;
         size_t at = 0;
         pawl_error error = {.code = PAWL_OK};
-        pawl_err err = pawl_addresses_read(urls[i].url, addresses, &count, &error);
+        pawl_err err = pawl_addresses_read(urls[i].url, addresses, &count, &login, &error);
 
+        if (err == PAWL_OK && login.user[0] != '\0') {
+            at = (size_t)snprintf(told, sizeof told, "%s %s ", login.user, login.password);
+        }
         for (size_t n = 0; n < count && err == PAWL_OK; n++) {
             at += (size_t)snprintf(told + at, sizeof told - at, "%s%s %u", n > 0 ? ", " : "",
                                    addresses[n].host, (unsigned)addresses[n].port);
@@ -157,12 +180,20 @@ static void urls_are_read_or_refused_clearly(void **state)
         if (strstr(urls[i].good ? told : error.text, urls[i].want) == NULL) {
             fail_msg("\"%s\": %s", urls[i].url, urls[i].good ? told : error.text);
         }
+        if (strstr(error.text, "secret") != NULL) fail_msg("%s", error.text);
     }
+    assert_int_equal(unsetenv("PAWL_PASSWORD"), 0);
+    struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX];
+    struct pawl_login login;
+    size_t count = 0;
+    assert_int_equal(pawl_addresses_read("pawl://me@a", addresses, &count, &login, NULL),
+                     PAWL_BAD_REQUEST);
 }
 
 static void too_many_servers_and_long_hosts_are_refused(void **state)
 {
     struct pawl_address addresses[PAWL_FLEET_SERVERS_MAX];
+    struct pawl_login login;
     char url[1024] = "pawl://";
     size_t count = 0;
     size_t at = strlen(url);
@@ -171,12 +202,12 @@ static void too_many_servers_and_long_hosts_are_refused(void **state)
     for (int i = 0; i <= PAWL_FLEET_SERVERS_MAX; i++) {
         at += (size_t)snprintf(url + at, sizeof url - at, "%sa%d", i > 0 ? "," : "", i);
     }
-    assert_int_equal(pawl_addresses_read(url, addresses, &count, NULL), PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_addresses_read(url, addresses, &count, &login, NULL), PAWL_BAD_REQUEST);
     memset(url + 7, 'a', 256);
     url[7 + 256] = '\0';
-    assert_int_equal(pawl_addresses_read(url, addresses, &count, NULL), PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_addresses_read(url, addresses, &count, &login, NULL), PAWL_BAD_REQUEST);
     url[7 + 255] = '\0';
-    assert_int_equal(pawl_addresses_read(url, addresses, &count, NULL), PAWL_OK);
+    assert_int_equal(pawl_addresses_read(url, addresses, &count, &login, NULL), PAWL_OK);
 }
 
 static void sequences_spread_and_each_stays_with_one_server(void **state)
