@@ -22,10 +22,12 @@ enum kind {
 
 #define IN(command) (1U << (command))
 #define IN_ALL      (IN(COMMAND_COUNT) - 1)
-#define IN_STORES   (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY))
-#define IN_CLIENTS  (IN_ALL & ~IN_STORES)
-#define IN_DEFINE   (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
-#define IN_CHANGE   (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
+#define IN_STORES                                                                \
+    (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY) | \
+     IN(COMMAND_PASSWD)) /* and what needs no store either */
+#define IN_CLIENTS (IN_ALL & ~IN_STORES)
+#define IN_DEFINE  (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
+#define IN_CHANGE  (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
 
 static const struct option {
     const char *name;
@@ -311,6 +313,10 @@ static pawl_err read_positional(struct args *args, int index, const char *word, 
 
     if (index == 0 && strncmp(behind, "NAME", 4) == 0) {
         args->name = word;
+        return PAWL_OK;
+    }
+    if (strcmp(behind, "FILE NAME") == 0 && index < 2) {
+        *(index == 0 ? &args->file : &args->name) = word;
         return PAWL_OK;
     }
     if (index == 0 && strcmp(behind, "[GLOB]") == 0) {

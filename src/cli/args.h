@@ -25,7 +25,10 @@ struct args {
     const char *group;    /* the first word of commands that have two; NULL: it has one */
     const char *url;      /* a store's command: the store, or the one to copy from */
     const char *to;       /* the one to copy to */
-    const char *name;     /* NULL where a command has none */
+    const char *name;     /* of a sequence, or a user; NULL where a command has none */
+    const char *file;     /* of users */
+    const char *role;     /* NULL: not given */
+    const char *globs;    /* likewise */
     const char *glob;
     int64_t id;
     uint64_t count;
@@ -34,7 +37,7 @@ struct args {
     uint64_t layers, threads;
     uint64_t timeout_ns; /* 0: a store's command, and not given */
     uint64_t refill_interval_ns, seconds_ns;
-    bool json, help, version, force, wait, lane, dry_run;
+    bool json, help, version, force, wait, lane, dry_run, remove, keep_password;
 };
 
 enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };
@@ -43,7 +46,7 @@ enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };
 pawl_err args_parse(struct args *args, char *const *words, const char *default_url,
                     pawl_error *error);
 
-/* Whether its command works on stores themselves, without a client. */
+/* Whether its command needs no client: it works on stores themselves, or on a file. */
 bool args_is_store(const struct args *args);
 
 /* The words that the command line has for these. */

@@ -66,7 +66,7 @@ class Pawld:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.settimeout(5)
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 
@@ -121,11 +121,11 @@ class Fleet:
         assert not wrong, "\n".join(wrong)
 
 
-def pawl(*words, url=None, env=None, limit_s=60):
+def pawl(*words, url=None, env=None, limit_s=60, typed=""):
     """Runs the command line; returns the finished process with its texts."""
     where = ["--url", url] if url else []
     return subprocess.run([program("pawl"), *where, *map(str, words)], text=True, timeout=limit_s,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          input=typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=dict(os.environ, **(env or {})), check=False)
 
 

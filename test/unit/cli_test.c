@@ -107,6 +107,28 @@ static void commands_of_stores_have_two_words(void **state)
     refused("init lmdb:/a", "no command 'init'");
 }
 
+static void passwd_needs_no_client(void **state)
+{
+    (void)state;
+    struct args args = parsed("passwd /etc/users shop");
+    assert_int_equal(args.command, COMMAND_PASSWD);
+    assert_string_equal(args.file, "/etc/users");
+    assert_string_equal(args.name, "shop");
+    assert_null(args.role);
+    assert_null(args.globs);
+    assert_true(args_is_store(&args));
+
+    args = parsed("passwd f a --role define --sequences a*,b --keep-password");
+    assert_string_equal(args.role, "define");
+    assert_string_equal(args.globs, "a*,b");
+    assert_true(args.keep_password);
+    assert_true(parsed("passwd f a --remove").remove);
+    refused("passwd f", "needs FILE NAME");
+    refused("passwd f a secret", "one word too many");
+    refused("passwd f a --url lmdb:/b", "--url does not go with pawl passwd");
+    refused("next a --role take", "--role does not go with pawl next");
+}
+
 static void a_definition_says_what_was_given(void **state)
 {
     (void)state;
@@ -317,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_take_what_belongs_to_them),
         cmocka_unit_test(commands_of_stores_have_two_words),
+        cmocka_unit_test(passwd_needs_no_client),
         cmocka_unit_test(a_definition_says_what_was_given),
         cmocka_unit_test(a_restart_may_have_an_id),
         cmocka_unit_test(times_are_seconds),
