@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of a query: what it is given, its parameters, its rows. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/sql/catalog_own.h"
+#include "server/sql/query_own.h"
+
+/* SQLite's own words do not reach the client: what went wrong, in ours. */
+static void judge(struct sql_scan *scan, int code)
+{
+    struct sql_error *error = &scan->error;
+
+    if (error->sqlstate[0] != '\0') return;
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        (void)sql_fail(error, "53200", 0, "out of memory: queries over catalogs may take %d bytes",
+                       SQL_QUERY_HEAP_MAX);
+        return;
+    case SQLITE_TOOBIG:
+        (void)sql_fail(error, "54000", 0, "a value in a query over catalogs may have %d bytes",
+                       SQL_QUERY_VALUE_BYTES_MAX);
+        return;
+    default:
+        (void)sql_fail(error, "0A000", 0,
+                       "this server keeps sequences only and cannot carry out this query over "
+                       "catalogs");
+        return;
+    }
+}
+
+static int bind(struct sql_scan *scan, int index, const struct sql_value *value)
+{
+    struct pawl_bytes text = value->text;
+    uint32_t oid = 0;
+
+    if (value->null) return sqlite3_bind_null(scan->statement, index);
+    switch (value->type) {
+    case SQL_BOOL:
+    case SQL_INT2:
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_OID:
+        return sqlite3_bind_int64(scan->statement, index, value->number);
+    case SQL_FLOAT8:
+    case SQL_NUMERIC:
+    case CATALOG_FLOAT4:
+        return sqlite3_bind_double(scan->statement, index,
+                                   strtod(text.at, NULL)); /* copied: a zero byte follows */
+    case SQL_REGCLASS:
+        catalog_sort(scan);
+        if (!catalog_class_read(scan, text, &oid, &scan->error)) return SQLITE_ERROR;
+        return sqlite3_bind_int64(scan->statement, index, oid);
+    default:
+        return sqlite3_bind_text64(scan->statement, index, text.at, text.size, SQLITE_TRANSIENT,
+                                   SQLITE_UTF8);
+    }
+}
+
+/* Parameters come before what the query wants: kept until the first step. */
+static bool keep_params(struct sql_scan *scan, const struct sql_value *params)
+{
+    size_t count = scan->plan->param_count;
+
+    scan->params = sql_pool_array(&scan->pool, count + 1, sizeof *scan->params);
+    for (size_t i = 0; scan->params != NULL && i < count; i++) {
+        scan->params[i] = params[i];
+        scan->params[i].type = scan->plan->param_types[i];
+        scan->params[i].text =
+            sql_pool_copy(&scan->pool, params[i].text.at == NULL ? PAWL_BYTES("") : params[i].text);
+        if (scan->params[i].text.at == NULL) return false;
+    }
+    return scan->params != NULL;
+}
+
+struct sql_scan *sql_scan_new(struct sql_catalog *catalog, const struct sql_plan *plan,
+                              const struct sql_value *params, const struct sql_facts *facts)
+{
+    struct sql_scan *scan = calloc(1, sizeof *scan);
+
+    if (scan == NULL) return NULL;
+    scan->catalog = catalog;
+    scan->plan = plan;
+    scan->facts = facts;
+    scan->row = calloc(plan->column_count + 1, sizeof *scan->row);
+    scan->texts = calloc(plan->column_count + 1, sizeof *scan->texts);
+    if (scan->row == NULL || scan->texts == NULL || !keep_params(scan, params) ||
+        !catalog_open(catalog)) {
+        sql_scan_free(scan);
+        return NULL;
+    }
+    return scan;
+}
+
+static bool no_memory(struct sql_error *error)
+{
+    return sql_fail(error, "53200", 0, "out of memory");
+}
+
+bool sql_scan_add(struct sql_scan *scan, const struct sql_sequence *sequence,
+                  struct sql_error *error)
+{
+    PAWL_ASSERT(!scan->sorted);
+    if (scan->count == SQL_CATALOG_SEQUENCES_MAX) {
+        return sql_fail(error, "54000", 0, "a query over catalogs can look at %d sequences",
+                        SQL_CATALOG_SEQUENCES_MAX);
+    }
+    if (scan->count == scan->room) {
+        size_t room = scan->room == 0 ? 64 : 2 * scan->room;
+        struct entry *entries = realloc(scan->entries, room * sizeof *entries);
+
+        if (entries == NULL) return no_memory(error);
+        scan->entries = entries;
+        scan->room = room;
+    }
+    struct pawl_bytes name = sql_pool_copy(&scan->pool, sequence->name);
+
+    if (name.at == NULL) return no_memory(error);
+    catalog_entry_set(&scan->entries[scan->count++], sequence, name);
+    return true;
+}
+
+bool sql_scan_relation(struct sql_scan *scan, size_t index, const struct sql_sequence *sequence,
+                       struct sql_error *error)
+{
+    PAWL_ASSERT(index < scan->plan->of.query->relation_count);
+    struct pawl_bytes name = sql_pool_copy(&scan->pool, sequence->name);
+
+    if (name.at == NULL) return no_memory(error);
+    catalog_entry_set(&scan->relations[index], sequence, name);
+    if (!scan->plan->of.query->reads[index] || scan->facts->may(scan->facts->arg, name, "SELECT")) {
+        return true;
+    }
+    struct pawl_bytes relation = scan->relations[index].name.relation;
+
+    return sql_fail(error, "42501", 0, "permission denied for sequence %.*s", (int)relation.size,
+                    relation.at);
+}
+
+/* The first step: everything that it wanted has been added. */
+static int begin(struct sql_scan *scan)
+{
+    const struct sql_query *query = scan->plan->of.query;
+    int code = sqlite3_prepare_v3(scan->catalog->db, query->sql, -1, 0, &scan->statement, NULL);
+
+    if (code != SQLITE_OK) return code;
+    PAWL_ASSERT(sqlite3_stmt_readonly(scan->statement));
+    catalog_sort(scan);
+    catalog_path_read(scan);
+    for (size_t i = 0; i < query->relation_count; i++) {
+        struct entry *entry = &scan->relations[i];
+        const struct entry *listed =
+            catalog_entry_named(scan, entry->name.schema, entry->name.relation);
+
+        if (listed != NULL) entry->oid = listed->oid;
+    }
+    for (size_t i = 0; i < scan->plan->param_count && code == SQLITE_OK; i++) {
+        /* A parameter that is nowhere in the statement has nowhere to be bound. */
+        if ((int)i >= sqlite3_bind_parameter_count(scan->statement)) break;
+        code = bind(scan, (int)i + 1, &scan->params[i]);
+    }
+    return code;
+}
+
+/* 1.5, not 1.50000000000000; 2, not 2.0. */
+static char *number_text(double number)
+{
+    char text[64];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number || isnan(number)) break;
+    }
+    return sqlite3_mprintf("%s", text);
+}
+
+static bool own_text(struct sql_scan *scan, size_t index, char *text)
+{
+    scan->texts[index] = text;
+    if (text == NULL) return no_memory(&scan->error);
+    scan->row[index].text = (struct pawl_bytes){text, strlen(text)};
+    return true;
+}
+
+static bool read_column(struct sql_scan *scan, size_t index)
+{
+    sqlite3_stmt *statement = scan->statement;
+    struct sql_value *value = &scan->row[index];
+    int column = (int)index;
+    int found = sqlite3_column_type(statement, column);
+
+    *value =
+        (struct sql_value){.type = scan->plan->columns[index].type, .null = found == SQLITE_NULL};
+    if (value->null) return true;
+    switch (value->type) {
+    case SQL_BOOL:
+    case SQL_INT2:
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_OID:
+        value->number = sqlite3_column_int64(statement, column);
+        return true;
+    case SQL_REGCLASS:
+    case SQL_REGTYPE:
+    case CATALOG_REGPROC:
+    case CATALOG_REGROLE:
+    case CATALOG_REGNAMESPACE:
+        return own_text(
+            scan, index,
+            catalog_reg_text(scan, (uint32_t)sqlite3_column_int64(statement, column), value->type));
+    default:
+        if (found == SQLITE_FLOAT) {
+            return own_text(scan, index, number_text(sqlite3_column_double(statement, column)));
+        }
+        value->text.at = (const char *)sqlite3_column_text(statement, column);
+        value->text.size = (size_t)sqlite3_column_bytes(statement, column);
+        return value->text.at != NULL || no_memory(&scan->error);
+    }
+}
+
+static void forget_texts(struct sql_scan *scan)
+{
+    for (size_t i = 0; scan->texts != NULL && i < scan->plan->column_count; i++) {
+        sqlite3_free(scan->texts[i]);
+        scan->texts[i] = NULL;
+    }
+}
+
+static enum sql_step step(struct sql_scan *scan)
+{
+    int code = scan->statement == NULL ? begin(scan) : SQLITE_OK;
+
+    if (code == SQLITE_OK) code = sqlite3_step(scan->statement);
+    if (code == SQLITE_DONE) return SQL_STEP_DONE;
+    if (code != SQLITE_ROW) {
+        judge(scan, code);
+        return SQL_STEP_ERROR;
+    }
+    for (size_t i = 0; i < scan->plan->column_count; i++) {
+        if (!read_column(scan, i)) return SQL_STEP_ERROR;
+    }
+    return SQL_STEP_ROW;
+}
+
+enum sql_step sql_scan_step(struct sql_scan *scan, const struct sql_value **row,
+                            struct sql_error *error)
+{
+    PAWL_ASSERT(scan->catalog->scan == NULL);
+    forget_texts(scan);
+    scan->catalog->scan = scan;
+    scan->begun_ns = pawl_clock_ns();
+    enum sql_step end = step(scan);
+
+    scan->spent_ns += pawl_clock_ns() - scan->begun_ns;
+    scan->catalog->scan = NULL;
+    *row = scan->row;
+    if (end == SQL_STEP_ERROR) *error = scan->error;
+    return end;
+}
+
+void sql_scan_free(struct sql_scan *scan)
+{
+    if (scan == NULL) return;
+    (void)sqlite3_finalize(scan->statement);
+    forget_texts(scan);
+    free(scan->texts);
+    free(scan->row);
+    free(scan->entries);
+    sql_pool_free(&scan->pool);
+    free(scan);
+}

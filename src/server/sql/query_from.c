@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands in FROM, and what names mean because of it. */
+#include <string.h>
+
+#include "server/sql/query_own.h"
+
+void scope_open(struct scope *scope, const struct scope *outer)
+{
+    *scope = (struct scope){.outer = outer};
+    scope->ranges_end = &scope->ranges;
+}
+
+static bool scope_add(struct build *build, struct scope *scope, struct range *range)
+{
+    if (scope->range_count++ == SQL_RANGES_MAX) {
+        return sql_fail(build->error, "54001", 0, "at most %d tables can be joined",
+                        SQL_RANGES_MAX);
+    }
+    *scope->ranges_end = range;
+    scope->ranges_end = &range->next;
+    return true;
+}
+
+static const struct column *range_column(const struct range *range, const char *name, bool bare)
+{
+    for (size_t i = 0; i < range->column_count; i++) {
+        const struct column *column = &range->columns[i];
+
+        if (strcmp(column->name, name) == 0 && !(bare && column->merged)) return column;
+    }
+    return NULL;
+}
+
+static bool is(struct part *part, const struct column *column)
+{
+    part->sql = column->sql;
+    part->type = column->type;
+    return true;
+}
+
+/* A name alone: the innermost SELECT that knows it, and there one table only. */
+static bool bare_column(struct build *build, const struct scope *scope, const char *name,
+                        struct part *part)
+{
+    for (; scope != NULL; scope = scope->outer) {
+        const struct column *found = NULL;
+
+        for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
+            const struct column *column = range_column(range, name, true);
+
+            if (column == NULL || (column->hidden && found != NULL)) continue;
+            if (found != NULL && !found->hidden) {
+                return sql_fail(build->error, "42702", part->position,
+                                "column reference \"%s\" is ambiguous", name);
+            }
+            found = column;
+        }
+        if (found != NULL) return is(part, found);
+    }
+    return sql_fail(build->error, "42703", part->position, "column \"%s\" does not exist", name);
+}
+
+static bool schema_is(const struct range *range, struct pawl_bytes schema)
+{
+    return schema.size == 0 || (range->schema != NULL && strlen(range->schema) == schema.size &&
+                                memcmp(range->schema, schema.at, schema.size) == 0);
+}
+
+static bool qualified_column(struct build *build, const struct scope *scope, const json_t *words,
+                             struct part *part)
+{
+    size_t count = sql_tree_count(words);
+    struct pawl_bytes name = sql_tree_word(words, count - 1);
+    struct pawl_bytes table = sql_tree_word(words, count - 2);
+    struct pawl_bytes schema =
+        count > 2 ? sql_tree_word(words, count - 3) : (struct pawl_bytes){"", 0};
+
+    if (name.size == 0 || table.size == 0) {
+        return sql_fail(build->error, "0A000", part->position,
+                        "whole rows are not supported in expressions here");
+    }
+    for (; scope != NULL; scope = scope->outer) {
+        for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
+            if (strcmp(range->alias, table.at) != 0 || !schema_is(range, schema)) continue;
+            const struct column *column = range_column(range, name.at, false);
+
+            if (column != NULL) return is(part, column);
+            return sql_fail(build->error, "42703", part->position, "column %s.%s does not exist",
+                            table.at, name.at);
+        }
+    }
+    return sql_fail(build->error, "42P01", part->position,
+                    "missing FROM-clause entry for table \"%s\"", table.at);
+}
+
+bool build_column(struct build *build, struct scope *scope, const json_t *fields, struct part *part)
+{
+    const json_t *words = sql_tree_get(fields, "fields");
+
+    *part = (struct part){.position = sql_tree_position(fields)};
+    if (sql_tree_count(words) > 1) return qualified_column(build, scope, words, part);
+    if (sql_tree_word(words, 0).size == 0) {
+        return sql_fail(build->error, "0A000", part->position,
+                        "whole rows are not supported in expressions here");
+    }
+    return bare_column(build, scope, sql_tree_word(words, 0).at, part);
+}
+
+/* alias (x, y): gives a range its names. */
+static bool rename_range(struct build *build, const json_t *alias, struct range *range)
+{
+    const json_t *names = sql_tree_get(alias, "colnames");
+    size_t visible = 0;
+
+    if (alias == NULL) return true;
+    range->alias = sql_tree_text(alias, "aliasname");
+    range->schema = NULL;
+    for (size_t i = 0; i < range->column_count; i++) {
+        if (!range->columns[i].hidden) visible++;
+    }
+    if (sql_tree_count(names) > visible) {
+        return sql_fail(build->error, "42P10", 0,
+                        "table \"%s\" has %zu columns available but %zu columns specified",
+                        range->alias, visible, sql_tree_count(names));
+    }
+    for (size_t i = 0, name = 0; name < sql_tree_count(names); i++) {
+        if (range->columns[i].hidden) continue;
+        range->columns[i].name = sql_tree_word(names, name++).at;
+    }
+    return true;
+}
+
+static struct range *range_new(struct build *build, const char *alias, size_t column_count)
+{
+    struct range *range = build_array(build, 1, sizeof *range);
+    struct column *columns = build_array(build, column_count + 1, sizeof *columns);
+
+    if (range == NULL || columns == NULL) return NULL;
+    range->alias = alias;
+    range->columns = columns;
+    range->column_count = column_count;
+    return range;
+}
+
+static const char *new_alias(struct build *build)
+{
+    return build_say(build, "t%u", ++build->alias_count);
+}
+
+/* A range over a SELECT's or WITH's columns, which are called c1, c2 … */
+static struct range *range_of(struct build *build, const char *name, const char *alias,
+                              const struct column *columns, size_t count)
+{
+    struct range *range = range_new(build, name, count);
+
+    for (size_t i = 0; range != NULL && i < count; i++) {
+        range->columns[i] = (struct column){
+            .name = columns[i].name,
+            .sql = build_say(build, "%s.c%zu", alias, i + 1),
+            .type = columns[i].type == SQL_UNKNOWN ? SQL_TEXT : columns[i].type,
+        };
+    }
+    return range;
+}
+
+static bool from_catalog(struct build *build, const struct catalog_relation *relation,
+                         struct range **range, const char **sql)
+{
+    const char *alias = new_alias(build);
+    const char *at = relation->columns;
+    struct pawl_bytes name;
+    uint32_t type = 0;
+    size_t count = 0;
+
+    while (catalog_column_next(&at, &name, &type)) {
+        count++;
+    }
+    *range = range_new(build, relation->name, count + 1);
+    if (*range == NULL) return false;
+    at = relation->columns;
+    for (size_t i = 0; catalog_column_next(&at, &name, &type); i++) {
+        const char *own = build_say(build, "%.*s", (int)name.size, name.at);
+
+        (*range)->columns[i] = (struct column){
+            .name = own, .sql = build_say(build, "%s.\"%s\"", alias, own), .type = type};
+    }
+    (*range)->columns[count] = (struct column){.name = "tableoid",
+                                               .sql = build_say(build, "%u", relation->oid),
+                                               .type = SQL_OID,
+                                               .hidden = true};
+    (*range)->schema = relation->schema == CATALOG_PG_CATALOG ? "pg_catalog" : "information_schema";
+    /* Which sequences there are matters to those that show them; empty ones do without. */
+    build->query->wants_list = true;
+    *sql = build_say(build, "\"%s.%s\" AS %s", (*range)->schema, relation->name, alias);
+    return true;
+}
+
+static bool from_sequence(struct build *build, const json_t *fields, struct range **range,
+                          const char **sql)
+{
+    static const struct column columns[] = {
+        {"last_value", NULL, SQL_INT8, false, false},
+        {"log_cnt", NULL, SQL_INT8, false, false},
+        {"is_called", NULL, SQL_BOOL, false, false},
+    };
+    struct sql_name name = sql_tree_range(fields);
+    const char *alias = new_alias(build);
+    size_t index = 0;
+
+    if (!build_relation(build, &name, sql_tree_position(fields), &index)) return false;
+    build->query->reads[index] = true;
+    *range = range_new(build, sql_tree_text(fields, "relname"), PAWL_COUNT(columns) + 1);
+    if (*range == NULL) return false;
+    for (size_t i = 0; i < PAWL_COUNT(columns); i++) {
+        (*range)->columns[i] = columns[i];
+        (*range)->columns[i].sql = build_say(build, "%s.%s", alias, columns[i].name);
+    }
+    (*range)->columns[PAWL_COUNT(columns)] =
+        (struct column){.name = "tableoid",
+                        .sql = build_say(build, "pawl_relation_oid(%zu)", index),
+                        .type = SQL_OID,
+                        .hidden = true};
+    *sql = build_say(build, "pawl_relation(%zu) AS %s", index, alias);
+    return true;
+}
+
+static const struct common *common_named(const struct scope *scope, const char *name)
+{
+    for (; scope != NULL; scope = scope->outer) {
+        for (const struct common *one = scope->commons; one != NULL; one = one->next) {
+            if (strcmp(one->name, name) == 0) return one;
+        }
+    }
+    return NULL;
+}
+
+static bool from_table(struct build *build, struct scope *scope, const json_t *fields,
+                       struct range **range, const char **sql)
+{
+    struct sql_name name = sql_tree_range(fields);
+    const struct common *common =
+        name.schema.size > 0 ? NULL : common_named(scope, sql_tree_text(fields, "relname"));
+    const struct catalog_relation *relation = catalog_relation_named(name.schema, name.relation);
+
+    if (common != NULL) {
+        const char *alias = new_alias(build);
+
+        *range = range_of(build, common->name, alias, common->columns, common->column_count);
+        *sql = build_say(build, "%s AS %s", common->alias, alias);
+        return *range != NULL;
+    }
+    if (relation != NULL) return from_catalog(build, relation, range, sql);
+    if (pawl_bytes_equal(name.schema, PAWL_BYTES("pg_catalog")) ||
+        pawl_bytes_equal(name.schema, PAWL_BYTES("information_schema"))) {
+        return sql_fail(build->error, "42P01", sql_tree_position(fields),
+                        "relation \"%.*s.%.*s\" does not exist", (int)name.schema.size,
+                        name.schema.at, (int)name.relation.size, name.relation.at);
+    }
+    return from_sequence(build, fields, range, sql);
+}
+
+static bool from_select(struct build *build, struct scope *scope, const json_t *fields,
+                        struct range **range, const char **sql)
+{
+    const json_t *select = sql_tree_of(sql_tree_get(fields, "subquery"), "SelectStmt");
+    struct scope outside = {.outer = scope->outer, .commons = scope->commons};
+    const char *alias = new_alias(build);
+    struct output output = {0};
+
+    outside.ranges_end = &outside.ranges;
+    if (sql_tree_true(fields, "lateral")) {
+        return sql_fail(build->error, "0A000", 0, "LATERAL subqueries are not supported here");
+    }
+    if (!build_select(build, select, &outside, &output)) return false;
+    *range = range_of(build, "", alias, output.columns, output.count);
+    *sql = build_say(build, "(%s) AS %s", output.sql, alias);
+    return *range != NULL;
+}
+
+/* Functions that give rows, as tables of ours with arguments. */
+static const struct {
+    const char *name;
+    const char *table;
+    size_t least, most;
+} row_functions[] = {
+    {"generate_series", "pawl_series", 2, 3},
+    {"generate_subscripts", "pawl_subscripts", 2, 3},
+    {"unnest", "pawl_unnest", 1, 1},
+};
+
+static bool from_rows(struct build *build, struct scope *scope, const json_t *call, size_t which,
+                      struct column *column)
+{
+    const json_t *args = sql_tree_get(call, "args");
+    size_t count = sql_tree_count(args);
+    struct part parts[3] = {0};
+    const char *list = NULL;
+
+    if (count < row_functions[which].least || count > row_functions[which].most) {
+        return sql_fail(build->error, "42883", sql_tree_position(call),
+                        "function %s does not exist with %zu arguments", row_functions[which].name,
+                        count);
+    }
+    if (!build_list(build, scope, args, parts)) return false;
+    bool series = strcmp(row_functions[which].name, "generate_series") == 0;
+    bool unnest = strcmp(row_functions[which].name, "unnest") == 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t wanted = series || i > 0 ? SQL_INT4 : SQL_TEXT_ARRAY;
+
+        if (!build_become(build, &parts[i], wanted)) return false;
+        list = build_join(build, list, ", ", parts[i].sql);
+    }
+    column->type = series ? parts[0].type : SQL_INT4;
+    if (series && parts[1].type == SQL_INT8) column->type = SQL_INT8;
+    if (unnest) {
+        const struct catalog_type *type = catalog_type_find(parts[0].type);
+
+        column->type = type == NULL || type->element == 0 ? SQL_TEXT : type->element;
+        list = build_say(build, "%s, %u", list, column->type);
+    }
+    column->sql = build_say(build, "%s(%s)", row_functions[which].table, list);
+    return true;
+}
+
+/* f(…) AS alias, perhaps WITH ORDINALITY. */
+static bool from_call(struct build *build, struct scope *scope, const json_t *fields,
+                      struct range **range, const char **sql)
+{
+    const json_t *functions = sql_tree_get(fields, "functions");
+    json_t *node = sql_tree_item(sql_tree_item(functions, 0), 0);
+    const json_t *call = sql_tree_of(node, "FuncCall");
+    const json_t *words = sql_tree_get(call, "funcname");
+    const char *name = sql_tree_count(words) == 0
+                           ? "?column?"
+                           : sql_tree_word(words, sql_tree_count(words) - 1).at;
+    bool ordinality = sql_tree_true(fields, "ordinality");
+    const char *given = sql_tree_text(sql_tree_get(fields, "alias"), "aliasname");
+    const char *alias = new_alias(build);
+    struct column column = {.name = *given == '\0' ? name : given};
+    struct part part = {0};
+
+    if (sql_tree_count(functions) > 1 || sql_tree_has(fields, "coldeflist")) {
+        return sql_fail(build->error, "0A000", 0, "ROWS FROM is not supported here");
+    }
+    *range = range_new(build, column.name, ordinality ? 2 : 1);
+    if (*range == NULL) return false;
+    (*range)->columns[1] = (struct column){
+        .name = "ordinality", .sql = build_say(build, "%s.ordinal", alias), .type = SQL_INT8};
+    for (size_t i = 0; call != NULL && i < PAWL_COUNT(row_functions); i++) {
+        if (strcmp(name, row_functions[i].name) != 0) continue;
+        if (!from_rows(build, scope, call, i, &column)) return false;
+        *sql = build_say(build, "%s AS %s", column.sql, alias);
+        column.sql = build_say(build, "%s.value", alias);
+        (*range)->columns[0] = column;
+        return true;
+    }
+    if (!build_expr(build, scope, node, &part)) return false;
+    *sql = build_say(build, "(SELECT %s AS value, 1 AS ordinal) AS %s", part.sql, alias);
+    column.sql = build_say(build, "%s.value", alias);
+    column.type = part.type;
+    (*range)->columns[0] = column;
+    return true;
+}
+
+static bool from_item(struct build *build, struct scope *scope, json_t *node, const char **sql);
+
+/* The first column of that name from begin on; NULL: there is none before end. */
+static struct column *side_column(struct range *begin, const struct range *end, const char *name)
+{
+    for (struct range *range = begin; range != end; range = range->next) {
+        for (size_t i = 0; i < range->column_count; i++) {
+            struct column *column = &range->columns[i];
+
+            if (!column->merged && strcmp(column->name, name) == 0) return column;
+        }
+    }
+    return NULL;
+}
+
+/* One column of USING: both sides' become one, which needs no table's name. */
+static bool merge(struct build *build, const char *name, struct range *begin[2],
+                  struct column *merged, const char **condition)
+{
+    struct column *left = side_column(begin[0], begin[1], name);
+    struct column *right = side_column(begin[1], NULL, name);
+    struct part equal = {0};
+
+    if (left == NULL || right == NULL) {
+        return sql_fail(build->error, "42703", 0,
+                        "column \"%s\" specified in USING clause does not exist in %s table", name,
+                        left == NULL ? "left" : "right");
+    }
+    struct part parts[2] = {{.sql = left->sql, .type = left->type},
+                            {.sql = right->sql, .type = right->type}};
+
+    if (!build_compare(build, "=", &parts[0], &parts[1], &equal)) return false;
+    left->merged = true;
+    right->merged = true;
+    *merged =
+        (struct column){.name = name,
+                        .sql = build_say(build, "coalesce(%s, %s)", parts[0].sql, parts[1].sql),
+                        .type = parts[0].type};
+    *condition = build_join(build, *condition, " AND ", equal.sql);
+    return true;
+}
+
+static bool join_using(struct build *build, struct scope *scope, const json_t *names,
+                       struct range *begin[2], const char **condition)
+{
+    size_t count = sql_tree_count(names);
+    struct range *joined = range_new(build, "", count);
+
+    if (joined == NULL) return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = sql_tree_word(names, i).at;
+
+        if (name == NULL || !merge(build, name, begin, &joined->columns[i], condition)) {
+            return false;
+        }
+    }
+    return scope_add(build, scope, joined);
+}
+
+static bool join_on(struct build *build, struct scope *scope, json_t *quals, struct range *begin,
+                    const char **condition)
+{
+    struct scope inside = {.ranges = begin, .outer = scope};
+    struct part part = {0};
+
+    if (!build_condition(build, &inside, quals, "JOIN/ON", &part)) return false;
+    *condition = part.sql;
+    return true;
+}
+
+static const char *join_word(const char *type)
+{
+    if (strcmp(type, "JOIN_LEFT") == 0) return "LEFT JOIN";
+    if (strcmp(type, "JOIN_RIGHT") == 0) return "RIGHT JOIN";
+    return strcmp(type, "JOIN_FULL") == 0 ? "FULL JOIN" : "JOIN";
+}
+
+static bool from_join(struct build *build, struct scope *scope, const json_t *fields,
+                      const char **sql)
+{
+    struct range **before = scope->ranges_end;
+    const char *left = "";
+    const char *right = "";
+    const char *condition = NULL;
+
+    if (sql_tree_true(fields, "isNatural") || sql_tree_has(fields, "alias")) {
+        return sql_fail(build->error, "0A000", 0, "%s is not supported here",
+                        sql_tree_has(fields, "alias") ? "an alias of a join" : "NATURAL JOIN");
+    }
+    if (!from_item(build, scope, sql_tree_get(fields, "larg"), &left)) return false;
+    struct range **between = scope->ranges_end;
+
+    if (!from_item(build, scope, sql_tree_get(fields, "rarg"), &right)) return false;
+    struct range *begin[2] = {*before, *between};
+    bool good = true;
+
+    if (sql_tree_has(fields, "usingClause")) {
+        good = join_using(build, scope, sql_tree_get(fields, "usingClause"), begin, &condition);
+    } else if (sql_tree_has(fields, "quals")) {
+        good = join_on(build, scope, sql_tree_get(fields, "quals"), begin[0], &condition);
+    }
+    if (!good) return false;
+    bool nested = sql_tree_of(sql_tree_get(fields, "rarg"), "JoinExpr") != NULL;
+
+    *sql = build_say(build, "%s %s %s%s%s%s%s", left, join_word(sql_tree_text(fields, "jointype")),
+                     nested ? "(" : "", right, nested ? ")" : "", condition == NULL ? "" : " ON ",
+                     condition == NULL ? "" : condition);
+    return true;
+}
+
+static bool from_item(struct build *build, struct scope *scope, json_t *node, const char **sql)
+{
+    static const struct {
+        const char *kind;
+        bool (*from)(struct build *build, struct scope *scope, const json_t *fields,
+                     struct range **range, const char **sql);
+    } kinds[] = {
+        {"RangeVar", from_table}, {"RangeSubselect", from_select}, {"RangeFunction", from_call}};
+    json_t *fields = NULL;
+    const char *kind = sql_tree_kind(node, &fields);
+    struct range *range = NULL;
+    bool good = false;
+
+    if (!build_deeper(build)) return false;
+    if (strcmp(kind, "JoinExpr") == 0) {
+        good = from_join(build, scope, fields, sql);
+        build_higher(build);
+        return good;
+    }
+    for (size_t i = 0; i < PAWL_COUNT(kinds); i++) {
+        if (strcmp(kind, kinds[i].kind) != 0) continue;
+        good = kinds[i].from(build, scope, fields, &range, sql) &&
+               rename_range(build, sql_tree_get(fields, "alias"), range) &&
+               scope_add(build, scope, range);
+        build_higher(build);
+        return good;
+    }
+    return sql_fail(build->error, "0A000", 0, "%s is not supported in FROM here", kind);
+}
+
+bool build_from(struct build *build, struct scope *scope, const json_t *list, const char **sql)
+{
+    size_t count = sql_tree_count(list);
+    const char *items = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *node = sql_tree_item(list, i);
+        const char *item = "";
+
+        if (!from_item(build, scope, node, &item)) return false;
+        if (count > 1 && sql_tree_of(node, "JoinExpr") != NULL) {
+            item = build_say(build, "(%s)", item);
+        }
+        items = build_join(build, items, ", ", item);
+    }
+    *sql = items == NULL ? "" : build_say(build, " FROM %s", items);
+    return true;
+}
