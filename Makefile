@@ -2,7 +2,7 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test tidy sim sabotage models bench bench-stores \
+.PHONY: help setup build run test test-drivers tidy sim sabotage models bench bench-stores \
     bench-postgres install clean
 
 help: ## lists these verbs
@@ -23,6 +23,12 @@ run: build ## starts pawld on a local store, with a sequence to take ids from
 
 test: setup ## runs every test and every check: a quarter of an hour on two cores
 	@tools/test
+
+test-drivers: build ## every driver and ORM for PostgreSQL on pawld; make test has the quick ones
+	@$(SETUP) --drivers
+	@[ -e build/test/drivers/c/odbc_client ] || meson setup --reconfigure build >/dev/null
+	@ninja -C build --quiet
+	@tools/drivers
 
 tidy: setup ## format, clang-tidy, cppcheck and the project's own rules
 	@tools/test tidy
