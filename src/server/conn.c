@@ -300,6 +300,24 @@ bool conn_quiet(const struct conn *conn)
     return conn->pending_first == NULL && output_backlog(conn) == 0;
 }
 
+void conn_stop(struct conn *conn)
+{
+    if (conn->closing || conn->closed) return;
+    if (conn->wire->stop != NULL) conn->wire->stop(conn);
+    conn->closing = true;
+}
+
+void conn_forget_line(struct conn *conn)
+{
+    while (conn->pending_first != NULL) {
+        struct pending *pending = conn->pending_first;
+
+        if (pending->entry != NULL) desk_unpark(conn->desk, pending);
+        if (pending->call != NULL) call_abandon(pending->call);
+        pending_free(conn, pending);
+    }
+}
+
 void conn_close(struct conn *conn)
 {
     struct desk *desk = conn->desk;
@@ -307,13 +325,7 @@ void conn_close(struct conn *conn)
     if (conn->closed) return;
     conn->closed = true;
     desk_forget_changed(desk, conn);
-    while (conn->pending_first != NULL) {
-        struct pending *pending = conn->pending_first;
-
-        if (pending->entry != NULL) desk_unpark(desk, pending);
-        if (pending->call != NULL) call_abandon(pending->call);
-        pending_free(conn, pending);
-    }
+    conn_forget_line(conn);
     if (conn->wire->close != NULL) conn->wire->close(conn);
     conn_log_out(conn);
     pawl_count_add(&desk->counts.connections, UINT64_MAX);

@@ -69,6 +69,8 @@ struct conn_wire {
     void (*took)(struct conn *conn, pawl_ids ids);
     /* Instead of that; or a call that cannot begin. name: of the sequence; size 0: none. */
     void (*failed)(struct conn *conn, struct pawl_bytes name, const pawl_error *error);
+    /* The server stops: says so to a client with nothing begun. NULL: there is no such word. */
+    void (*stop)(struct conn *conn);
 };
 
 /* Embedded in the carrier's own struct; all fields are private to the server's files. */
@@ -124,6 +126,8 @@ bool conn_wants_input(const struct conn *conn);
 bool conn_wants_close(const struct conn *conn);
 /* Nothing is begun, nothing is left to send. */
 bool conn_quiet(const struct conn *conn);
+/* Of a quiet one, since the server stops: tells the client, then wants to be closed. */
+void conn_stop(struct conn *conn);
 
 /* The peer is gone, or to be dropped: forgets what it waits for and gives back what it will not
  * read. Nothing but conn_dispose follows. */

@@ -81,6 +81,7 @@ static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
     struct io_settings settings = {
         .turner = daemon->ground.turner,
         .clients = &daemon->clients,
+        .ios = daemon->ios,
         .desk =
             {
                 .request_timeout_ns = config->request_timeout_ns,
@@ -90,6 +91,7 @@ static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
                 .id_step = daemon->ground.threads,
                 .facts = &daemon->facts,
                 .users = daemon->users,
+                .setval_back = (enum desk_setval)config->setval_back,
             },
     };
 

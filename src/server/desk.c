@@ -473,8 +473,11 @@ uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
     for (struct entry *entry = retry_pop(desk); entry != NULL; entry = retry_pop(desk)) {
         entry_ask(entry);
     }
+    if (desk->annex != NULL) next_ns = desk->annex->turn(desk->annex);
     flush_changed(desk);
-    if (desk->due_first != NULL) next_ns = desk->due_first->deadline_ns + DESK_GRACE_NS;
+    if (desk->due_first != NULL && desk->due_first->deadline_ns + DESK_GRACE_NS < next_ns) {
+        next_ns = desk->due_first->deadline_ns + DESK_GRACE_NS;
+    }
     if (desk->retry_first != NULL && desk->retry_first->retry_ns < next_ns) {
         next_ns = desk->retry_first->retry_ns;
     }
@@ -493,6 +496,7 @@ void desk_free(struct desk *desk)
     while (desk->spare_count > 0) {
         free(desk->spare[--desk->spare_count]);
     }
+    if (desk->annex != NULL) desk->annex->free(desk->annex);
     table_free(&desk->by_name);
     table_free(&desk->by_holding);
     users_drop(desk->settings.users);

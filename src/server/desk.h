@@ -31,6 +31,13 @@ struct desk_forget {
     void *carrier;         /* likewise */
 };
 
+/* What PostgreSQL's setval does where the wished id lies behind ids that may be in use. */
+enum desk_setval {
+    DESK_SETVAL_IGNORE, /* succeeds, changes nothing, warns */
+    DESK_SETVAL_ERROR,
+    DESK_SETVAL_ALLOW, /* goes back */
+};
+
 struct desk_settings {
     uint64_t request_timeout_ns; /* how long a request may wait for ids; default 5 s */
     uint64_t refill_interval_ns; /* as the keeper's: changes say it in their answer; default 30 s */
@@ -40,6 +47,7 @@ struct desk_settings {
     uint64_t id_first, id_step; /* connections' ids, unique in the server: index + 1, desk count */
     const struct server_facts *facts; /* NULL: INFO shows this desk only */
     struct users *users; /* who may log in, held by each desk; NULL: everybody, who may do all */
+    enum desk_setval setval_back;
 
     /* The wall clock, seconds since 1970. NULL: the system's. */
     int64_t (*wall_s)(void *arg);
@@ -61,6 +69,8 @@ struct desk_settings {
      * call conn_output, conn_output_sent and conn_close.
      */
     void (*changed)(struct conn *conn, void *arg);
+    /* Takes mail to the thread of another of facts' desks. NULL: there is but this one. */
+    void (*post)(size_t desk, struct pawl_mail *mail, void *arg);
     void *arg;
 };
 

@@ -36,6 +36,7 @@ struct io {
     uv_timer_t drain_timer;
     struct peer *peers;
     _Atomic uint64_t *clients;
+    struct io *const *ios;
     const char *name;
     pthread_t thread;
     bool started; /* its owner's */
@@ -178,6 +179,11 @@ static void conn_changed(struct conn *conn, void *arg)
     if (!uv_is_closing((uv_handle_t *)&peer->tcp)) peer_go_on(peer);
 }
 
+static void post_to(size_t desk, struct pawl_mail *mail, void *arg)
+{
+    io_post(PAWL_OWNER(arg, struct io, ferry)->ios[desk], mail);
+}
+
 static void refuse(struct io *io, int socket)
 {
     (void)close(socket);
@@ -220,7 +226,12 @@ static void socket_arrived(struct pawl_mail *mail)
 static void hang_up_all(struct io *io, bool busy_ones_too)
 {
     for (struct peer *peer = io->peers; peer != NULL; peer = peer->next) {
-        if (busy_ones_too || conn_quiet(&peer->conn)) peer_hang_up(peer, "pawld stops");
+        if (busy_ones_too) {
+            peer_hang_up(peer, "pawld stops");
+        } else if (!uv_is_closing((uv_handle_t *)&peer->tcp) && conn_quiet(&peer->conn)) {
+            conn_stop(&peer->conn);
+            peer_go_on(peer);
+        }
     }
 }
 
@@ -317,6 +328,7 @@ struct io *io_new(const struct io_settings *settings, pawl_error *error)
     desk.submit = ferry_submit;
     desk.forget = ferry_forget;
     desk.changed = conn_changed;
+    desk.post = post_to;
     desk.arg = &io->ferry;
     io->desk = io->ferry.desk = desk_new(&desk);
     if (io->desk == NULL || uv_loop_init(&io->loop) != 0) return new_failed(io, error);
@@ -331,6 +343,7 @@ struct io *io_new(const struct io_settings *settings, pawl_error *error)
     (void)uv_timer_init(&io->loop, &io->drain_timer);
     io->turn_ns = PAWL_NEVER;
     io->clients = settings->clients;
+    io->ios = settings->ios;
     io->name = settings->name;
     io->drain_mail.act = drain_came;
     io->leave_mail.act = leave_came;

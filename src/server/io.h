@@ -15,8 +15,9 @@ struct users;
 
 struct io_settings {
     struct pawl_turner *turner;
-    struct desk_settings desk; /* without what carries: submit, forget, changed and arg */
+    struct desk_settings desk; /* without what carries: submit, forget, changed, post and arg */
     _Atomic uint64_t *clients; /* connections of the whole server: lowered when one ends */
+    struct io *const *ios;     /* all of the server's, there before any runs */
     const char *name;          /* of the thread */
 };
 

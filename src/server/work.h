@@ -85,8 +85,16 @@ struct entry {
     char name[];
 };
 
+/* What a wire keeps for all of its connections at a desk: made by the first of them. */
+struct desk_annex {
+    void (*free)(struct desk_annex *annex);
+    /* Does what is due; returns when it wants its next turn, or PAWL_NEVER. */
+    uint64_t (*turn)(struct desk_annex *annex);
+};
+
 struct desk {
     struct desk_settings settings;
+    struct desk_annex *annex; /* NULL: none */
     struct desk_counts counts;
     struct table by_name;    /* entries */
     struct table by_holding; /* those that are open */
@@ -165,6 +173,9 @@ struct call *conn_call(struct conn *conn, enum pawl_ask_kind kind, struct pawl_b
                        bool (*answer)(struct conn *conn, struct call *call));
 /* The first in line, which is not parked any more, is answered. */
 void conn_answered(struct conn *conn, struct pending *pending);
+/* Lets go of all that waits in the line: it is not answered any more, and gives back what it took.
+ */
+void conn_forget_line(struct conn *conn);
 /* Answers all that can be answered and begins what may begin, outside of the carrier's calls. */
 void conn_go_on(struct conn *conn);
 
