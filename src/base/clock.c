@@ -21,6 +21,14 @@ int64_t pawl_clock_wall_s(void)
     return (int64_t)now.tv_sec;
 }
 
+int64_t pawl_clock_wall_us(void)
+{
+    struct timespec now;
+
+    PAWL_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    return (int64_t)now.tv_sec * 1000000 + (int64_t)now.tv_nsec / 1000;
+}
+
 void pawl_entropy(void *bytes, size_t size)
 {
     char *at = bytes;

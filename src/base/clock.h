@@ -7,6 +7,7 @@
 
 uint64_t pawl_clock_ns(void);    /* monotonic */
 int64_t pawl_clock_wall_s(void); /* since 1970: for show and for margins, never for uniqueness */
+int64_t pawl_clock_wall_us(void); /* likewise, for show */
 void pawl_entropy(void *bytes, size_t size);
 
 #endif

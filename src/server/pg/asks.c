@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session asks of stock and keeper, one thing at a time, and what their errors are in SQL.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/pg/session.h"
+
+static void wait_begins(struct pg_session *session)
+{
+    session->wait = PG_WAIT_UNDER_WAY;
+    pg_time_begin(session);
+}
+
+bool pg_ask_id(struct pg_session *session)
+{
+    wait_begins(session);
+    if (!take(session->conn, pawl_name_bytes(&session->search.store), 1, false, &session->ids)) {
+        return false;
+    }
+    pg_time_end(session);
+    session->wait = PG_WAIT_CAME;
+    return true;
+}
+
+void pg_came(struct pg_session *session, pawl_ids ids)
+{
+    session->ids = ids;
+    session->wait = PG_WAIT_CAME;
+    pg_time_end(session);
+}
+
+void pg_in_vain(struct pg_session *session, struct pawl_bytes name, const pawl_error *error)
+{
+    (void)name;
+    session->failure = *error;
+    session->wait = PG_WAIT_FAILED;
+    pg_time_end(session);
+}
+
+/* The record comes with some errors too. */
+static bool answered(struct conn *conn, struct call *call)
+{
+    struct pg_session *session = pg_session_of(conn);
+
+    if (call->record != NULL) session->record = *call->record;
+    if (call->sent.ask.error.code == PAWL_OK) {
+        pg_came(session, (pawl_ids){0, 0, 0});
+    } else {
+        pg_in_vain(session, call->sent.ask.name, &call->sent.ask.error);
+    }
+    return true;
+}
+
+struct call *pg_ask(struct pg_session *session, enum pawl_ask_kind kind, struct pawl_bytes name)
+{
+    struct pawl_record *record = calloc(1, sizeof *record);
+
+    wait_begins(session);
+    if (record == NULL) {
+        conn_no_memory(session->conn);
+        return NULL;
+    }
+    struct call *call = conn_call(session->conn, kind, name, answered);
+    if (call == NULL) {
+        free(record);
+        return NULL;
+    }
+    call->record = record;
+    call->sent.ask.record = record;
+    call->sent.ask.used = kind == PAWL_ASK_READ;
+    return call;
+}
+
+/* On the keeper's thread: the call is the ask's. */
+static void page_each(struct pawl_page *page, const struct pawl_record *record)
+{
+    struct call *call = PAWL_OWNER(page, struct call, page);
+
+    text_add(&call->text, (const char *)record, sizeof *record);
+    call->text_count++;
+}
+
+static bool page_answered(struct conn *conn, struct call *call)
+{
+    struct pg_session *session = pg_session_of(conn);
+
+    if (call->sent.ask.error.code != PAWL_OK) {
+        pg_in_vain(session, call->sent.ask.name, &call->sent.ask.error);
+        return true;
+    }
+    text_add(&session->records, call->text.at, call->text.size);
+    session->record_count += call->text_count;
+    if (call->text.failed || session->records.failed) {
+        conn_no_memory(conn);
+        return true;
+    }
+    session->page_after = call->page.after;
+    session->page_more = call->page.more;
+    pg_came(session, (pawl_ids){0, 0, 0});
+    return true;
+}
+
+void pg_ask_page(struct pg_session *session)
+{
+    wait_begins(session);
+    struct call *call =
+        conn_call(session->conn, PAWL_ASK_LIST, (struct pawl_bytes){NULL, 0}, page_answered);
+    if (call == NULL) return;
+    call->page = (struct pawl_page){
+        .after = session->page_after, .count_max = PG_LIST_PAGE, .each = page_each};
+    call->sent.ask.page = &call->page;
+    call->sent.ask.used = true;
+    call_submit(call);
+}
+
+/* Errors. */
+
+static const char *state_of(pawl_err code)
+{
+    switch (code) {
+    case PAWL_END:
+        return "2200H";
+    case PAWL_RANGE:
+        return "22003";
+    case PAWL_NO_SEQUENCE:
+        return "42P01";
+    case PAWL_EXISTS:
+        return "42P07";
+    case PAWL_BAD_REQUEST:
+        return "22023";
+    case PAWL_DENIED:
+        return "42501";
+    case PAWL_TIMEOUT:
+        return "57014";
+    case PAWL_NO_MEMORY:
+        return "53200";
+    case PAWL_LIMIT:
+        return "54000";
+    case PAWL_CHANGED:
+        return "40001";
+    case PAWL_UNKNOWN:
+        return "08007";
+    case PAWL_GLOBAL:
+    case PAWL_FLOOR:
+    case PAWL_BEHIND:
+    case PAWL_NOT_KEPT:
+    case PAWL_ROLLBACK:
+        return "55000";
+    case PAWL_OK:
+    case PAWL_EMPTY:
+    case PAWL_BUSY:
+    case PAWL_LOST:
+    case PAWL_STORE:
+    case PAWL_CLOSED:
+    case PAWL_FORKED:
+        break;
+    }
+    return "58000";
+}
+
+static const char *hint_of(pawl_err code)
+{
+    switch (pawl_err_advice(code)) {
+    case PAWL_ADVICE_AGAIN:
+        return code == PAWL_UNKNOWN ? "Look at the sequence before you do it again."
+                                    : "Nothing that was handed out is lost: do it again.";
+    case PAWL_ADVICE_WAIT:
+        return "pawld's store did not answer: see pawld's log, and try again later.";
+    case PAWL_ADVICE_NONE:
+    case PAWL_ADVICE_FIX:
+    case PAWL_ADVICE_STOP:
+        break;
+    }
+    return "";
+}
+
+/* The core speaks of names in the store; PostgreSQL's messages name the relation alone. */
+static void without_schema(struct pg_session *session, const char *text)
+{
+    struct pawl_bytes store = pawl_name_bytes(&session->search.store);
+    struct pawl_bytes shown = pg_shown(store);
+    char quoted[PAWL_NAME_BYTES_MAX + 3];
+    int size = snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)store.size, store.at);
+    const char *found = strstr(text, quoted);
+
+    if (found == NULL || shown.size == store.size) {
+        (void)snprintf(session->error.message, sizeof session->error.message, "%s", text);
+        return;
+    }
+    (void)snprintf(session->error.message, sizeof session->error.message, "%.*s\"%.*s\"%s",
+                   (int)(found - text), text, (int)shown.size, shown.at, found + size);
+}
+
+void pg_explain(struct pg_session *session)
+{
+    const pawl_error *failure = &session->failure;
+    const char *text = failure->text[0] == '\0' ? pawl_err_text(failure->code) : failure->text;
+    struct pawl_bytes shown = pg_shown(pawl_name_bytes(&session->search.store));
+
+    if (failure->code == PAWL_NO_SEQUENCE && strstr(text, PAWL_LEFT_WORDS) == NULL) {
+        (void)pg_no_relation(session, &session->search.name, "relation");
+        return;
+    }
+    (void)sql_fail(&session->error, state_of(failure->code), 0, "%s", "");
+    if (failure->code == PAWL_NO_SEQUENCE) memcpy(session->error.sqlstate, "55000", 5);
+    if (failure->code == PAWL_EXISTS) {
+        (void)snprintf(session->error.message, sizeof session->error.message,
+                       "relation \"%.*s\" already exists", (int)shown.size, shown.at);
+        return;
+    }
+    without_schema(session, text);
+    (void)snprintf(session->error.hint, sizeof session->error.hint, "%s", hint_of(failure->code));
+}

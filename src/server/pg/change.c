@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CREATE, ALTER, DROP and renaming of sequences. They are carried out at once, and stay. */
+#include <stdio.h>
+
+#include "server/login.h"
+#include "server/pg/session.h"
+
+/* Steps of a change. */
+enum { CHANGE_BEGINS, CHANGE_LOOKS, CHANGE_WAITS };
+
+static enum pg_step explained(struct pg_session *session)
+{
+    session->wait = PG_WAIT_NOTHING;
+    pg_explain(session);
+    return PG_STEP_FAILED;
+}
+
+static bool is_missing(const struct pg_session *session)
+{
+    return session->wait == PG_WAIT_FAILED && session->failure.code == PAWL_NO_SEQUENCE;
+}
+
+static bool may(struct pg_session *session, enum user_role role)
+{
+    struct pawl_bytes store = pawl_name_bytes(&session->search.store);
+    struct pawl_bytes shown = pg_shown(store);
+
+    if (conn_may(session->conn, role, store)) return true;
+    return sql_fail(&session->error, "42501", 0, "must be owner of sequence %.*s", (int)shown.size,
+                    shown.at);
+}
+
+static void changed(struct pg_session *session)
+{
+    session->wait = PG_WAIT_NOTHING;
+    pg_search_forget(session);
+    pg_tx_changed(session, pg_shown(pawl_name_bytes(&session->search.store)));
+}
+
+static void say_missing(struct pg_session *session, const struct sql_name *name, const char *what)
+{
+    session->wait = PG_WAIT_NOTHING;
+    pg_say_notice(session, "NOTICE", "00000", "%s \"%.*s\" does not exist, skipping", what,
+                  (int)name->relation.size, name->relation.at);
+}
+
+/* CREATE. */
+
+static bool create_begins(struct pg_session *session, const struct sql_change *change)
+{
+    session->search.name = change->names[0];
+    if (!pg_search_target(session, &change->names[0], &session->search.store) ||
+        !may(session, USER_DEFINE)) {
+        return false;
+    }
+    struct call *call = pg_ask(session, PAWL_ASK_CREATE, pawl_name_bytes(&session->search.store));
+    if (call == NULL) return true; /* the wait has ended already */
+    call->definition = change->definition;
+    call->definition.given &= ~(uint32_t)PAWL_GIVEN_IF_NOT_EXISTS; /* said by a notice */
+    call->sent.ask.definition = &call->definition;
+    call_submit(call);
+    return true;
+}
+
+enum pg_step pg_run_create(struct pg_session *session, struct pg_portal *portal)
+{
+    const struct sql_change *change = &portal->plan->of.change;
+
+    if (portal->step == CHANGE_BEGINS) {
+        if (!create_begins(session, change)) return PG_STEP_FAILED;
+        portal->step = CHANGE_WAITS;
+    }
+    if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
+    if (session->wait == PG_WAIT_FAILED) {
+        bool exists = session->failure.code == PAWL_EXISTS;
+
+        if (!exists || !change->if_exists) return explained(session);
+        session->wait = PG_WAIT_NOTHING;
+        pg_say_notice(session, "NOTICE", "42P07", "relation \"%.*s\" already exists, skipping",
+                      (int)change->names[0].relation.size, change->names[0].relation.at);
+        return PG_STEP_DONE;
+    }
+    changed(session);
+    return PG_STEP_DONE;
+}
+
+/* ALTER. */
+
+static enum user_role alter_role(const pawl_definition *definition)
+{
+    const uint32_t restarts = PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START;
+
+    return (definition->given & restarts) != 0 ? USER_ADMIN : USER_DEFINE;
+}
+
+static bool ask_alter(struct pg_session *session, const struct sql_change *change)
+{
+    if (!may(session, alter_role(&change->definition))) return false;
+    /* OWNED BY NONE and the like change nothing, but want the sequence to be there. */
+    bool reads = change->definition.given == 0;
+    struct call *call = pg_ask(session, reads ? PAWL_ASK_READ : PAWL_ASK_ALTER,
+                               pawl_name_bytes(&session->search.store));
+
+    if (call == NULL) return true;
+    call->definition = change->definition;
+    if (!reads) call->sent.ask.definition = &call->definition;
+    call_submit(call);
+    return true;
+}
+
+enum pg_step pg_run_alter(struct pg_session *session, struct pg_portal *portal)
+{
+    const struct sql_change *change = &portal->plan->of.change;
+
+    if (portal->step == CHANGE_BEGINS) {
+        if (!pg_search_begin(session, &change->names[0]) || !ask_alter(session, change)) {
+            return PG_STEP_FAILED;
+        }
+        portal->step = CHANGE_WAITS;
+    }
+    while (is_missing(session) && session->search.at < session->search.count) {
+        if (!pg_search_next(session)) break;
+        if (!ask_alter(session, change)) return PG_STEP_FAILED;
+    }
+    if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
+    if (is_missing(session) && change->if_exists) {
+        say_missing(session, &change->names[0], "relation");
+        return PG_STEP_DONE;
+    }
+    if (session->wait == PG_WAIT_FAILED) return explained(session);
+    changed(session);
+    return PG_STEP_DONE;
+}
+
+/* What is to be dropped or renamed is looked for first, in every schema of search_path. */
+
+static void look(struct pg_session *session)
+{
+    struct call *call = pg_ask(session, PAWL_ASK_READ, pawl_name_bytes(&session->search.store));
+
+    if (call != NULL) call_submit(call);
+}
+
+/* DONE: search.store is there. FAILED: it is not, or something else: session->wait. */
+static enum pg_step look_for(struct pg_session *session, struct pg_portal *portal,
+                             const struct sql_name *name)
+{
+    if (portal->step == CHANGE_BEGINS) {
+        if (!pg_search_begin(session, name)) return PG_STEP_FAILED;
+        portal->step = CHANGE_LOOKS;
+        look(session);
+    }
+    while (is_missing(session) && session->search.at < session->search.count) {
+        if (!pg_search_next(session)) break;
+        look(session);
+    }
+    if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
+    return session->wait == PG_WAIT_FAILED ? PG_STEP_FAILED : PG_STEP_DONE;
+}
+
+/* DROP: all names are looked for before the first goes. portal->item counts both rounds. */
+
+static enum pg_step drop_missing(struct pg_session *session, const struct sql_change *change,
+                                 const struct sql_name *name, bool first_round)
+{
+    if (!is_missing(session)) {
+        return session->wait == PG_WAIT_FAILED ? explained(session) : PG_STEP_FAILED;
+    }
+    if (change->if_exists) {
+        if (first_round) say_missing(session, name, "sequence");
+        session->wait = PG_WAIT_NOTHING;
+        return PG_STEP_DONE;
+    }
+    session->wait = PG_WAIT_NOTHING;
+    (void)pg_no_relation(session, name, "sequence");
+    session->error.position = 0;
+    return PG_STEP_FAILED;
+}
+
+static enum pg_step drop_one(struct pg_session *session, struct pg_portal *portal)
+{
+    struct pawl_bytes store = pawl_name_bytes(&session->search.store);
+
+    if (portal->step == CHANGE_LOOKS) {
+        struct call *call = pg_ask(session, PAWL_ASK_DROP, store);
+
+        portal->step = CHANGE_WAITS;
+        if (call != NULL) call_submit(call);
+    }
+    if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
+    if (session->wait == PG_WAIT_FAILED && !is_missing(session)) return explained(session);
+    pg_last_forget(session, store);
+    changed(session);
+    return PG_STEP_DONE;
+}
+
+enum pg_step pg_run_drop(struct pg_session *session, struct pg_portal *portal)
+{
+    const struct sql_change *change = &portal->plan->of.change;
+
+    for (; portal->item < 2 * change->name_count; portal->item++) {
+        bool first_round = portal->item < change->name_count;
+        const struct sql_name *name = &change->names[portal->item % change->name_count];
+        enum pg_step step = PG_STEP_DONE;
+
+        if (portal->step != CHANGE_WAITS) step = look_for(session, portal, name);
+        if (step == PG_STEP_WAITS) return step;
+        if (step == PG_STEP_FAILED) {
+            step = drop_missing(session, change, name, first_round);
+        } else if (!may(session, USER_ADMIN)) {
+            return PG_STEP_FAILED;
+        } else if (!first_round) {
+            step = drop_one(session, portal);
+        }
+        if (step != PG_STEP_DONE) return step;
+        session->wait = PG_WAIT_NOTHING;
+        portal->step = CHANGE_BEGINS;
+    }
+    return PG_STEP_DONE;
+}
+
+/* Renaming. */
+
+static bool ask_rename(struct pg_session *session, const struct sql_change *change)
+{
+    struct pawl_bytes store = pawl_name_bytes(&session->search.store);
+    struct sql_name to = sql_name_of_store(store);
+    struct pawl_name target;
+
+    if (change->to.relation.size > 0) to.relation = change->to.relation;
+    if (change->to.schema.size > 0) to.schema = change->to.schema;
+    if (!sql_name_to_store(&to, &target, &session->error) || !may(session, USER_ADMIN)) {
+        return false;
+    }
+    session->target = target;
+    if (pawl_bytes_equal(pawl_name_bytes(&target), store)) {
+        if (change->to.relation.size == 0) return true; /* SET SCHEMA to where it is */
+        return sql_fail(&session->error, "42P07", 0, "relation \"%.*s\" already exists",
+                        (int)to.relation.size, to.relation.at);
+    }
+    struct call *call = pg_ask(session, PAWL_ASK_RENAME, store);
+    if (call == NULL) return true;
+    call->to = target;
+    call->sent.ask.to = pawl_name_bytes(&call->to);
+    call_submit(call);
+    return true;
+}
+
+enum pg_step pg_run_rename(struct pg_session *session, struct pg_portal *portal)
+{
+    const struct sql_change *change = &portal->plan->of.change;
+
+    if (portal->step != CHANGE_WAITS) {
+        enum pg_step step = look_for(session, portal, &change->names[0]);
+
+        if (step == PG_STEP_WAITS) return step;
+        if (is_missing(session) && change->if_exists) {
+            say_missing(session, &change->names[0], "relation");
+            return PG_STEP_DONE;
+        }
+        if (session->wait == PG_WAIT_FAILED) return explained(session);
+        session->wait = PG_WAIT_NOTHING;
+        if (step == PG_STEP_FAILED || !ask_rename(session, change)) return PG_STEP_FAILED;
+        portal->step = CHANGE_WAITS;
+    }
+    if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
+    struct pawl_bytes from = pawl_name_bytes(&session->search.store);
+    struct pawl_bytes to = pawl_name_bytes(&session->target);
+    if (session->wait == PG_WAIT_FAILED) {
+        if (session->failure.code == PAWL_EXISTS) session->search.store = session->target;
+        return explained(session);
+    }
+    pg_last_rename(session, from, to);
+    changed(session);
+    return PG_STEP_DONE;
+}

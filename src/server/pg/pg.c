@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/pg/pg.h"
+
+#include <stdlib.h>
+
+#include "server/pg/session.h"
+
+/* What one client too many is told. */
+#define FULL "SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0"
+static const char full[] = "E\0\0\0\x3b" FULL;
+
+_Static_assert(sizeof full - 1 == 0x3b, "the length counts itself, but not the type");
+
+/* What goes wrong. */
+
+/* The statement that is carried out, and the text it is of, are over. */
+static void let_go(struct pg_session *session)
+{
+    struct pg_portal *portal = session->running;
+
+    session->running = NULL;
+    if (portal != NULL && portal->loose) {
+        pg_portal_free(portal);
+    } else if (portal != NULL) {
+        portal->done = true;
+    }
+    if (session->batch != NULL) sql_batch_release(session->batch);
+    session->batch = NULL;
+    free(session->records.at);
+    session->records = (struct text){0};
+    session->record_count = 0;
+    session->wait = PG_WAIT_NOTHING;
+    session->interrupt = NULL;
+}
+
+void pg_failed(struct pg_session *session)
+{
+    bool simple = session->simple;
+
+    pg_say_error(session, "ERROR", &session->error);
+    let_go(session);
+    pg_tx_failed(session);
+    if (simple) {
+        session->simple = false;
+        pg_say_ready(session);
+    } else {
+        session->skipping = true;
+    }
+}
+
+void pg_interrupt(struct pg_session *session, const char *reason)
+{
+    if (session->running == NULL) return;
+    conn_forget_line(session->conn);
+    pg_time_end(session);
+    session->wait = PG_WAIT_NOTHING;
+    session->interrupt = reason;
+    conn_go_on(session->conn);
+}
+
+void pg_over(struct pg_session *session)
+{
+    let_go(session);
+}
+
+/* Messages. */
+
+/* Of an extended query; an error in it makes the session skip to Sync. */
+static void extended(struct pg_session *session, const struct pawl_pg_frame *frame)
+{
+    session->simple = false;
+    switch (frame->type) {
+    case 'P':
+        pg_parse(session, frame->body);
+        break;
+    case 'B':
+        pg_bind(session, frame->body);
+        break;
+    case 'D':
+        pg_describe(session, frame->body);
+        break;
+    case 'E':
+        pg_execute(session, frame->body);
+        break;
+    default:
+        pg_close(session, frame->body);
+    }
+}
+
+static void refuse_call(struct pg_session *session)
+{
+    session->simple = true;
+    (void)sql_fail(&session->error, "0A000", 0,
+                   "function calls by the fast path are not supported: use SELECT");
+    pg_failed(session);
+}
+
+static void message(struct pg_session *session, const struct pawl_pg_frame *frame)
+{
+    switch (frame->type) {
+    case 'S':
+        session->skipping = false;
+        pg_sync(session);
+        return;
+    case 'X':
+        session->conn->closing = true;
+        return;
+    case 'H': /* what is said is sent as soon as it can be */
+    case 'd': /* of a COPY that is none: as PostgreSQL, passed over */
+    case 'c':
+    case 'f':
+        return;
+    default:
+        break;
+    }
+    if (session->skipping) return;
+    if (frame->type == 'Q') {
+        pg_query(session, frame->body);
+    } else if (frame->type == 'F') {
+        refuse_call(session);
+    } else {
+        extended(session, frame);
+    }
+}
+
+static bool is_known(char type)
+{
+    return type != '\0' && strchr("QPBDECHSXFdcf", type) != NULL;
+}
+
+/* Larger than is read: refused, and passed over without being kept. */
+static size_t too_long(struct pg_session *session, const struct pawl_pg_frame *frame)
+{
+    bool passed_over = session->skipping || strchr("dcfHSX", frame->type) != NULL;
+
+    session->passing = frame->size;
+    if (passed_over) return 0;
+    session->simple = frame->type == 'Q' || frame->type == 'F';
+    (void)sql_fail(&session->error, "54000", 0, "a message has at most %d bytes",
+                   PG_MESSAGE_BYTES_MAX);
+    pg_failed(session);
+    return 0;
+}
+
+static size_t pass(struct pg_session *session, struct pawl_bytes rest)
+{
+    size_t size = rest.size < session->passing ? rest.size : session->passing;
+
+    session->passing -= size;
+    return size;
+}
+
+static size_t serve(struct pg_session *session, struct pawl_bytes rest)
+{
+    struct pawl_pg_frame frame = {0};
+
+    if (session->passing > 0) return pass(session, rest);
+    if (!is_known(rest.at[0])) {
+        pg_die(session, "08P01", "invalid frontend message type %d", (unsigned char)rest.at[0]);
+        return 0;
+    }
+    ptrdiff_t used = pawl_pg_cut(rest, &frame);
+    if (used < 0) {
+        pg_die(session, "08P01", "invalid message length");
+        return 0;
+    }
+    if (used == 0) {
+        if (frame.size <= PG_MESSAGE_BYTES_MAX) return 0;
+        (void)too_long(session, &frame);
+        return pass(session, rest);
+    }
+    if (frame.size > PG_MESSAGE_BYTES_MAX) {
+        (void)too_long(session, &frame);
+        return pass(session, rest);
+    }
+    pawl_count_add(&session->conn->desk->counts.commands, 1);
+    message(session, &frame);
+    return (size_t)used;
+}
+
+/* What conn.c and desk.c call. */
+
+static size_t begin(struct conn *conn, struct pawl_bytes rest)
+{
+    struct pg_session *session = pg_session_of(conn);
+
+    switch (session->phase) {
+    case PG_STARTING:
+        return pg_start(session, rest);
+    case PG_AUTHENTICATING:
+        return pg_login(session, rest);
+    case PG_SERVING:
+        break;
+    }
+    return serve(session, rest);
+}
+
+static enum conn_resume resume(struct conn *conn)
+{
+    struct pg_session *session = pg_session_of(conn);
+
+    if (session->wait == PG_WAIT_UNDER_WAY) return CONN_WAITS;
+    if (session->interrupt != NULL) {
+        (void)sql_fail(&session->error, "57014", 0, "%s", session->interrupt);
+        pg_failed(session);
+    }
+    if (session->batch != NULL) return pg_query_goes_on(session);
+    if (session->running != NULL) return pg_execute_goes_on(session);
+    return CONN_RESTS;
+}
+
+static void took(struct conn *conn, pawl_ids ids)
+{
+    pg_came(pg_session_of(conn), ids);
+}
+
+static void failed(struct conn *conn, struct pawl_bytes name, const pawl_error *error)
+{
+    pg_in_vain(pg_session_of(conn), name, error);
+}
+
+static void stop(struct conn *conn)
+{
+    pg_die(pg_session_of(conn), "57P01", "terminating connection due to administrator command");
+}
+
+static bool open_session(struct conn *conn)
+{
+    struct pg_desk *home = pg_desk_of(conn->desk);
+    struct pg_session *session = home == NULL ? NULL : calloc(1, sizeof *session);
+
+    if (session == NULL) return false;
+    session->conn = conn;
+    session->home = home;
+    session->settings.least_notice = PG_NOTICE_PLACE;
+    conn->session = session;
+    pg_desk_add(session);
+    return true;
+}
+
+static void close_session(struct conn *conn)
+{
+    struct pg_session *session = pg_session_of(conn);
+
+    if (session == NULL) return;
+    pg_desk_leave(session);
+    let_go(session);
+    pg_portals_drop(session);
+    pg_statements_drop(session);
+    if (session->unnamed_statement != NULL) pg_statement_drop(session, session->unnamed_statement);
+    table_free(&session->portals);
+    table_free(&session->statements);
+    pg_last_forget_all(session);
+    pg_settings_free(session);
+    free(session->tx.savepoints);
+    free(session->login);
+    free(session);
+    conn->session = NULL;
+}
+
+const struct conn_wire pg_wire = {
+    .scheme = "postgres",
+    .full = {full, sizeof full},
+    .input_bytes_max = PG_MESSAGE_BYTES_MAX,
+    .open = open_session,
+    .close = close_session,
+    .resume = resume,
+    .begin = begin,
+    .took = took,
+    .failed = failed,
+    .stop = stop,
+};
