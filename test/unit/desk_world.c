@@ -215,6 +215,7 @@ const char *world_say_bytes(struct world *world, struct conn *conn, struct pawl_
         if (!moved && !conn_wants_input(conn)) break;
     }
     text[size] = '\0';
+    world->answered_size = size;
     return text;
 }
 

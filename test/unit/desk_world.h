@@ -22,7 +22,8 @@ struct world {
     size_t forget_count;
     struct pawl_holding *idle;
     uint64_t now_ns;
-    size_t changed; /* how often the carrier was called */
+    size_t changed;       /* how often the carrier was called */
+    size_t answered_size; /* of what world_say returned last */
 };
 
 /* auto_create NULL: off. */
