@@ -158,6 +158,7 @@ static enum pg_step serve_class(struct pg_session *session, struct pg_portal *po
     }
     value.text.at = text;
     value.text.size = pg_class_shown(session, text);
+    value.number = sql_class_oid(pawl_name_bytes(&session->search.store));
     return give(portal, &value);
 }
 

@@ -31,6 +31,13 @@ static uint32_t relation_oid(struct pawl_bytes schema, struct pawl_bytes relatio
     return oid_of(relation, SEED_RELATION + catalog_schema_oid(schema));
 }
 
+uint32_t sql_class_oid(struct pawl_bytes name)
+{
+    struct sql_name parts = sql_name_of_store(name);
+
+    return relation_oid(parts.schema, parts.relation);
+}
+
 static uint32_t type_of(pawl_type type)
 {
     if (type == PAWL_TYPE_SMALLINT) return SQL_INT2;
