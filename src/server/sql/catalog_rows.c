@@ -11,9 +11,12 @@
 struct cursor {
     sqlite3_vtab_cursor base; /* first: SQLite knows no more */
     sqlite3_int64 at, end, step, ordinal;
-    const char *rest; /* of list */
-    char *list, *element;
-    uint32_t type;
+    struct {
+        char *list, *element;
+        const char *rest; /* of list */
+        uint32_t type;
+        bool done;
+    } arrays[2]; /* of unnest */
     bool done;
 };
 
@@ -141,27 +144,39 @@ static void series_column(struct cursor *cursor, sqlite3_context *context, int c
     if (column == 1) sqlite3_result_int64(context, cursor->ordinal);
 }
 
-/* --- pawl_unnest: an array's elements */
+/* --- pawl_unnest: an array's elements, or those of two side by side */
 static void unnest_next(struct cursor *cursor)
 {
-    sqlite3_free(cursor->element);
-    cursor->element = NULL;
-    cursor->done = !catalog_array_next(&cursor->rest, &cursor->element);
+    cursor->done = true;
+    for (size_t i = 0; i < PAWL_COUNT(cursor->arrays); i++) {
+        sqlite3_free(cursor->arrays[i].element);
+        cursor->arrays[i].element = NULL;
+        if (cursor->arrays[i].list == NULL || cursor->arrays[i].done) continue;
+        cursor->arrays[i].done =
+            !catalog_array_next(&cursor->arrays[i].rest, &cursor->arrays[i].element);
+        cursor->done = cursor->done && cursor->arrays[i].done;
+    }
 }
 
 static void unnest_begin(struct cursor *cursor, int count, sqlite3_value **values)
 {
-    cursor->type = count > 1 ? (uint32_t)sqlite3_value_int64(values[1]) : SQL_TEXT;
-    cursor->list = sqlite3_mprintf("%s", catalog_text(values[0]).at);
-    cursor->done = cursor->list == NULL;
-    cursor->rest = cursor->list;
-    if (!cursor->done) unnest_next(cursor);
+    for (int i = 0; 2 * i < count; i++) {
+        cursor->arrays[i].list = sqlite3_mprintf("%s", catalog_text(values[2 * i]).at);
+        cursor->arrays[i].rest = cursor->arrays[i].list;
+        cursor->arrays[i].type =
+            2 * i + 1 < count ? (uint32_t)sqlite3_value_int64(values[2 * i + 1]) : SQL_TEXT;
+    }
+    unnest_next(cursor);
 }
 
 static void unnest_column(struct cursor *cursor, sqlite3_context *context, int column)
 {
-    if (column == 0) catalog_result_element(context, cursor->element, cursor->type);
-    if (column == 1) sqlite3_result_int64(context, cursor->ordinal);
+    if (column == 1) {
+        sqlite3_result_int64(context, cursor->ordinal);
+    } else {
+        catalog_result_element(context, cursor->arrays[column / 2].element,
+                               cursor->arrays[column / 2].type);
+    }
 }
 
 /* --- pawl_subscripts: generate_subscripts */
@@ -268,8 +283,9 @@ static const struct kind kinds[] = {
      relation_begin, count_next, relation_column},
     {"pawl_series", "CREATE TABLE x (value, ordinal, low HIDDEN, high HIDDEN, step HIDDEN)", 2, 2,
      series_begin, series_next, series_column},
-    {"pawl_unnest", "CREATE TABLE x (value, ordinal, list HIDDEN, type HIDDEN)", 2, 1, unnest_begin,
-     unnest_next, unnest_column},
+    {"pawl_unnest",
+     "CREATE TABLE x (value, ordinal, other, list HIDDEN, type HIDDEN, list2 HIDDEN, type2 HIDDEN)",
+     3, 1, unnest_begin, unnest_next, unnest_column},
     {"pawl_subscripts", "CREATE TABLE x (value, ordinal, list HIDDEN, dimension HIDDEN)", 2, 1,
      subscripts_begin, count_next, series_column},
     {"pawl_setting", "CREATE TABLE x (name, value)", 2, 0, setting_begin, setting_next,
@@ -313,7 +329,7 @@ static int table_plan(sqlite3_vtab *base, sqlite3_index_info *info)
 {
     const struct kind *kind = ((struct table *)base)->kind;
     int first = kind->needed < 0 ? 0 : kind->first_hidden;
-    int last = kind->needed < 0 ? 0 : kind->first_hidden + 2;
+    int last = kind->needed < 0 ? 0 : kind->first_hidden + 3;
     int given = 0;
 
     for (int column = first; column <= last; column++) {
@@ -352,8 +368,10 @@ static void cursor_clear(struct cursor *cursor)
 {
     sqlite3_vtab_cursor base = cursor->base;
 
-    sqlite3_free(cursor->list);
-    sqlite3_free(cursor->element);
+    for (size_t i = 0; i < PAWL_COUNT(cursor->arrays); i++) {
+        sqlite3_free(cursor->arrays[i].list);
+        sqlite3_free(cursor->arrays[i].element);
+    }
     *cursor = (struct cursor){.base = base};
 }
 

@@ -477,6 +477,50 @@ static void call_concat(sqlite3_context *context, int count, sqlite3_value **val
     sqlite3_result_text(context, sqlite3_str_finish(text), -1, sqlite3_free);
 }
 
+/* format (text, …): %s, %I, %L and %% */
+static void call_format(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const char *at = catalog_text(values[0]).at;
+    sqlite3_str *text = sqlite3_str_new(sqlite3_context_db_handle(context));
+    int next = 1;
+
+    for (; *at != '\0' && !catalog_null(values[0]); at++) {
+        struct pawl_bytes piece = {"", 0};
+
+        if (*at != '%') {
+            sqlite3_str_appendchar(text, 1, *at);
+            continue;
+        }
+        at++;
+        if (*at == '%') {
+            sqlite3_str_appendchar(text, 1, '%');
+            continue;
+        }
+        if (strchr("sIL", *at) == NULL || *at == '\0' || next >= count) {
+            sqlite3_free(sqlite3_str_finish(text));
+            catalog_raise(context, "22023",
+                          "format() knows %%s, %%I and %%L here, one for each "
+                          "argument");
+            return;
+        }
+        piece = catalog_text(values[next++]);
+        if (*at == 's') sqlite3_str_append(text, piece.at, (int)piece.size);
+        if (*at == 'L') sqlite3_str_appendf(text, "'%.*q'", (int)piece.size, piece.at);
+        if (*at == 'I') {
+            char *name = catalog_quote_ident(piece);
+
+            sqlite3_str_appendall(text, name == NULL ? "" : name);
+            sqlite3_free(name);
+        }
+    }
+    char *all = sqlite3_str_finish(text);
+
+    if (!catalog_null(values[0])) {
+        sqlite3_result_text(context, all == NULL ? "" : all, -1, SQLITE_TRANSIENT);
+    }
+    sqlite3_free(all);
+}
+
 int catalog_text_add(struct sql_catalog *catalog)
 {
     static const struct catalog_function functions[] = {
@@ -495,6 +539,7 @@ int catalog_text_add(struct sql_catalog *catalog)
         {"pawl_quote_literal", 1, call_quote_literal, NULL},
         {"pawl_split_part", 3, call_split_part, NULL},
         {"pawl_concat", -1, call_concat, NULL},
+        {"pawl_format", -1, call_format, NULL},
     };
 
     return catalog_add(catalog, functions, PAWL_COUNT(functions));

@@ -279,7 +279,8 @@ static bool call_found(struct build *build, struct scope *scope, const struct fu
     }
     part->type = result_type(function, call);
     if (function->result == FUNCTION_ARRAY) build_element(build, &call->parts[0]);
-    if (strcmp(function->name, "concat") == 0 || strcmp(function->name, "concat_ws") == 0) {
+    if (strstr(function->sql, "pawl_concat") != NULL ||
+        strstr(function->sql, "pawl_format(") != NULL) {
         for (size_t i = 0; i < call->count; i++) {
             if (!build_cast(build, &call->parts[i], SQL_TEXT)) return false;
         }

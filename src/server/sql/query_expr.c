@@ -174,7 +174,7 @@ static bool case_branches(struct build *build, struct scope *scope, const json_t
     }
     json_t *otherwise = sql_tree_get(fields, "defresult");
 
-    branches->results[branches->count] = (struct part){.sql = "NULL"};
+    branches->results[branches->count] = (struct part){.sql = "NULL", .type = SQL_UNKNOWN};
     return otherwise == NULL ||
            build_expr(build, scope, otherwise, &branches->results[branches->count]);
 }

@@ -278,48 +278,98 @@ static bool from_select(struct build *build, struct scope *scope, const json_t *
 }
 
 /* Functions that give rows, as tables of ours with arguments. */
-static const struct {
+static const struct row_function {
     const char *name;
     const char *table;
     size_t least, most;
 } row_functions[] = {
     {"generate_series", "pawl_series", 2, 3},
     {"generate_subscripts", "pawl_subscripts", 2, 3},
-    {"unnest", "pawl_unnest", 1, 1},
+    {"unnest", "pawl_unnest", 1, 2},
 };
 
-static bool from_rows(struct build *build, struct scope *scope, const json_t *call, size_t which,
-                      struct column *column)
+enum { ROW_ARGUMENTS_MAX = 3 };
+
+/* What stands for one of them: SQLite's words, and its columns' types. */
+struct rows {
+    const char *sql;
+    uint32_t types[2];
+    size_t column_count;
+};
+
+static bool series_rows(struct build *build, struct part *parts, size_t count, struct rows *rows)
+{
+    const char *list = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!build_become(build, &parts[i], SQL_INT4)) return false;
+        if (type_category(parts[i].type) != 'N') {
+            return sql_fail(build->error, "0A000", parts[i].position,
+                            "generate_series is supported for whole numbers only");
+        }
+        list = build_join(build, list, ", ", parts[i].sql);
+    }
+    rows->types[0] = parts[1].type == SQL_INT8 ? SQL_INT8 : parts[0].type;
+    rows->sql = list;
+    return true;
+}
+
+static bool array_rows(struct build *build, struct part *parts, size_t count, struct rows *rows)
+{
+    const char *list = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!build_become(build, &parts[i], SQL_TEXT_ARRAY)) return false;
+        const struct catalog_type *type = catalog_type_find(parts[i].type);
+
+        rows->types[i] = type == NULL || type->element == 0 ? SQL_TEXT : type->element;
+        list =
+            build_join(build, list, ", ", build_say(build, "%s, %u", parts[i].sql, rows->types[i]));
+    }
+    rows->sql = list;
+    rows->column_count = count;
+    return true;
+}
+
+static bool from_rows(struct build *build, struct scope *scope, const json_t *call,
+                      const struct row_function *function, struct rows *rows)
 {
     const json_t *args = sql_tree_get(call, "args");
     size_t count = sql_tree_count(args);
-    struct part parts[3] = {0};
-    const char *list = NULL;
+    struct part parts[ROW_ARGUMENTS_MAX] = {0};
+    bool good = false;
 
-    if (count < row_functions[which].least || count > row_functions[which].most) {
+    if (count < function->least || count > function->most) {
         return sql_fail(build->error, "42883", sql_tree_position(call),
-                        "function %s does not exist with %zu arguments", row_functions[which].name,
-                        count);
+                        "function %s with %zu arguments does not exist", function->name, count);
     }
     if (!build_list(build, scope, args, parts)) return false;
-    bool series = strcmp(row_functions[which].name, "generate_series") == 0;
-    bool unnest = strcmp(row_functions[which].name, "unnest") == 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t wanted = series || i > 0 ? SQL_INT4 : SQL_TEXT_ARRAY;
-
-        if (!build_become(build, &parts[i], wanted)) return false;
-        list = build_join(build, list, ", ", parts[i].sql);
+    rows->column_count = 1;
+    if (strcmp(function->name, "unnest") == 0) {
+        good = array_rows(build, parts, count, rows);
+    } else if (strcmp(function->name, "generate_series") == 0) {
+        good = series_rows(build, parts, count, rows);
+    } else {
+        rows->types[0] = SQL_INT4;
+        good = build_become(build, &parts[0], SQL_TEXT_ARRAY) &&
+               build_become(build, &parts[1], SQL_INT4);
+        rows->sql = build_say(build, "%s, %s", parts[0].sql, parts[1].sql);
     }
-    column->type = series ? parts[0].type : SQL_INT4;
-    if (series && parts[1].type == SQL_INT8) column->type = SQL_INT8;
-    if (unnest) {
-        const struct catalog_type *type = catalog_type_find(parts[0].type);
+    rows->sql = build_say(build, "%s(%s)", function->table, rows->sql == NULL ? "" : rows->sql);
+    return good;
+}
 
-        column->type = type == NULL || type->element == 0 ? SQL_TEXT : type->element;
-        list = build_say(build, "%s, %u", list, column->type);
+/* A function of one value is a table of one row. */
+static bool from_value(struct build *build, struct scope *scope, json_t *node, struct rows *rows)
+{
+    struct part part = {0};
+
+    if (!build_expr(build, scope, node, &part) || !build_become(build, &part, SQL_TEXT)) {
+        return false;
     }
-    column->sql = build_say(build, "%s(%s)", row_functions[which].table, list);
+    rows->sql = build_say(build, "(SELECT %s AS value, 1 AS ordinal)", part.sql);
+    rows->types[0] = part.type;
+    rows->column_count = 1;
     return true;
 }
 
@@ -327,39 +377,44 @@ static bool from_rows(struct build *build, struct scope *scope, const json_t *ca
 static bool from_call(struct build *build, struct scope *scope, const json_t *fields,
                       struct range **range, const char **sql)
 {
+    static const char *const own[] = {"value", "other"};
     const json_t *functions = sql_tree_get(fields, "functions");
     json_t *node = sql_tree_item(sql_tree_item(functions, 0), 0);
     const json_t *call = sql_tree_of(node, "FuncCall");
-    const json_t *words = sql_tree_get(call, "funcname");
-    const char *name = sql_tree_count(words) == 0
-                           ? "?column?"
-                           : sql_tree_word(words, sql_tree_count(words) - 1).at;
-    bool ordinality = sql_tree_true(fields, "ordinality");
+    const char *name = build_name(node);
     const char *given = sql_tree_text(sql_tree_get(fields, "alias"), "aliasname");
     const char *alias = new_alias(build);
-    struct column column = {.name = *given == '\0' ? name : given};
-    struct part part = {0};
+    struct rows rows = {0};
+    bool good = false;
+    size_t which = 0;
 
     if (sql_tree_count(functions) > 1 || sql_tree_has(fields, "coldeflist")) {
         return sql_fail(build->error, "0A000", 0, "ROWS FROM is not supported here");
     }
-    *range = range_new(build, column.name, ordinality ? 2 : 1);
-    if (*range == NULL) return false;
-    (*range)->columns[1] = (struct column){
-        .name = "ordinality", .sql = build_say(build, "%s.ordinal", alias), .type = SQL_INT8};
-    for (size_t i = 0; call != NULL && i < PAWL_COUNT(row_functions); i++) {
-        if (strcmp(name, row_functions[i].name) != 0) continue;
-        if (!from_rows(build, scope, call, i, &column)) return false;
-        *sql = build_say(build, "%s AS %s", column.sql, alias);
-        column.sql = build_say(build, "%s.value", alias);
-        (*range)->columns[0] = column;
-        return true;
+    while (which < PAWL_COUNT(row_functions) && strcmp(name, row_functions[which].name) != 0) {
+        which++;
     }
-    if (!build_expr(build, scope, node, &part)) return false;
-    *sql = build_say(build, "(SELECT %s AS value, 1 AS ordinal) AS %s", part.sql, alias);
-    column.sql = build_say(build, "%s.value", alias);
-    column.type = part.type;
-    (*range)->columns[0] = column;
+    if (call != NULL && which < PAWL_COUNT(row_functions)) {
+        good = from_rows(build, scope, call, &row_functions[which], &rows);
+    } else {
+        good = from_value(build, scope, node, &rows);
+    }
+    bool ordinality = sql_tree_true(fields, "ordinality");
+
+    if (good) *range = range_new(build, name, rows.column_count + ordinality);
+    if (!good || *range == NULL) return false;
+    for (size_t i = 0; i < rows.column_count; i++) {
+        (*range)->columns[i] = (struct column){
+            .name = *given == '\0' || rows.column_count > 1 ? name : given,
+            .sql = build_say(build, "%s.%s", alias, own[i]),
+            .type = rows.types[i],
+        };
+    }
+    if (ordinality) {
+        (*range)->columns[rows.column_count] = (struct column){
+            .name = "ordinality", .sql = build_say(build, "%s.ordinal", alias), .type = SQL_INT8};
+    }
+    *sql = build_say(build, "%s AS %s", rows.sql, alias);
     return true;
 }
 

@@ -120,8 +120,7 @@ bool build_select(struct build *build, const json_t *select, const struct scope 
 bool build_order(struct build *build, struct scope *scope, const json_t *clause, const char **sql);
 
 /* --- query_name.c */
-/* depth: 0 at first. */
-const char *build_name(json_t *node, uint32_t depth);
+const char *build_name(json_t *node);
 
 /* --- query_from.c */
 bool build_from(struct build *build, struct scope *scope, const json_t *list, const char **sql);

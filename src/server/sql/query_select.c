@@ -100,7 +100,7 @@ static bool build_targets(struct build *build, struct scope *scope, const json_t
         }
         if (!build_expr(build, scope, value, &part)) return false;
         const char *name =
-            sql_tree_has(target, "name") ? sql_tree_text(target, "name") : build_name(value, 0);
+            sql_tree_has(target, "name") ? sql_tree_text(target, "name") : build_name(value);
 
         if (!target_add(build, targets, part, name)) return false;
     }
