@@ -24,9 +24,10 @@ enum kind {
 #define IN_ALL      (IN(COMMAND_COUNT) - 1)
 #define IN_STORES                                                                \
     (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY) | \
-     IN(COMMAND_PASSWD)) /* and what needs no store either */
+     IN(COMMAND_PASSWD) | IN(COMMAND_VERIFY)) /* and what needs no store either */
 #define IN_CLIENTS (IN_ALL & ~IN_STORES)
 #define IN_DEFINE  (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
+#define IN_SHAPE   (IN_DEFINE | IN(COMMAND_VERIFY))
 #define IN_CHANGE  (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
 
 static const struct option {
@@ -307,9 +308,19 @@ static pawl_err read_command(struct args *args, const char *word, pawl_error *er
 }
 
 /* index: of the word behind the command's name. */
-static pawl_err read_positional(struct args *args, int index, const char *word, pawl_error *error)
+static pawl_err read_positional(struct args *args, int index, char *const *words, pawl_error *error)
 {
     const char *behind = commands[args->command].behind;
+    const char *word = *words;
+
+    if (strcmp(behind, "FILE...") == 0) {
+        if (index == 0) args->files = words;
+        if (words == args->files + index) {
+            args->file_count = (size_t)index + 1;
+            return PAWL_OK;
+        }
+        return pawl_fail(error, PAWL_BAD_REQUEST, "%s: options must stand before the files", word);
+    }
 
     if (index == 0 && strncmp(behind, "NAME", 4) == 0) {
         args->name = word;
@@ -400,7 +411,6 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
         .url =
             default_url != NULL && default_url[0] != '\0' ? default_url : "pawl://127.0.0.1:7379",
         .count = 1,
-        .threads = 1,
         .layers = 2,
         .refill_interval_ns = 30 * PAWL_NS_PER_S,
         .seconds_ns = 5 * PAWL_NS_PER_S,
@@ -413,10 +423,11 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
             if (read_option(args, used, &words, error) != PAWL_OK) return error->code;
         } else if (args->command == COMMAND_NONE) {
             if (read_command(args, *words, error) != PAWL_OK) return error->code;
-        } else if (read_positional(args, positionals++, *words, error) != PAWL_OK) {
+        } else if (read_positional(args, positionals++, words, error) != PAWL_OK) {
             return error->code;
         }
     }
+    if (args->threads == 0 && args->command != COMMAND_VERIFY) args->threads = 1;
     if (args->timeout_ns == 0 && !args_is_store(args)) args->timeout_ns = 5 * PAWL_NS_PER_S;
     return check(args, used, positionals, error);
 }

@@ -27,14 +27,18 @@ struct args {
     const char *to;       /* the one to copy to */
     const char *name;     /* of a sequence, or a user; NULL where a command has none */
     const char *file;     /* of users */
-    const char *role;     /* NULL: not given */
-    const char *globs;    /* likewise */
+    char *const *files;   /* histories, file_count of them */
+    size_t file_count;
+    const char *role;  /* NULL: not given */
+    const char *globs; /* likewise */
     const char *glob;
     int64_t id;
     uint64_t count;
     pawl_definition definition;
     uint64_t skip, beyond;
-    uint64_t layers, threads;
+    uint64_t burned; /* 0: not given */
+    uint64_t layers;
+    uint64_t threads;    /* verify: 0 is one per core */
     uint64_t timeout_ns; /* 0: a store's command, and not given */
     uint64_t refill_interval_ns, seconds_ns;
     bool json, help, version, force, wait, lane, dry_run, remove, keep_password;

@@ -2,6 +2,7 @@
 /* Judges histories: what clients wrote down of the ids that they were given. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -57,9 +58,10 @@ static void print_gaps(const struct args *args, const struct history_report *rep
         (void)puts("no gaps");
         return;
     }
-    (void)printf("%" PRIu64 " missing in %" PRIu64 " gaps, the longest %" PRIu64 " from %" PRId64
+    (void)printf("%" PRIu64 " missing in %" PRIu64 " %s, the longest %" PRIu64 " from %" PRId64
                  " on",
-                 report->missing, report->gaps, report->largest, report->largest_first);
+                 report->missing, report->gaps, report->gaps == 1 ? "gap" : "gaps", report->largest,
+                 report->largest_first);
     if (args->burned > 0) {
         bool more = report->missing > args->burned;
 
@@ -126,6 +128,14 @@ static void print_json(const struct args *args, const struct history *history,
     (void)printf("],\"seconds\":%.3f}\n", seconds);
 }
 
+static unsigned threads_of(const struct args *args)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t wanted = args->threads > 0 ? args->threads : cores > 0 ? (uint64_t)cores : 1;
+
+    return wanted < HISTORY_THREADS_MAX ? (unsigned)wanted : HISTORY_THREADS_MAX;
+}
+
 static struct history_rules rules_of(const struct args *args)
 {
     const pawl_definition *definition = &args->definition;
@@ -138,8 +148,7 @@ static struct history_rules rules_of(const struct args *args)
         .grid = (given & PAWL_GIVEN_START) != 0,
         .start = definition->start,
         .global = definition->order == PAWL_ORDER_GLOBAL,
-        .threads =
-            args->threads < HISTORY_THREADS_MAX ? (unsigned)args->threads : HISTORY_THREADS_MAX,
+        .threads = threads_of(args),
     };
 }
 

@@ -230,3 +230,47 @@ def test_usage_errors_and_help():
     assert "pawl next NAME" in pawl("--help").stdout
     assert "--restart" in pawl("alter", "--help").stdout
     assert pawl("--version").stdout.startswith("pawl ")
+
+
+def history(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_histories_are_judged(tmp_path):
+    a = history(tmp_path, "a", "1\n2\n10\n")
+    b = history(tmp_path, "b.ids", "# of another pod\n3\n4\n99")
+    done = pawl("verify", a, b)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == ["5 missing in 1 gap, the longest 5 from 5 on",
+                                            "good: each id once, in order"]
+    assert "1 unexplained" in pawl("verify", "--burned", 4, a, b).stdout
+    said = pawl_json("verify", "--burned", 5, a, b)
+    assert said["good"] and said["ids"] == said["distinct"] == 5 and said["unexplained"] == 0
+    c = history(tmp_path, "c", "4\n7\n6\n")
+    done = pawl("verify", a, b, c)
+    assert done.returncode == 11
+    assert f"  4 was given to {b} and to {c}\n" in done.stdout
+    assert f"  {c}: 6 came after 7\n" in done.stdout
+    done = pawl("verify", "--increment", 3, "--start", 1, "--max", 9, a)
+    assert done.returncode == 11
+    assert "1 id lies beyond the bounds\n1 id is no start plus multiple" in done.stdout
+
+
+def test_order_over_all_takers_is_judged_by_times(tmp_path):
+    a = history(tmp_path, "a", "1 100 200\n4 500 600\n")
+    b = history(tmp_path, "b", "2 150 300\n3 601 700\n")
+    assert pawl("verify", a, b).returncode == 0
+    done = pawl("verify", "--order", "global", a, b)
+    assert done.returncode == 11
+    assert f"  {b}: 3 was taken after {a} had 4\n" in done.stdout
+
+
+def test_what_cannot_be_judged_is_named(tmp_path):
+    bad = history(tmp_path, "bad", "1\ntwo\n")
+    ends(pawl("verify", bad), 2, f"{bad}:2: each line must be ID")
+    ends(pawl("verify", str(tmp_path / "none")), 2, "No such file")
+    ends(pawl("verify", "--order", "global", history(tmp_path, "a", "1\n")), 2, "has no times")
+    ends(pawl("verify"), 2, "needs FILE...")
+    ends(pawl("verify", bad, "--threads", 1, bad), 2, "options must stand before the files")
