@@ -90,13 +90,16 @@ typedef struct pawl_info {
 
 /**
  * Opens a client on servers ("pawl://a,b:7379") or straight on a store ("lmdb:/var/lib/ids", once
- * libpawl-stores is registered, see pawl/stores.h).
+ * libpawl-stores is registered, see pawl/stores.h). Servers with users want "pawl://user:password@a"
+ * (what is no letter, digit or one of -._~ as %XX), or "pawl://user@a" and PAWL_PASSWORD in the
+ * environment.
  *
  * Blocks:   until the source answers, options->timeout_ns at most
  * Threads:  any
  * Memory:   *client is yours, end it with pawl_close; url and options are copied and may go at once
  * Errors:   PAWL_BAD_REQUEST  the url or options cannot be meant; error says which
  *           PAWL_BUSY         no server could be reached
+ *           PAWL_DENIED       the server wants a login, or another one
  *           PAWL_STORE        the store cannot be opened; error says why and what to do
  */
 PAWL_API pawl_err pawl_open(const char *url, const pawl_options *options, pawl_client **client,

@@ -5,6 +5,8 @@
 
 #include "server/wires.h"
 
+enum { SHOWN_BYTES_MAX = 100 }; /* of a wrong value */
+
 struct option {
     enum config_kind kind;
     size_t offset; /* of its field in struct config */
@@ -33,8 +35,8 @@ static struct pawl_bytes text_bytes(const char *text)
 static pawl_err refuse(const struct given *given, pawl_error *error, const char *allowed)
 {
     return pawl_fail(error, PAWL_BAD_REQUEST, "%s%s%.*s: %s", given->by, given->separator,
-                     given->value.size < 100 ? (int)given->value.size : 100, given->value.at,
-                     allowed);
+                     given->value.size < SHOWN_BYTES_MAX ? (int)given->value.size : SHOWN_BYTES_MAX,
+                     given->value.at, allowed);
 }
 
 bool config_time_read(struct pawl_bytes text, uint64_t *time_ns)
@@ -159,7 +161,9 @@ static pawl_err set(struct config *config, const struct option *option, const st
 {
     void *field = (char *)config + option->offset;
 
-    if (given->value.size > CONFIG_TEXT_BYTES_MAX) return refuse(given, error, "it is too long");
+    if (given->value.size > CONFIG_TEXT_BYTES_MAX) { /* it is not shown: it may hold a password */
+        return pawl_fail(error, PAWL_BAD_REQUEST, "%s: it is too long", given->by);
+    }
     switch (option->kind) {
     case CONFIG_TEXT:
         *(config_text *)field = given->value.at;

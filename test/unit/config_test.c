@@ -69,6 +69,7 @@ static void defaults_are_those_of_the_table(void **state)
     assert_string_equal(config.data, "");
     assert_int_equal(config.threads, 0);
     assert_false(config.open);
+    assert_string_equal(config.users, "");
     assert_int_equal(config.max_take, 1000000);
     assert_int_equal(config.max_clients, 10000);
     assert_int_equal(config.ride_through_ns, 60 * PAWL_NS_PER_S);
@@ -92,7 +93,7 @@ static void the_command_line_wins_over_the_environment(void **state)
     assert_int_equal(config.ride_through_ns, 300 * PAWL_NS_PER_S);
 
     const char *line = "--threads=4 --listen resp://a:1 --listen=resp://b:2 --listen resp://c:3 "
-                       "--open=no --on-rollback refuse --store lmdb:/x";
+                       "--open=no --on-rollback refuse --store lmdb:/x --users /u";
     assert_int_equal(read_line(&config, line, some_variables, &error), PAWL_OK);
     assert_int_equal(config.listen.count, 3);
     assert_memory_equal(config.listen.parts[0], "resp://a:1", config.listen.sizes[0]);
@@ -100,6 +101,7 @@ static void the_command_line_wins_over_the_environment(void **state)
     assert_false(config.open);
     assert_int_equal(config.on_rollback, CONFIG_ON_ROLLBACK_REFUSE);
     assert_string_equal(config.store, "lmdb:/x");
+    assert_string_equal(config.users, "/u");
 }
 
 static void errors_name_flag_value_and_what_is_allowed(void **state)
