@@ -41,9 +41,11 @@ ALL_CASES = [pytest.param(check, driver, id=f"{driver}-{check}",
                                    ("node-postgres", False))
              for check in IN_SESSIONS if check not in CLIENTS[driver].cannot]
 IN_TRANSACTIONS = ["unknown", "exhausted", "transaction", "pool", "rows"]
-SHARED_CASES = [pytest.param(check, driver, marks=field(check, "transaction"),
-                             id=f"{driver}-{check}")
-                for driver in ("libpq", "psycopg 2", "psycopg 3", "asyncpg", "node-postgres")
+SHARED_CASES = [pytest.param(check, driver, id=f"{driver}-{check}",
+                             marks=[field(check, "transaction"),
+                                    *([pytest.mark.whole] if CLIENTS[driver].whole else [])])
+                for driver in ("libpq", "psycopg 2", "psycopg 3", "asyncpg", "node-postgres",
+                               "JDBC", "pgx")
                 for check in IN_TRANSACTIONS if check not in CLIENTS[driver].cannot]
 
 

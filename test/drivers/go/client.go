@@ -33,8 +33,16 @@ func must(err error) {
 	}
 }
 
-func connect(settings string) *pgx.Conn {
-	conn, err := pgx.Connect(ctx, settings)
+// Behind a pooler that shares connections, nothing may be kept prepared.
+func shared() string {
+	if os.Getenv("PAWL_SHARED") == "" {
+		return ""
+	}
+	return " default_query_exec_mode=exec"
+}
+
+func connect() *pgx.Conn {
+	conn, err := pgx.Connect(ctx, shared())
 	must(err)
 	return conn
 }
@@ -70,7 +78,7 @@ func ids(name string, count, connections int) any {
 		done.Add(1)
 		go func() {
 			defer done.Done()
-			conn := connect("")
+			conn := connect()
 			for range count / connections {
 				found[i] = append(found[i], next(conn, name))
 			}
@@ -82,14 +90,14 @@ func ids(name string, count, connections int) any {
 }
 
 func unknownName(name string) any {
-	conn := connect("")
+	conn := connect()
 	_, err := ask(conn, unknown)
 	state, class := code(err)
 	return map[string]any{"code": state, "error": class, "then": next(conn, name)}
 }
 
 func exhausted(name string) any {
-	conn := connect("")
+	conn := connect()
 	found := []int64{next(conn, name), next(conn, name), next(conn, name)}
 	_, err := ask(conn, fmt.Sprintf("SELECT nextval('%s')", name))
 	state, class := code(err)
@@ -105,7 +113,7 @@ func hundred(work func() int64) any {
 }
 
 func prepared(name string) any {
-	conn := connect("")
+	conn := connect()
 	_, err := conn.Prepare(ctx, "one_id", "SELECT nextval($1)")
 	must(err)
 	return hundred(func() int64 { return one(conn, "one_id", name) })
@@ -114,7 +122,7 @@ func prepared(name string) any {
 // An int8 comes in binary by default; here nothing is kept prepared, which is another way through
 // the protocol, and in the last ten the protocol is the simple one, which has text only.
 func binary(name string) any {
-	conn := connect("")
+	conn := connect()
 	var found []int64
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheDescribe,
 		pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
@@ -126,7 +134,7 @@ func binary(name string) any {
 }
 
 func pipeline(name string) any {
-	conn := connect("")
+	conn := connect()
 	var batch pgx.Batch
 	for range 100 {
 		batch.Queue("SELECT nextval($1)", name)
@@ -143,7 +151,7 @@ func pipeline(name string) any {
 }
 
 func transaction(name string) any {
-	conn := connect("")
+	conn := connect()
 	block, err := conn.Begin(ctx)
 	must(err)
 	first := next(block, name)
@@ -155,8 +163,8 @@ func transaction(name string) any {
 	return map[string]any{"first": first, "failed": failed, "second": next(conn, name)}
 }
 
-func pool(name string) any {
-	shared, err := pgxpool.New(ctx, "pool_max_conns=4")
+func pooled(name string) any {
+	pool, err := pgxpool.New(ctx, "pool_max_conns=4"+shared())
 	must(err)
 	var lock sync.Mutex
 	var found []int64
@@ -166,7 +174,7 @@ func pool(name string) any {
 		go func() {
 			defer done.Done()
 			for range 25 {
-				id := next(shared, name)
+				id := next(pool, name)
 				lock.Lock()
 				found = append(found, id)
 				lock.Unlock()
@@ -174,19 +182,19 @@ func pool(name string) any {
 		}()
 	}
 	done.Wait()
-	shared.Close()
+	pool.Close()
 	return map[string]any{"ids": found}
 }
 
 func session(name string) any {
-	conn := connect("")
+	conn := connect()
 	return map[string]any{"values": []int64{one(conn, "SELECT setval($1, $2)", name, 1000),
 		one(conn, "SELECT nextval($1)", name), one(conn, "SELECT currval($1)", name),
 		one(conn, "SELECT lastval()")}}
 }
 
 func rows(name string) any {
-	conn := connect("")
+	conn := connect()
 	answer, err := conn.Query(ctx,
 		fmt.Sprintf("SELECT nextval('%s') FROM generate_series(1, 50)", name))
 	must(err)
@@ -196,7 +204,7 @@ func rows(name string) any {
 }
 
 func password(name string) any {
-	id := next(connect(""), name)
+	id := next(connect(), name)
 	_, err := pgx.Connect(ctx, "password=wrong")
 	state, _ := code(err)
 	return map[string]any{"id": id, "error": state}
@@ -212,7 +220,7 @@ func main() {
 	} else {
 		found = map[string]func(string) any{"unknown": unknownName, "exhausted": exhausted,
 			"prepared": prepared, "binary": binary, "pipeline": pipeline,
-			"transaction": transaction, "pool": pool, "session": session, "rows": rows,
+			"transaction": transaction, "pool": pooled, "session": session, "rows": rows,
 			"password": password}[check](name)
 	}
 	must(json.NewEncoder(os.Stdout).Encode(found))

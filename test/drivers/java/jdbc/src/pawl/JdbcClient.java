@@ -24,6 +24,9 @@ import java.util.stream.Collectors;
  * test_checks.py wants it. The server is the one that libpq's variables name.
  */
 public class JdbcClient {
+    /** Behind a pooler that shares connections, nothing may be kept prepared. */
+    private static final String DEFAULTS =
+        System.getenv("PAWL_SHARED") == null ? "" : "?prepareThreshold=0";
     private static final String UNKNOWN = "SELECT nextval('no_such_sequence')";
 
     interface Work {
@@ -93,7 +96,7 @@ public class JdbcClient {
     private static String ids(String name, int count, int connections) throws Exception {
         return "{\"ids\": " + together(connections, () -> {
             List<Long> found = new ArrayList<>();
-            try (Connection db = connect("");
+            try (Connection db = connect(DEFAULTS);
                  PreparedStatement statement = db.prepareStatement(nextval(name))) {
                 while (found.size() < count / connections) {
                     found.addAll(all(statement.executeQuery()));
@@ -157,7 +160,7 @@ public class JdbcClient {
 
     private static String pool(String name) throws Exception {
         HikariConfig settings = new HikariConfig();
-        settings.setJdbcUrl(url());
+        settings.setJdbcUrl(url() + DEFAULTS);
         settings.setUsername(System.getenv("PGUSER"));
         settings.setMaximumPoolSize(4);
         try (HikariDataSource pool = new HikariDataSource(settings)) {
@@ -192,7 +195,7 @@ public class JdbcClient {
     }
 
     private static String password(Connection db, String name) throws SQLException {
-        SQLException error = failure(() -> connect("", "wrong"));
+        SQLException error = failure(() -> connect(DEFAULTS, "wrong"));
         return "{\"id\": " + one(db, nextval(name)) + ", \"error\": \"" + error.getSQLState()
             + "\"}";
     }
@@ -231,17 +234,17 @@ public class JdbcClient {
         String name = words[1];
         String found = switch (words[0]) {
             case "ids" -> ids(name, Integer.parseInt(words[2]), Integer.parseInt(words[3]));
-            case "unknown" -> unknown(connect(""), name);
-            case "exhausted" -> exhausted(connect(""), name);
-            case "prepared" -> hundred(connect(""), name);
+            case "unknown" -> unknown(connect(DEFAULTS), name);
+            case "exhausted" -> exhausted(connect(DEFAULTS), name);
+            case "prepared" -> hundred(connect(DEFAULTS), name);
             case "binary" -> hundred(connect("?prepareThreshold=-1"), name);
-            case "pipeline" -> pipeline(connect(""), name);
-            case "transaction" -> transaction(connect(""), name);
+            case "pipeline" -> pipeline(connect(DEFAULTS), name);
+            case "transaction" -> transaction(connect(DEFAULTS), name);
             case "pool" -> pool(name);
-            case "session" -> session(connect(""), name);
-            case "rows" -> rows(connect(""), name);
-            case "password" -> password(connect(""), name);
-            case "metadata" -> metadata(connect(""), name);
+            case "session" -> session(connect(DEFAULTS), name);
+            case "rows" -> rows(connect(DEFAULTS), name);
+            case "password" -> password(connect(DEFAULTS), name);
+            case "metadata" -> metadata(connect(DEFAULTS), name);
             default -> throw new IllegalArgumentException(words[0]);
         };
         System.out.println(found);
