@@ -23,6 +23,7 @@ uint32_t catalog_schema_oid(struct pawl_bytes schema)
     if (pawl_bytes_equal(schema, PAWL_BYTES("information_schema"))) {
         return CATALOG_INFORMATION_SCHEMA;
     }
+    if (pawl_bytes_equal(schema, PAWL_BYTES("pg_toast"))) return CATALOG_PG_TOAST;
     return oid_of(schema, SEED_SCHEMA);
 }
 
@@ -74,36 +75,40 @@ static int name_order(const struct entry *a, const struct entry *b)
 
 static int entry_order(const void *a, const void *b)
 {
-    const struct entry *left = a;
-    const struct entry *right = b;
+    const struct entry *left = *(struct entry *const *)a;
+    const struct entry *right = *(struct entry *const *)b;
 
     if (left->oid != right->oid) return left->oid < right->oid ? -1 : 1;
     return name_order(left, right);
 }
 
-void catalog_sort(struct sql_scan *scan)
+bool catalog_sort(struct sql_scan *scan)
 {
-    if (scan->sorted) return;
-    scan->sorted = true;
-    if (scan->count == 0) return;
-    qsort(scan->entries, scan->count, sizeof *scan->entries, entry_order);
-    for (size_t i = 1; i < scan->count; i++) {
-        if (scan->entries[i].oid <= scan->entries[i - 1].oid) {
-            scan->entries[i].oid = scan->entries[i - 1].oid + 1;
-        }
+    if (scan->by_oid != NULL || scan->count == 0) return true;
+    scan->by_oid = calloc(scan->count, sizeof *scan->by_oid);
+    if (scan->by_oid == NULL) return false;
+    for (size_t i = 0; i < scan->count; i++) {
+        scan->by_oid[i] = &scan->entries[i];
     }
+    qsort(scan->by_oid, scan->count, sizeof *scan->by_oid, entry_order);
+    for (size_t i = 1; i < scan->count; i++) {
+        uint32_t before = scan->by_oid[i - 1]->oid;
+
+        if (scan->by_oid[i]->oid <= before) scan->by_oid[i]->oid = before + 1;
+    }
+    return true;
 }
 
 /* The first entry with this oid or a higher one. */
 static size_t lower_bound(const struct sql_scan *scan, uint32_t oid)
 {
     size_t low = 0;
-    size_t high = scan->count;
+    size_t high = scan->by_oid == NULL ? 0 : scan->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (scan->entries[middle].oid < oid) {
+        if (scan->by_oid[middle]->oid < oid) {
             low = middle + 1;
         } else {
             high = middle;
@@ -112,11 +117,17 @@ static size_t lower_bound(const struct sql_scan *scan, uint32_t oid)
     return low;
 }
 
+/* What stands there in order of oids; NULL beyond the last. */
+static const struct entry *entry_at(const struct sql_scan *scan, size_t at)
+{
+    return scan->by_oid != NULL && at < scan->count ? scan->by_oid[at] : NULL;
+}
+
 const struct entry *catalog_entry_find(const struct sql_scan *scan, uint32_t oid)
 {
-    size_t at = lower_bound(scan, oid);
+    const struct entry *entry = entry_at(scan, lower_bound(scan, oid));
 
-    return at < scan->count && scan->entries[at].oid == oid ? &scan->entries[at] : NULL;
+    return entry != NULL && entry->oid == oid ? entry : NULL;
 }
 
 const struct entry *catalog_entry_named(const struct sql_scan *scan, struct pawl_bytes schema,
@@ -125,16 +136,15 @@ const struct entry *catalog_entry_named(const struct sql_scan *scan, struct pawl
     uint32_t oid = relation_oid(schema, relation);
 
     /* One that had to make room lies behind its oid, with no gap between. */
-    for (size_t at = lower_bound(scan, oid); at < scan->count; at++, oid++) {
-        const struct entry *entry = &scan->entries[at];
+    for (size_t at = lower_bound(scan, oid);; at++, oid++) {
+        const struct entry *entry = entry_at(scan, at);
 
-        if (entry->oid != oid) return NULL;
+        if (entry == NULL || entry->oid != oid) return NULL;
         if (pawl_bytes_equal(entry->name.schema, schema) &&
             pawl_bytes_equal(entry->name.relation, relation)) {
             return entry;
         }
     }
-    return NULL;
 }
 
 static bool schema_exists(const struct sql_scan *scan, struct pawl_bytes schema)
@@ -244,7 +254,8 @@ static char *class_text(const struct sql_scan *scan, uint32_t oid)
 
 static char *schema_text(const struct sql_scan *scan, uint32_t oid)
 {
-    static const char *const built_in[] = {"pg_catalog", "information_schema", "public"};
+    static const char *const built_in[] = {"pg_catalog", "information_schema", "public",
+                                           "pg_toast"};
 
     for (size_t i = 0; i < PAWL_COUNT(built_in); i++) {
         struct pawl_bytes name = {built_in[i], strlen(built_in[i])};

@@ -47,7 +47,7 @@ struct sql_scan {
     struct sql_pool pool; /* names */
     struct entry *entries;
     size_t count, room;
-    bool sorted; /* by oid, each its own */
+    struct entry **by_oid; /* from the first step on */
     struct entry relations[SQL_RELATIONS_MAX];
     struct pawl_bytes path[SQL_SEARCH_PATH_MAX]; /* the search path, without pg_catalog */
     size_t path_count;
@@ -62,8 +62,8 @@ struct sql_scan {
 uint32_t catalog_schema_oid(struct pawl_bytes schema);
 void catalog_entry_set(struct entry *entry, const struct sql_sequence *sequence,
                        struct pawl_bytes name);
-/* Sorts, and sees to it that no two have one oid. Once, before the first look. */
-void catalog_sort(struct sql_scan *scan);
+/* Orders by oid, and sees to it that no two have one. Before the first look; false: no memory. */
+bool catalog_sort(struct sql_scan *scan);
 const struct entry *catalog_entry_find(const struct sql_scan *scan, uint32_t oid);
 const struct entry *catalog_entry_named(const struct sql_scan *scan, struct pawl_bytes schema,
                                         struct pawl_bytes relation);

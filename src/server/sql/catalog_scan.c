@@ -51,7 +51,6 @@ static int bind(struct sql_scan *scan, int index, const struct sql_value *value)
         return sqlite3_bind_double(scan->statement, index,
                                    strtod(text.at, NULL)); /* copied: a zero byte follows */
     case SQL_REGCLASS:
-        catalog_sort(scan);
         if (!catalog_class_read(scan, text, &oid, &scan->error)) return SQLITE_ERROR;
         return sqlite3_bind_int64(scan->statement, index, oid);
     default:
@@ -103,7 +102,7 @@ static bool no_memory(struct sql_error *error)
 bool sql_scan_add(struct sql_scan *scan, const struct sql_sequence *sequence,
                   struct sql_error *error)
 {
-    PAWL_ASSERT(!scan->sorted);
+    PAWL_ASSERT(scan->by_oid == NULL);
     if (scan->count == SQL_CATALOG_SEQUENCES_MAX) {
         return sql_fail(error, "54000", 0, "a query over catalogs can look at %d sequences",
                         SQL_CATALOG_SEQUENCES_MAX);
@@ -148,7 +147,7 @@ static int begin(struct sql_scan *scan)
 
     if (code != SQLITE_OK) return code;
     PAWL_ASSERT(sqlite3_stmt_readonly(scan->statement));
-    catalog_sort(scan);
+    if (!catalog_sort(scan)) return SQLITE_NOMEM;
     catalog_path_read(scan);
     for (size_t i = 0; i < query->relation_count; i++) {
         struct entry *entry = &scan->relations[i];
@@ -208,9 +207,8 @@ static bool read_column(struct sql_scan *scan, size_t index)
     case CATALOG_REGPROC:
     case CATALOG_REGROLE:
     case CATALOG_REGNAMESPACE:
-        return own_text(
-            scan, index,
-            catalog_reg_text(scan, (uint32_t)sqlite3_column_int64(statement, column), value->type));
+        value->number = sqlite3_column_int64(statement, column); /* in binary it is that */
+        return own_text(scan, index, catalog_reg_text(scan, (uint32_t)value->number, value->type));
     default:
         if (found == SQLITE_FLOAT) {
             return own_text(scan, index, number_text(sqlite3_column_double(statement, column)));
@@ -268,6 +266,7 @@ void sql_scan_free(struct sql_scan *scan)
     forget_texts(scan);
     free(scan->texts);
     free(scan->row);
+    free(scan->by_oid);
     free(scan->entries);
     sql_pool_free(&scan->pool);
     free(scan);

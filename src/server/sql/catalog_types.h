@@ -7,6 +7,7 @@
 
 /* Types that value.h has no name for, by PostgreSQL's numbers. */
 enum {
+    CATALOG_INT2VECTOR = 22,
     CATALOG_REGPROC = 24,
     CATALOG_XID = 28,
     CATALOG_OIDVECTOR = 30,
@@ -16,11 +17,18 @@ enum {
     CATALOG_BPCHAR = 1042,
     CATALOG_TIMESTAMP = 1114,
     CATALOG_INTERVAL = 1186,
+    CATALOG_ANYARRAY = 2277,
     CATALOG_REGROLE = 4096,
     CATALOG_REGNAMESPACE = 4089,
 };
 
-enum { CATALOG_PG_CATALOG = 11, CATALOG_PUBLIC = 2200, CATALOG_INFORMATION_SCHEMA = 13207 };
+/* Schemas that are always there. */
+enum {
+    CATALOG_PG_CATALOG = 11,
+    CATALOG_PG_TOAST = 99,
+    CATALOG_PUBLIC = 2200,
+    CATALOG_INFORMATION_SCHEMA = 13207,
+};
 
 struct catalog_type {
     uint32_t oid;

@@ -63,9 +63,9 @@ void sql_scan_free(struct sql_scan *scan);
 /* How schemas and names lie in the store: public's sequences by their bare names, others as
  * schema.name. */
 struct sql_name sql_name_of_store(struct pawl_bytes name);
+/* pg_class's oid of a sequence by its name in the store, unless another name has it, too. */
+uint32_t sql_class_oid(struct pawl_bytes name);
 /* false: 42622, too long; 0A000, a name with a dot in public. schema must be given. */
-uint32_t
-sql_class_oid(struct pawl_bytes name); /* of the store: pg_class's, unless another has it */
 bool sql_name_to_store(const struct sql_name *name, struct pawl_name *store,
                        struct sql_error *error);
 

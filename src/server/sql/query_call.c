@@ -79,7 +79,9 @@ static bool fits(const struct part *part, char letter)
     case 'B':
         return category == 'B' || category == 'X';
     case 'A':
-        return category == 'A' || category == 'X' || part->type == 2277;
+        return category == 'A' || category == 'X' || part->type == CATALOG_ANYARRAY;
+    case 'v':
+        return part->type == CATALOG_INT2VECTOR;
     default:
         return true;
     }

@@ -265,6 +265,22 @@ static bool array(struct build *build, struct scope *scope, const json_t *fields
     return true;
 }
 
+/* (r).x: rows come from _pg_expandarray only, over indices, which there are none of. */
+static bool field(struct build *build, struct scope *scope, const json_t *fields, struct part *part)
+{
+    const json_t *steps = sql_tree_get(fields, "indirection");
+
+    if (!build_expr(build, scope, sql_tree_get(fields, "arg"), part)) return false;
+    if (part->type != SQL_RECORD) {
+        return sql_fail(build->error, "42809", part->position,
+                        "column notation .%s applied to a value that is not a row",
+                        sql_tree_word(steps, 0).at);
+    }
+    part->sql = "NULL";
+    part->type = sql_tree_word_is(steps, 0, "x") ? SQL_INT2 : SQL_INT4;
+    return true;
+}
+
 /* a[1] */
 static bool indirection(struct build *build, struct scope *scope, const json_t *fields,
                         struct part *part)
@@ -273,6 +289,9 @@ static bool indirection(struct build *build, struct scope *scope, const json_t *
     struct part index = {0};
     const json_t *indices = sql_tree_of(sql_tree_item(steps, 0), "A_Indices");
 
+    if (sql_tree_count(steps) == 1 && sql_tree_word(steps, 0).size > 0) {
+        return field(build, scope, fields, part);
+    }
     if (indices == NULL || sql_tree_count(steps) != 1 || sql_tree_true(indices, "is_slice")) {
         return sql_fail(build->error, "0A000", part->position,
                         "fields of rows and slices of arrays are not supported here");

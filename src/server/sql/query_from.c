@@ -211,6 +211,7 @@ static bool from_sequence(struct build *build, const json_t *fields, struct rang
     build->query->reads[index] = true;
     *range = range_new(build, sql_tree_text(fields, "relname"), PAWL_COUNT(columns) + 1);
     if (*range == NULL) return false;
+    (*range)->sequence = (*range)->alias;
     for (size_t i = 0; i < PAWL_COUNT(columns); i++) {
         (*range)->columns[i] = columns[i];
         (*range)->columns[i].sql = build_say(build, "%s.%s", alias, columns[i].name);
@@ -467,6 +468,7 @@ static bool join_using(struct build *build, struct scope *scope, const json_t *n
     struct range *joined = range_new(build, "", count);
 
     if (joined == NULL) return false;
+    joined->joined = true;
     for (size_t i = 0; i < count; i++) {
         const char *name = sql_tree_word(names, i).at;
 

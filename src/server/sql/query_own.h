@@ -64,8 +64,10 @@ struct column {
 
 /* One range variable. */
 struct range {
-    const char *alias;  /* "": cannot be named (a USING join's columns) */
-    const char *schema; /* of a catalog without an alias */
+    const char *alias;    /* "": cannot be named */
+    const char *schema;   /* of a catalog without an alias */
+    const char *sequence; /* its name, if it is one */
+    bool joined;          /* what USING made one of two */
     struct column *columns;
     size_t column_count;
     struct range *next;

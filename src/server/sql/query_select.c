@@ -52,27 +52,50 @@ static bool star_range(struct build *build, struct targets *targets, const struc
     return true;
 }
 
+/* Columns that USING made one come first, those of the outermost join before all others. */
+static bool star_joined(struct build *build, const struct range *range, struct targets *targets)
+{
+    const struct range *joined[SQL_RANGES_MAX];
+    size_t count = 0;
+
+    for (; range != NULL; range = range->next) {
+        if (range->joined) joined[count++] = range;
+    }
+    while (count > 0) {
+        if (!star_range(build, targets, joined[--count], false)) return false;
+    }
+    return true;
+}
+
+static bool star_all(struct build *build, const struct scope *scope, const json_t *fields,
+                     struct targets *targets)
+{
+    if (scope->ranges == NULL) {
+        return sql_fail(build->error, "42601", sql_tree_position(fields),
+                        "SELECT * with no tables specified is not valid");
+    }
+    if (!star_joined(build, scope->ranges, targets)) return false;
+    for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
+        if (!range->joined && !star_range(build, targets, range, false)) return false;
+    }
+    return true;
+}
+
 /* `*`, or `c.*` */
 static bool star(struct build *build, const struct scope *scope, const json_t *fields,
                  struct targets *targets)
 {
     const json_t *words = sql_tree_get(fields, "fields");
     size_t count = sql_tree_count(words);
-    struct pawl_bytes alias = sql_tree_word(words, count - 2); /* size 0: there is none */
-    bool found = false;
+
+    if (count < 2) return star_all(build, scope, fields, targets);
+    struct pawl_bytes alias = sql_tree_word(words, count - 2);
 
     for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
-        if (count > 1 && strcmp(range->alias, alias.at) != 0) continue;
-        found = true;
-        if (!star_range(build, targets, range, count > 1)) return false;
+        if (strcmp(range->alias, alias.at) == 0) return star_range(build, targets, range, true);
     }
-    if (found) return true;
-    if (count > 1) {
-        return sql_fail(build->error, "42P01", sql_tree_position(fields),
-                        "missing FROM-clause entry for table \"%s\"", alias.at);
-    }
-    return sql_fail(build->error, "42601", sql_tree_position(fields),
-                    "SELECT * with no tables specified is not valid");
+    return sql_fail(build->error, "42P01", sql_tree_position(fields),
+                    "missing FROM-clause entry for table \"%s\"", alias.at);
 }
 
 static bool is_star(json_t *node, const json_t **fields)
@@ -286,6 +309,17 @@ static bool refuse(struct build *build, const json_t *select)
     return !sql_fail(build->error, "0A000", 0, "SELECT DISTINCT ON is not supported here");
 }
 
+/* FOR UPDATE: rows of a sequence are not for locking; those of catalogs do not mind. */
+static bool refuse_locks(struct build *build, const struct scope *scope)
+{
+    for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
+        if (range->sequence == NULL) continue;
+        return sql_fail(build->error, "42809", 0, "cannot lock rows in sequence \"%s\"",
+                        range->sequence);
+    }
+    return true;
+}
+
 /* SELECT … FROM …, without set operations. */
 static bool build_simple(struct build *build, const json_t *select, struct scope *scope,
                          struct output *output)
@@ -300,6 +334,7 @@ static bool build_simple(struct build *build, const json_t *select, struct scope
         !build_targets(build, scope, sql_tree_get(select, "targetList"), &targets)) {
         return false;
     }
+    if (sql_tree_has(select, "lockingClause") && !refuse_locks(build, scope)) return false;
     struct clauses around = {.before = distinct ? "SELECT DISTINCT " : "SELECT ", .after = ""};
 
     /* Once without what follows, for the columns' names; types do not change any more. */
