@@ -257,6 +257,23 @@ PAWL_API pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bo
 PAWL_API pawl_err pawl_drop(pawl_client *client, const char *name, pawl_error *error) PAWL_CHECK;
 
 /**
+ * Gives a sequence another name. It goes on under that with the next id that nobody holds, in a
+ * line of its own; its old name is free. Handles that are open under the old name get
+ * PAWL_NO_SEQUENCE, which names the new one; every other holder of ids lets them go within one
+ * refill interval per layer of cache.
+ *
+ * Blocks:   until the source answers, the client's timeout_ns at most
+ * Threads:  any
+ * Memory:   name and to are copied
+ * Errors:   PAWL_NO_SEQUENCE  no sequence has that name
+ *           PAWL_EXISTS       a sequence has the other name already
+ *           PAWL_BAD_REQUEST  the other name cannot be one
+ *           PAWL_UNKNOWN      the answer was lost; look with pawl_show
+ */
+PAWL_API pawl_err pawl_rename(pawl_client *client, const char *name, const char *to,
+                              pawl_error *error) PAWL_CHECK;
+
+/**
  * Moves a sequence beyond what may have been given before its store went back in time: by skip
  * ids (0: by the margin), or, with beyond_line other than 0, into a line after that one.
  *

@@ -28,7 +28,7 @@ enum kind {
 #define IN_CLIENTS (IN_ALL & ~IN_STORES)
 #define IN_DEFINE  (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
 #define IN_SHAPE   (IN_DEFINE | IN(COMMAND_VERIFY))
-#define IN_CHANGE  (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP))
+#define IN_CHANGE  (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP) | IN(COMMAND_RENAME))
 
 static const struct option {
     const char *name;
@@ -338,7 +338,7 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
         args->url = word;
         return PAWL_OK;
     }
-    if (index == 1 && strcmp(behind, "FROM TO") == 0) {
+    if (index == 1 && (strcmp(behind, "FROM TO") == 0 || strcmp(behind, "NAME NEW") == 0)) {
         args->to = word;
         return PAWL_OK;
     }

@@ -138,6 +138,14 @@ pawl_err run_drop(pawl_client *client, const struct args *args, pawl_error *erro
     return err;
 }
 
+pawl_err run_rename(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    pawl_err err = pawl_rename(client, args->name, args->to, error);
+
+    if (err == PAWL_OK) settle(args, "renamed");
+    return err;
+}
+
 pawl_err run_fence(pawl_client *client, const struct args *args, pawl_error *error)
 {
     pawl_err err = pawl_fence(client, args->name, args->skip, args->beyond, error);

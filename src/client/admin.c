@@ -85,6 +85,20 @@ pawl_err pawl_drop(pawl_client *client, const char *name, pawl_error *error)
     return call == NULL ? refused(error, &why) : finish(call, error);
 }
 
+pawl_err pawl_rename(pawl_client *client, const char *name, const char *to, pawl_error *error)
+{
+    struct pawl_bytes bytes = {to, to == NULL ? 0 : strlen(to)};
+    pawl_error why;
+    struct pawl_name target;
+
+    if (pawl_name_set(&target, bytes, &why) != PAWL_OK) return refused(error, &why);
+    struct pawl_call *call = call_for(client, PAWL_ASK_RENAME, name, &why);
+    if (call == NULL) return refused(error, &why);
+    call->to = target;
+    call->ask.to = pawl_name_bytes(&call->to);
+    return finish(call, error);
+}
+
 pawl_err pawl_fence(pawl_client *client, const char *name, uint64_t skip, uint64_t beyond_line,
                     pawl_error *error)
 {

@@ -142,7 +142,7 @@ void pawl_call_end(struct pawl_call *call)
 static bool is_change(enum pawl_ask_kind kind)
 {
     return kind == PAWL_ASK_CREATE || kind == PAWL_ASK_ALTER || kind == PAWL_ASK_SET ||
-           kind == PAWL_ASK_DROP || kind == PAWL_ASK_FENCE;
+           kind == PAWL_ASK_DROP || kind == PAWL_ASK_RENAME || kind == PAWL_ASK_FENCE;
 }
 
 /* Gives up waiting; whether the answer came just then. */

@@ -20,7 +20,7 @@ struct pawl_call {
     struct pawl_body *body;
     struct pawl_seq *seq; /* OPEN: who gets the holding as soon as it is there; NULL: the caller */
     _Atomic uint32_t state; /* futex word */
-    struct pawl_name name;
+    struct pawl_name name, to;
     pawl_definition definition;
     struct pawl_record record;
     struct pawl_page page;

@@ -123,7 +123,7 @@ static void errand_end(struct errand *errand)
 static bool is_change(enum pawl_ask_kind kind)
 {
     return kind == PAWL_ASK_CREATE || kind == PAWL_ASK_ALTER || kind == PAWL_ASK_SET ||
-           kind == PAWL_ASK_DROP || kind == PAWL_ASK_FENCE;
+           kind == PAWL_ASK_DROP || kind == PAWL_ASK_RENAME || kind == PAWL_ASK_FENCE;
 }
 
 /* Another server may have the new password already. */

@@ -84,6 +84,7 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
     case PAWL_ASK_ALTER:
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
+    case PAWL_ASK_RENAME:
     case PAWL_ASK_FENCE:
         pawl_ask_fail(ask, PAWL_UNKNOWN,
                       "%s: %s before the answer came: look whether the change was made",

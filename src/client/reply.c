@@ -383,6 +383,7 @@ static const char *read_reply(struct cursor cursor, struct pawl_ask *ask)
     case PAWL_ASK_ALTER:
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
+    case PAWL_ASK_RENAME:
     case PAWL_ASK_FENCE:
         return value->type == PAWL_RESP_ARRAY ? read_record(cursor, ask) : read_plain(value, ask);
     case PAWL_ASK_LEAVE:

@@ -213,6 +213,11 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
         add(words, PAWL_BYTES("SEQ.DROP"));
         add(words, ask->name);
         return true;
+    case PAWL_ASK_RENAME:
+        add(words, PAWL_BYTES("SEQ.RENAME"));
+        add(words, ask->name);
+        add(words, ask->to);
+        return true;
     case PAWL_ASK_FENCE:
         add_fence(words, ask);
         return true;

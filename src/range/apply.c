@@ -26,10 +26,18 @@ enum {
 #define RATE_HALVES_S 43200.0 /* a record's rate falls by half in as many seconds of rest */
 
 /* PostgreSQL says "sequence" where a sequence is dropped and "relation" everywhere else. */
-static bool fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
+bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
 {
-    (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "%s \"%.*s\" does not exist",
-                    ask->kind == PAWL_ASK_DROP ? "sequence" : "relation", NAME(record));
+    const char *what = ask->kind == PAWL_ASK_DROP ? "sequence" : "relation";
+
+    if (pawl_record_is_renamed(record)) {
+        (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE,
+                        "%s \"%.*s\" does not exist: it was renamed to \"%.*s\"", what,
+                        NAME(record), (int)record->moved_to.size, record->moved_to.at);
+    } else {
+        (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "%s \"%.*s\" does not exist", what,
+                        NAME(record));
+    }
     return false;
 }
 
@@ -462,7 +470,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
         return pawl_record_fail_left(record, ask);
     }
     if (ask->kind == PAWL_ASK_CREATE) return apply_create(record, ask, moment);
-    if (!exists(record)) return fail_missing(record, ask);
+    if (!exists(record)) return pawl_record_fail_missing(record, ask);
 
     switch (ask->kind) {
     case PAWL_ASK_TAKE:
@@ -482,6 +490,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     case PAWL_ASK_CREATE:
     case PAWL_ASK_RETURN:
     case PAWL_ASK_PING:
+    case PAWL_ASK_RENAME: /* takes two records */
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_LIST:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of pawl_record_apply share: apply.c, and move.c for sequences that move to
- * another store. */
+/* What the parts of pawl_record_apply share: apply.c, move.c for sequences that move to another
+ * store, and rename.c for those that get another name. */
 #ifndef PAWL_APPLY_OWN_H
 #define PAWL_APPLY_OWN_H
 
@@ -51,6 +51,12 @@ static inline bool commit_change(struct pawl_record *record, struct pawl_record 
     next->changed_at = moment->wall_s;
     return commit(record, next, ask, moment);
 }
+
+/* rename.c: whether it is what a sequence that was renamed left behind. */
+bool pawl_record_is_renamed(const struct pawl_record *record);
+
+/* apply.c: no sequence has that name. */
+bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask *ask);
 
 /* move.c: as pawl_record_apply, of these two kinds of asks. */
 bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,

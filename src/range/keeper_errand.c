@@ -142,6 +142,7 @@ void pawl_errand_change(struct kept *kept)
     const struct pawl_ask *wish = kept->changes.first;
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHANGE, wish->kind);
 
+    ask->to = wish->to;
     ask->count = wish->count;
     ask->force = wish->force;
     ask->called = wish->called;

@@ -114,6 +114,7 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
     case PAWL_ASK_ALTER:
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
+    case PAWL_ASK_RENAME:
     case PAWL_ASK_FENCE:
         receive_change(keeper, ask);
         break;

@@ -120,6 +120,43 @@ bool pawl_record_has_left(const struct pawl_record *record);
 /* In the text of every error about one. */
 #define PAWL_LEFT_WORDS "was moved to another store"
 
+/*
+ * Renaming takes two records, and five writes where each write is of one: see rename.c. A record
+ * that stands in the middle of it is unsettled: whoever finds it settles it before anything else.
+ */
+bool pawl_record_is_unsettled(const struct pawl_record *record);
+/* Of a RENAME's tombstone: it cannot come back. */
+bool pawl_record_is_decided(const struct pawl_record *record);
+/* RENAME: record becomes an unsettled tombstone; target: what is there now. As apply. */
+bool pawl_record_rename(struct pawl_record *record, const struct pawl_record *target,
+                        struct pawl_ask *ask, const struct pawl_moment *moment);
+
+enum pawl_settle {
+    PAWL_SETTLE_DONE,   /* it is settled */
+    PAWL_SETTLE_TARGET, /* target changed: write it if it is still what it was, and look again */
+    PAWL_SETTLE_RECORD, /* likewise record */
+    PAWL_SETTLE_FIRST,  /* target is unsettled itself, by another rename: settle it first */
+    PAWL_SETTLE_FAILED, /* error */
+};
+/* The next step for record, whose moved_to target bears. A step refused does no harm. */
+enum pawl_settle pawl_record_settle(struct pawl_record *record, struct pawl_record *target,
+                                    const struct pawl_moment *moment, pawl_error *error);
+
+/* Whether an ask that finds an unsettled record has to have it settled first. */
+bool pawl_ask_settles(const struct pawl_ask *ask);
+
+/* A store whose asks are transactions: reads and writes within one. Both return 0, or what ends the
+ * whole transaction; an error of this ask alone they set in its error. */
+struct pawl_records_within {
+    int (*get)(struct pawl_records_within *within, struct pawl_bytes name,
+               struct pawl_record *record, pawl_error *error);
+    int (*put)(struct pawl_records_within *within, const struct pawl_record *record,
+               pawl_error *error); /* NULL: none of the asks may write */
+};
+/* Carries out one ask as pawl_record_apply would, settling what it finds. */
+int pawl_records_ask(struct pawl_records_within *within, struct pawl_ask *ask,
+                     const struct pawl_moment *moment);
+
 void pawl_record_info(const struct pawl_record *record, pawl_info *info);
 
 /*

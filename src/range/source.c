@@ -54,6 +54,8 @@ static void check_ask(const struct pawl_ask *ask)
         PAWL_ASSERT(ask->check != NULL && ask->check->item != NULL);
     } else if (ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT) {
         PAWL_ASSERT(ask->name.size > 0 && ask->name.size <= PAWL_NAME_BYTES_MAX);
+        PAWL_ASSERT(ask->kind != PAWL_ASK_RENAME ||
+                    (ask->to.size > 0 && ask->to.size <= PAWL_NAME_BYTES_MAX));
     }
 }
 

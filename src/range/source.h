@@ -18,6 +18,11 @@ enum pawl_ask_kind {
     PAWL_ASK_ALTER,
     PAWL_ASK_SET, /* value: the next id; called: the last id used. record also with PAWL_BEHIND */
     PAWL_ASK_DROP,
+    /*
+     * to: the name that it goes on under. record: as it is there. PAWL_EXISTS: that name has a
+     * sequence. An error other than PAWL_UNKNOWN changed nothing that lasts.
+     */
+    PAWL_ASK_RENAME,
     PAWL_ASK_FENCE, /* count: ids to skip, 0 for the margin; line: the one to go beyond, or 0 */
     /*
      * Stores only. LEAVE: the sequence moves to another store, and its record becomes a tombstone
@@ -74,6 +79,7 @@ struct pawl_check {
 struct pawl_ask {
     enum pawl_ask_kind kind;
     struct pawl_bytes name;
+    struct pawl_bytes to; /* RENAME */
     uint64_t count;
     bool exact;
     bool force;  /* SET: backward is meant; READ: a tombstone, too */

@@ -56,7 +56,8 @@ struct call {
     bool with_keeper;                                     /* from submit to desk_answered */
     bool forgetting;                                      /* from forget to desk_forgotten */
     struct pawl_name name;
-    pawl_error failure; /* of an entry's call: why the one before was in vain */
+    struct pawl_name to; /* RENAME */
+    pawl_error failure;  /* of an entry's call: why the one before was in vain */
     struct pawl_record *record;
     pawl_definition definition;
     struct pawl_page page;

@@ -99,17 +99,27 @@ static void ask_in_doubt(struct lmdb *lmdb, struct pawl_ask *ask, const char *wh
         takes ? "the ids that it may have taken are burned" : "look whether the change was made");
 }
 
+/* One batch's transaction. */
+struct batch_txn {
+    struct pawl_records_within within;
+    struct lmdb *lmdb;
+    MDB_txn *txn;
+    uint64_t writes;
+};
+
 /* Fails the ask (not the batch) if the record cannot be read. Returns what LMDB says. */
-static int record_get(struct lmdb *lmdb, MDB_txn *txn, struct pawl_ask *ask,
-                      struct pawl_record *record)
+static int record_get(struct pawl_records_within *within, struct pawl_bytes bytes,
+                      struct pawl_record *record, pawl_error *error)
 {
+    const struct batch_txn *batch = PAWL_OWNER(within, struct batch_txn, within);
+    const struct lmdb *lmdb = batch->lmdb;
     struct pawl_name name;
     MDB_val value;
 
-    if (pawl_name_set(&name, ask->name, &ask->error) != PAWL_OK) return 0;
+    if (pawl_name_set(&name, bytes, error) != PAWL_OK) return 0;
 
     MDB_val key = {name.size, name.at};
-    int rc = mdb_get(txn, lmdb->env.seq, &key, &value);
+    int rc = mdb_get(batch->txn, lmdb->env.seq, &key, &value);
 
     if (rc == MDB_NOTFOUND) {
         *record = (struct pawl_record){.name = name};
@@ -117,51 +127,51 @@ static int record_get(struct lmdb *lmdb, MDB_txn *txn, struct pawl_ask *ask,
     }
     if (rc != 0) return rc;
 
-    pawl_error error = {0};
-    struct pawl_bytes bytes = {value.mv_data, value.mv_size};
+    pawl_error why = {0};
 
-    if (pawl_record_read(record, bytes, &error) == PAWL_OK &&
-        !pawl_bytes_equal(pawl_name_bytes(&record->name), ask->name)) {
-        (void)pawl_fail(&error, PAWL_STORE, "it bears another name");
+    if (pawl_record_read(record, (struct pawl_bytes){value.mv_data, value.mv_size}, &why) ==
+            PAWL_OK &&
+        !pawl_bytes_equal(pawl_name_bytes(&record->name), bytes)) {
+        (void)pawl_fail(&why, PAWL_STORE, "it bears another name");
     }
-    if (error.code != PAWL_OK) {
-        (void)pawl_fail(&ask->error, PAWL_STORE,
+    if (why.code != PAWL_OK) {
+        (void)pawl_fail(error, PAWL_STORE,
                         "the record of \"%.*s\" in lmdb:%.*s is damaged: %.100s; nothing was taken",
-                        (int)name.size, name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path,
-                        error.text);
+                        (int)name.size, name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path, why.text);
     }
     return 0;
 }
 
-static int record_put(struct lmdb *lmdb, MDB_txn *txn, struct pawl_record *record)
+static int record_put(struct pawl_records_within *within, const struct pawl_record *record,
+                      pawl_error *error)
 {
+    struct batch_txn *batch = PAWL_OWNER(within, struct batch_txn, within);
     char bytes[PAWL_RECORD_BYTES_MAX];
-    MDB_val key = {record->name.size, record->name.at};
+    struct pawl_name name = record->name;
+    MDB_val key = {name.size, name.at};
     MDB_val value = {pawl_record_write(record, bytes), bytes};
 
-    return mdb_put(txn, lmdb->env.seq, &key, &value, 0);
+    (void)error; /* LMDB's failures are the batch's */
+    batch->writes++;
+    return mdb_put(batch->txn, batch->lmdb->env.seq, &key, &value, 0);
 }
 
 /* Carries out every ask on a record. writes counts them; NULL: txn is one that reads only. */
-static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *batch, uint64_t *writes)
+static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *asks, uint64_t *writes)
 {
     struct pawl_moment moment = pawl_store_moment(&lmdb->options, &lmdb->random);
+    struct batch_txn batch = {
+        .within = {record_get, writes != NULL ? record_put : NULL}, .lmdb = lmdb, .txn = txn};
 
-    for (struct pawl_ask *ask = batch->first; ask != NULL; ask = ask->next) {
-        struct pawl_record record;
-
+    for (struct pawl_ask *ask = asks->first; ask != NULL; ask = ask->next) {
         ask_reset(ask);
         if (!is_on_record(ask)) continue;
 
-        int rc = record_get(lmdb, txn, ask, &record);
+        int rc = pawl_records_ask(&batch.within, ask, &moment);
 
         if (rc != 0) return rc;
-        if (ask->error.code != PAWL_OK || !pawl_record_apply(&record, ask, &moment)) continue;
-        PAWL_ASSERT(writes != NULL); /* else may_write was wrong about the ask */
-        rc = record_put(lmdb, txn, &record);
-        if (rc != 0) return rc;
-        (*writes)++;
     }
+    if (writes != NULL) *writes = batch.writes;
     return 0;
 }
 

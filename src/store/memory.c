@@ -16,6 +16,7 @@ struct node {
 
 struct memory {
     struct pawl_source source;
+    struct pawl_records_within within;
     struct pawl_store_options options;
     uint64_t random;
     struct node *root;
@@ -116,32 +117,45 @@ static void list_page(const struct memory *memory, struct pawl_page *page)
     page->more = node != NULL;
 }
 
+static int get(struct pawl_records_within *within, struct pawl_bytes name,
+               struct pawl_record *record, pawl_error *error)
+{
+    const struct memory *memory = PAWL_OWNER(within, struct memory, within);
+    const struct node *node = find(memory->root, name);
+
+    *record = (struct pawl_record){.epoch = 0};
+    if (pawl_name_set(&record->name, name, error) == PAWL_OK && node != NULL) {
+        *record = node->record;
+    }
+    return 0;
+}
+
+static int put(struct pawl_records_within *within, const struct pawl_record *record,
+               pawl_error *error)
+{
+    struct memory *memory = PAWL_OWNER(within, struct memory, within);
+    struct pawl_bytes name = pawl_name_bytes(&record->name);
+    struct node *node = find(memory->root, name);
+
+    if (node == NULL) {
+        node = calloc(1, sizeof *node);
+        if (node == NULL) {
+            (void)pawl_fail(error, PAWL_NO_MEMORY, "memory: no memory for one more sequence");
+            return 0;
+        }
+        node->record = *record;
+        node->priority = pawl_bytes_hash(name, memory->options.seed);
+        insert(&memory->root, node);
+    }
+    node->record = *record;
+    return 0;
+}
+
 static void apply(struct memory *memory, struct pawl_ask *ask)
 {
-    struct pawl_record fresh = {0};
     struct pawl_moment moment = pawl_store_moment(&memory->options, &memory->random);
 
-    if (pawl_name_set(&fresh.name, ask->name, &ask->error) != PAWL_OK) return;
-
-    struct node *node = find(memory->root, ask->name);
-
-    if (node != NULL) {
-        (void)pawl_record_apply(&node->record, ask, &moment);
-        return;
-    }
-    /* Before the ask is told that it succeeded: an ask on a new name that changes it keeps it. */
-    node = calloc(1, sizeof *node);
-    if (node == NULL) {
-        (void)pawl_fail(&ask->error, PAWL_NO_MEMORY, "memory: no memory for one more sequence");
-        return;
-    }
-    node->record = fresh;
-    node->priority = pawl_bytes_hash(ask->name, memory->options.seed);
-    if (pawl_record_apply(&node->record, ask, &moment)) {
-        insert(&memory->root, node);
-    } else {
-        free(node);
-    }
+    (void)pawl_records_ask(&memory->within, ask, &moment);
 }
 
 static void memory_ask(struct pawl_source *self, struct pawl_ask *ask)
@@ -208,6 +222,7 @@ pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *opt
 
     if (memory == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "memory: no memory for a store");
     memory->source.ops = &memory_ops;
+    memory->within = (struct pawl_records_within){get, put};
     memory->options = *options;
     memory->random = options->seed;
     *store = &memory->source;

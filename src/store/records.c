@@ -169,6 +169,7 @@ void pawl_work_answer(struct work *work)
     struct pawl_asks asks = work->asks;
     struct pawl_ask *ask = NULL;
 
+    free(work->settling);
     free(work);
     if (entry != NULL) {
         entry->work = NULL;
@@ -283,6 +284,7 @@ static void records_ask(struct pawl_source *self, struct pawl_ask *ask)
     case PAWL_ASK_ALTER:
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
+    case PAWL_ASK_RENAME:
     case PAWL_ASK_FENCE:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:

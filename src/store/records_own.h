@@ -7,6 +7,10 @@
 #include "store/records.h"
 
 struct pawl_records;
+struct settling;
+
+/* How long to ask again whether a change was made whose answer is lost. */
+#define PAWL_RECORDS_DOUBT_NS (4 * PAWL_NS_PER_S)
 
 /* A sequence that is asked for, or was lately: its record as last seen. */
 struct entry {
@@ -25,9 +29,10 @@ struct entry {
 struct work {
     struct pawl_op op;
     struct pawl_records *records;
-    struct entry *entry;   /* NULL: it is about no one sequence */
-    struct pawl_asks asks; /* at least one; all for ids if more */
-    struct work *next;     /* of the list that it is in */
+    struct entry *entry;       /* NULL: it is about no one sequence */
+    struct pawl_asks asks;     /* at least one; all for ids if more */
+    struct work *next;         /* of the list that it is in */
+    struct settling *settling; /* of a rename; NULL: never needed */
     unsigned tries;
     bool fresh;            /* the entry's record was read for this work */
     uint64_t due_ns;       /* when it goes on, while it waits */
@@ -80,5 +85,18 @@ void pawl_work_delay(struct work *work);
 void pawl_work_go_on(struct work *work);
 /* Its operation has ended: what that means, and what comes next. */
 void pawl_work_ended(struct work *work);
+
+/* records_rename.c */
+
+/* The operation under way, or put off, is about a rename. */
+bool pawl_work_settling(const struct work *work);
+/* The record of the entry was read, and is unsettled: settles it, and goes on with the work. */
+void pawl_settle_own(struct work *work);
+/* RENAME, of a record that was read: up to the tombstone's write, which ends as others do. */
+void pawl_settle_rename(struct work *work);
+/* RENAME: that write is done. */
+void pawl_settle_left(struct work *work);
+void pawl_settle_go_on(struct work *work); /* after a delay */
+void pawl_settle_ended(struct work *work); /* its operation */
 
 #endif

@@ -8,9 +8,6 @@
 #include "range/wide.h"
 #include "store/schemes.h"
 
-/* How long to ask again whether a change was made whose answer is lost. */
-#define DOUBT_NS (4 * PAWL_NS_PER_S)
-
 enum {
     LOG_NAME_BYTES = 600,
     TRIES_AT_ONCE = 2, /* against others' writes, before it waits for a moment */
@@ -127,6 +124,21 @@ static void work_decide(struct work *work)
         start_read(work);
         return;
     }
+    bool renames = work->asks.first->kind == PAWL_ASK_RENAME;
+    bool unsettled = pawl_record_is_unsettled(&entry->record) && pawl_ask_settles(work->asks.first);
+
+    if ((renames || unsettled) && !work->fresh) {
+        start_read(work);
+        return;
+    }
+    if (unsettled) {
+        pawl_settle_own(work);
+        return;
+    }
+    if (renames) {
+        pawl_settle_rename(work);
+        return;
+    }
     if (apply_plain(work, &work->op.record)) {
         work->op.count = granted(work);
         if (work->records->driver->ops->advances && set_bounds(work, &entry->record)) {
@@ -155,7 +167,9 @@ static void work_decide(struct work *work)
 
 void pawl_work_go_on(struct work *work)
 {
-    if (in_doubt(work)) {
+    if (pawl_work_settling(work)) {
+        pawl_settle_go_on(work);
+    } else if (in_doubt(work)) {
         pawl_work_start(work, PAWL_OP_WRITE); /* the same again */
     } else {
         work_decide(work);
@@ -239,13 +253,23 @@ static void ask_after_change(struct work *work)
         give_up_change(work);
         return;
     }
-    if (!in_doubt(work)) work->doubt_end_ns = records->now_ns + DOUBT_NS;
+    if (!in_doubt(work)) work->doubt_end_ns = records->now_ns + PAWL_RECORDS_DOUBT_NS;
     if (records->now_ns >= work->doubt_end_ns) {
         give_up_change(work);
         return;
     }
     work->tries++; /* for the delay: a store that is away refuses at once */
     pawl_work_delay(work);
+}
+
+/* A write was carried out, and is remembered. */
+static void written(struct work *work)
+{
+    if (work->asks.first->kind == PAWL_ASK_RENAME) {
+        pawl_settle_left(work);
+    } else {
+        pawl_work_answer(work);
+    }
 }
 
 static void write_refused(struct work *work)
@@ -258,14 +282,14 @@ static void write_refused(struct work *work)
         if (op->kind == PAWL_OP_ADVANCE) {
             grant_advanced(work);
         } else {
-            pawl_work_answer(work);
+            written(work);
         }
         return;
     }
     if (in_doubt(work)) {
         /* The epoch was drawn for this change: whoever wrote since has kept it. */
         if (op->found.epoch == op->record.epoch && op->expected.epoch != op->record.epoch) {
-            pawl_work_answer(work);
+            written(work);
         } else {
             give_up_change(work);
         }
@@ -324,6 +348,10 @@ void pawl_work_ended(struct work *work)
         single_ended(work);
         return;
     }
+    if (pawl_work_settling(work)) {
+        pawl_settle_ended(work);
+        return;
+    }
     if (op->kind == PAWL_OP_READ) {
         read_ended(work);
         return;
@@ -334,7 +362,7 @@ void pawl_work_ended(struct work *work)
             grant_advanced(work);
         } else {
             remember(work);
-            pawl_work_answer(work);
+            written(work);
         }
         return;
     case PAWL_OP_REFUSED:

@@ -107,6 +107,7 @@ void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask
         if (wrote) note_change(sim, seq, node->index, ask);
         return;
     case PAWL_ASK_READ:
+    case PAWL_ASK_RENAME:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_LIST:

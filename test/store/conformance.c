@@ -26,7 +26,7 @@ enum { URL_BYTES_MAX = 1024, STORES_MAX = 8 };
 
 static const struct conformance_case *const themes[] = {
     conformance_define,  conformance_ids,    conformance_names, conformance_life,
-    conformance_writers, conformance_repeat, conformance_moves};
+    conformance_writers, conformance_repeat, conformance_moves, conformance_rename};
 
 static const struct {
     enum trial_need need;

@@ -48,6 +48,7 @@ extern const struct conformance_case conformance_life[];
 extern const struct conformance_case conformance_writers[];
 extern const struct conformance_case conformance_repeat[];
 extern const struct conformance_case conformance_moves[];
+extern const struct conformance_case conformance_rename[];
 
 /* Prints what was expected, and marks the trial. */
 void trial_fail(struct trial *trial, const char *expected, const char *file, int line);

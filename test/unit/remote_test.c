@@ -147,6 +147,7 @@ static void says_each_ask(void **state)
         {{.kind = PAWL_ASK_SET, .value = 1, .called = true, .force = true},
          "SEQ.SET orders 1 USED FORCE"},
         {{.kind = PAWL_ASK_DROP}, "SEQ.DROP orders"},
+        {{.kind = PAWL_ASK_RENAME, .to = PAWL_BYTES("bills")}, "SEQ.RENAME orders bills"},
         {{.kind = PAWL_ASK_FENCE}, "SEQ.FENCE orders"},
         {{.kind = PAWL_ASK_FENCE, .count = 5}, "SEQ.FENCE orders SKIP 5"},
         {{.kind = PAWL_ASK_FENCE, .line = 8}, "SEQ.FENCE orders BEYOND 8"},

@@ -118,6 +118,23 @@ void run_seq_set(struct conn *conn, const struct pawl_resp_request *request)
     call_submit(call);
 }
 
+void run_seq_rename(struct conn *conn, const struct pawl_resp_request *request)
+{
+    struct pawl_name to;
+    pawl_error error = {0};
+
+    if (pawl_name_set(&to, request->words[2], &error) != PAWL_OK) {
+        say_failure(conn, &error);
+        return;
+    }
+    if (!command_may(conn, request, USER_ADMIN, request->words[2])) return;
+    struct call *call = conn_call(conn, PAWL_ASK_RENAME, request->words[1], answer_changed);
+    if (call == NULL) return;
+    call->to = to;
+    call->sent.ask.to = pawl_name_bytes(&call->to);
+    call_submit(call);
+}
+
 void run_seq_fence(struct conn *conn, const struct pawl_resp_request *request)
 {
     struct words words = {request, 2};
