@@ -90,9 +90,9 @@ typedef struct pawl_info {
 
 /**
  * Opens a client on servers ("pawl://a,b:7379") or straight on a store ("lmdb:/var/lib/ids", once
- * libpawl-stores is registered, see pawl/stores.h). Servers with users want "pawl://user:password@a"
- * (what is no letter, digit or one of -._~ as %XX), or "pawl://user@a" and PAWL_PASSWORD in the
- * environment.
+ * libpawl-stores is registered, see pawl/stores.h). Servers with users want
+ * "pawl://user:password@a" (what is no letter, digit or one of -._~ as %XX), or "pawl://user@a" and
+ * PAWL_PASSWORD in the environment.
  *
  * Blocks:   until the source answers, options->timeout_ns at most
  * Threads:  any

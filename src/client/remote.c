@@ -257,7 +257,7 @@ static const char *refuse_login(struct pawl_remote *remote, struct pawl_bytes sa
 /* The answer to the login. Returns why the connection must end, or NULL. */
 static const char *read_greeting(struct pawl_remote *remote)
 {
-    struct pawl_resp_value value;
+    struct pawl_resp_value value = {.type = PAWL_RESP_NULL};
     struct pawl_resp_reply reply = {.values = &value, .value_max = 1};
     struct pawl_bytes bytes = {remote->input, remote->input_size};
     ptrdiff_t took = pawl_resp_parse_reply(bytes, &reply);

@@ -200,21 +200,32 @@ static pawl_err check_file(int file, const char *path, struct users *users, size
     return PAWL_OK;
 }
 
-/* All of it, size bytes; the rest of one that shrank meanwhile is not there. */
-static bool read_all(int file, char *text, size_t *size)
+/* All of it, size bytes; the rest of one that shrank meanwhile is not there. NULL: error says why.
+ */
+static char *read_text(int file, const char *path, size_t *size, pawl_error *error)
 {
+    char *text = malloc(*size + 1);
     size_t got = 0;
 
+    if (text == NULL) {
+        (void)pawl_fail(error, PAWL_NO_MEMORY, "%s: no memory to read it", path);
+        return NULL;
+    }
     while (got < *size) {
         ssize_t more = read(file, text + got, *size - got);
 
         if (more < 0 && errno == EINTR) continue;
-        if (more < 0) return false;
         if (more == 0) break;
+        if (more < 0) {
+            (void)pawl_fail(error, PAWL_BAD_REQUEST, "%s: it cannot be read: %s", path,
+                            strerrordesc_np(errno));
+            free(text);
+            return NULL;
+        }
         got += (size_t)more;
     }
     *size = got;
-    return true;
+    return text;
 }
 
 static pawl_err read_file(struct users *users, const char *path, pawl_error *error)
@@ -227,17 +238,10 @@ static pawl_err read_file(struct users *users, const char *path, pawl_error *err
                          strerrordesc_np(errno));
     }
     pawl_err err = check_file(file, path, users, &size, error);
-    char *text = err == PAWL_OK ? malloc(size + 1) : NULL;
-    if (err == PAWL_OK && text == NULL) {
-        err = pawl_fail(error, PAWL_NO_MEMORY, "%s: no memory to read it", path);
-    } else if (err == PAWL_OK && !read_all(file, text, &size)) {
-        err = pawl_fail(error, PAWL_BAD_REQUEST, "%s: it cannot be read: %s", path,
-                        strerrordesc_np(errno));
-    }
+    char *text = err == PAWL_OK ? read_text(file, path, &size, error) : NULL;
     (void)close(file);
-    if (err == PAWL_OK) {
-        err = read_lines(users, path, (struct pawl_bytes){text, size}, error);
-    }
+    if (text == NULL) return error->code;
+    err = read_lines(users, path, (struct pawl_bytes){text, size}, error);
     free(text);
     return err;
 }

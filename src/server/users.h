@@ -54,7 +54,7 @@ const char *user_role_name(enum user_role role);
  *
  * Blocks:   for the disk
  * Threads:  any
- * Memory:   *users is held once
+ * Memory:   *users is held once; error must be given
  * Errors:   PAWL_BAD_REQUEST  it cannot be read, or cannot be meant: the error names file and line;
  *           or others may write to it
  */

@@ -51,8 +51,9 @@ const char *user_name_check(struct pawl_bytes name)
 {
     if (name.size == 0) return "a user's name is empty";
     if (name.size > USER_NAME_BYTES_MAX) return "the user's name is longer than 63 bytes";
-    if (!pawl_utf8_printable(name))
+    if (!pawl_utf8_printable(name)) {
         return "the user's name is not UTF-8, or has control characters";
+    }
     if (name.at[0] == '#') return "a user's name cannot begin with #";
     for (size_t i = 0; i < name.size; i++) {
         if (is_blank(name.at[i]) || name.at[i] == '\\') {

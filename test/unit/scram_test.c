@@ -174,8 +174,9 @@ static void test_verifiers(void **state)
     assert_int_equal(pawl_scram_verifier_write(&verifier, text), sizeof PENCIL - 1);
     assert_string_equal(text, PENCIL);
     for (size_t i = 0; i < PAWL_COUNT(wrong); i++) {
-        if (pawl_scram_verifier_read(&verifier, bytes_of(wrong[i])) == NULL)
+        if (pawl_scram_verifier_read(&verifier, bytes_of(wrong[i])) == NULL) {
             fail_msg("%s", wrong[i]);
+        }
     }
 }
 

@@ -56,7 +56,7 @@ static inline void users_file_write(struct users_folder *folder, struct pawl_byt
 /* The users of a text. */
 static inline struct users *users_of(const char *text, const struct users *before)
 {
-    struct users_folder folder;
+    struct users_folder folder = {.path = ""};
     struct users *users = NULL;
     pawl_error error = {.code = PAWL_OK};
 

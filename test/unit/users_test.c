@@ -59,7 +59,7 @@ static bool is_like(const char *text, const char *want)
 
 static void test_files(void **state)
 {
-    struct users_folder folder;
+    struct users_folder folder = {.path = ""};
 
     (void)state;
     users_folder_make(&folder);
@@ -108,7 +108,7 @@ static void test_modes(void **state)
         {0400, true, false}, {0600, true, false},  {0640, true, false},  {0644, true, true},
         {0604, true, true},  {0620, false, false}, {0602, false, false}, {0666, false, false},
     };
-    struct users_folder folder;
+    struct users_folder folder = {.path = ""};
     struct users *users = NULL;
     pawl_error error = {.text = ""};
 
