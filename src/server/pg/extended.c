@@ -23,7 +23,6 @@ static void done(struct pg_session *session, bool good, char answer)
 static bool prepare(struct pg_session *session, const struct pawl_pg_parse *parse)
 {
     uint32_t types[SQL_PARAMS_MAX];
-    struct sql_batch *batch = NULL;
 
     if (parse->type_count > SQL_PARAMS_MAX) {
         return sql_fail(&session->error, "54000", 0, "a statement has at most %d parameters",
@@ -32,11 +31,10 @@ static bool prepare(struct pg_session *session, const struct pawl_pg_parse *pars
     for (size_t i = 0; i < parse->type_count; i++) {
         types[i] = pawl_pg_u32(parse->types + 4 * i);
     }
-    if (!pg_text_fits(session, parse->text) ||
-        !sql_cache_get(session->home->plans, parse->text, types, parse->type_count, &batch,
-                       &session->error)) {
-        return false;
-    }
+    if (!pg_text_fits(session, parse->text)) return false;
+    struct sql_batch *batch =
+        sql_cache_get(session->home->plans, parse->text, types, parse->type_count, &session->error);
+    if (batch == NULL) return false;
     const struct sql_plan *plan = batch->count == 0 ? NULL : batch->plans;
     bool good = true;
     if (batch->count > 1) {

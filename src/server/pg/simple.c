@@ -30,9 +30,11 @@ void pg_query(struct pg_session *session, struct pawl_bytes body)
     if (session->unnamed_statement != NULL) pg_statement_drop(session, session->unnamed_statement);
     if (session->unnamed_portal != NULL) pg_portal_drop(session, session->unnamed_portal);
     if (wrong != NULL) (void)sql_fail(&session->error, "08P01", 0, "%s", wrong);
-    if (wrong != NULL || !pg_text_fits(session, text) ||
-        !sql_cache_get(session->home->plans, text, NULL, 0, &session->batch, &session->error)) {
-        session->batch = NULL;
+    session->batch = NULL;
+    if (wrong == NULL && pg_text_fits(session, text)) {
+        session->batch = sql_cache_get(session->home->plans, text, NULL, 0, &session->error);
+    }
+    if (session->batch == NULL) {
         pg_failed(session);
         return;
     }

@@ -25,12 +25,14 @@ enum sql_want {
     SQL_WANT_CURRVAL,    /* likewise */
     SQL_WANT_LASTVAL,    /* give an int8 */
     SQL_WANT_SETVAL,     /* of machine->name, machine->value, machine->called: give an int8 */
-    SQL_WANT_CLASS,      /* whether machine->name exists: give a regclass, text as to be shown */
+    SQL_WANT_CLASS,      /* machine->name: give a regclass, text as to be shown, number its oid,
+                            or NULL if there is none */
     SQL_WANT_SET_CONFIG, /* machine->setting: give a text */
 };
 
 struct sql_machine {
     struct sql_name name;
+    uint32_t position; /* where the name stands, for errors about it; 0: nowhere */
     int64_t value;
     bool called;
     struct sql_setting setting;

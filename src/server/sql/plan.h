@@ -75,7 +75,8 @@ struct sql_setting {
     struct pawl_bytes name;  /* lower case */
     struct pawl_bytes value; /* as SHOW would show what was written; a list has ", " between */
     bool to_default;
-    bool local; /* SET LOCAL */
+    bool local;               /* SET LOCAL */
+    struct sql_setting *next; /* SET TRANSACTION: its further modes; else NULL */
 };
 
 /* DISCARD ALL|PLANS|SEQUENCES|TEMP. */
@@ -87,6 +88,12 @@ struct sql_prepared {
     struct sql_plan *statement; /* PREPARE: what is prepared */
     struct sql_value *values;   /* EXECUTE: constants, cast by the session to the params' types */
     size_t value_count;
+};
+
+/* Of a SQL_PLAN_ERROR that names a relation: if it is a sequence, error is the one to give. */
+struct sql_refusal {
+    struct sql_name name; /* relation of size 0: it names none */
+    struct sql_error error;
 };
 
 struct sql_program; /* machine.h */
@@ -102,7 +109,8 @@ struct sql_plan {
     size_t column_count;
     bool changes;    /* refused with 25006 in a read-only transaction; the session has the text */
     bool in_aborted; /* may run in a failed transaction: COMMIT, ROLLBACK, ROLLBACK TO */
-    struct sql_error error; /* SQL_PLAN_ERROR: of this statement alone; those before it run */
+    struct sql_error error;      /* SQL_PLAN_ERROR: of this statement alone; those before it run */
+    struct sql_refusal *refused; /* likewise, or NULL */
     /* NOTICE or WARNING that goes with it, such as for SQL_PLAN_NOTHING; message empty: none. */
     struct sql_error notice;
     union {
@@ -147,9 +155,9 @@ static inline struct sql_batch *sql_batch_hold(struct sql_batch *batch)
 struct sql_cache;
 struct sql_cache *sql_cache_new(uint64_t seed); /* NULL: no memory */
 void sql_cache_free(struct sql_cache *cache);
-/* As sql_batch_new, from the cache where it is there. */
-bool sql_cache_get(struct sql_cache *cache, struct pawl_bytes text, const uint32_t *types,
-                   size_t type_count, struct sql_batch **batch, struct sql_error *error);
+/* As sql_batch_new, from the cache where it is there. NULL: error. */
+struct sql_batch *sql_cache_get(struct sql_cache *cache, struct pawl_bytes text,
+                                const uint32_t *types, size_t type_count, struct sql_error *error);
 
 /*
  * Reads a name as regclass does: parts between dots, folded to lower case unless quoted. The parts

@@ -20,6 +20,7 @@ enum {
     FIELD_END = 2,
     FIELD_TOKEN = 4,
     TOKEN_ICONST = 266,
+    OPTION_WORDS_MAX = 2, /* INCREMENT BY */
 };
 
 struct token {
@@ -104,20 +105,25 @@ static bool check_tokens(const char *text, size_t size, struct sql_error *error)
                     SQL_TOKENS_MAX);
 }
 
-/* The integer whose tokens begin at location: maybe a keyword or two, signs, digits. */
-static int64_t integer_at(struct pawl_bytes tokens, const char *text, size_t location)
+/* The integer whose tokens begin at location: at most so many words, signs, digits. */
+static int64_t integer_at(struct pawl_bytes tokens, const char *text, size_t location, size_t words)
 {
     struct token token;
 
     while (next_token(&tokens, &token)) {
+        struct pawl_bytes digits = {text + token.start, token.end - token.start};
         int64_t value = 0;
 
-        if (token.start < location || token.kind != TOKEN_ICONST) continue;
-        if (!pawl_bytes_to_i64((struct pawl_bytes){text + token.start, token.end - token.start},
-                               &value)) {
-            return 0;
+        bool comment = digits.size >= 2 &&
+                       (memcmp(digits.at, "/*", 2) == 0 || memcmp(digits.at, "--", 2) == 0);
+
+        if (token.start < location || comment) continue;
+        if (token.kind == '-' || token.kind == '(') continue;
+        if (token.kind == TOKEN_ICONST) {
+            /* One above 0 would not have been left out. */
+            return pawl_bytes_to_i64(digits, &value) ? -value : 0;
         }
-        return -value; /* one above 0 would not have been left out */
+        if (words-- == 0) return 0;
     }
     return 0;
 }
@@ -128,14 +134,14 @@ struct mending {
     bool no_memory;
 };
 
-/* An empty Integer under name, which stands at or behind location. */
-static void mend_integer(struct mending *mending, json_t *fields, const char *name,
-                         int64_t location)
+/* An empty integer of fields that stands at location, or behind an option's words there. */
+static void mend_integer(struct mending *mending, json_t *fields, bool option, int64_t location)
 {
-    json_t *integer = json_object_get(fields, name);
+    json_t *integer = json_object_get(fields, option ? "Integer" : "ival");
 
     if (!json_is_object(integer) || json_object_size(integer) != 0 || location < 0) return;
-    int64_t value = integer_at(mending->tokens, mending->text, (size_t)location);
+    int64_t value =
+        integer_at(mending->tokens, mending->text, (size_t)location, option ? OPTION_WORDS_MAX : 0);
     json_t *number = json_integer(value);
 
     if (json_object_set_new(integer, "ival", number) != 0) mending->no_memory = true;
@@ -154,8 +160,8 @@ static void mend(struct mending *mending, json_t *json, int64_t location)
         }
     } else if (json_is_object(json)) {
         location = sql_tree_int(json, "location", location);
-        mend_integer(mending, json, "ival", location);
-        mend_integer(mending, json, "Integer", location);
+        mend_integer(mending, json, false, location);
+        mend_integer(mending, json, true, location);
         json_object_foreach(json, key, value)
         {
             mend(mending, value, location);

@@ -33,13 +33,20 @@ enum sql_type {
     SQL_OID_ARRAY = 1028,
 };
 
+/* Whose SQL it is, and what clients take it for. */
+#define SQL_POSTGRES_VERSION "15.20"
+#define SQL_NO_TABLES_HINT   "This server, pawl, keeps sequences only; it has no tables."
+
 /* One value. text belongs to whoever gave the value, and says how long it lives. */
 struct sql_value {
     uint32_t type; /* enum sql_type */
     bool null;
-    int64_t number;         /* of bool, int2, int4, int8 and oid */
+    int64_t number;         /* of bool, int2, int4, int8 and oid; of others 0 or as below */
     struct pawl_bytes text; /* of all others: as PostgreSQL writes the type in text format */
 };
+
+/* As number of a parameter of another type: text holds PostgreSQL's binary format of it. */
+enum { SQL_VALUE_BINARY = 1 };
 
 struct sql_column {
     struct pawl_bytes name;

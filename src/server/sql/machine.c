@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine's life, and its loop over steps. What each step does is in machine_step.c. */
+#include "server/sql/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/sql/cast.h"
+#include "server/sql/machine_own.h"
+
+/* Everything in one piece, in this order: machine, state, values, slots, loops, subs, texts. */
+struct layout {
+    size_t values, slots, loops, subs, texts, all;
+};
+
+static struct layout lay_out(const struct sql_program *program, const struct sql_plan *plan,
+                             const struct sql_value *params)
+{
+    struct layout layout;
+
+    layout.values = sizeof(struct sql_machine) + sizeof(struct sql_machine_state);
+    layout.slots =
+        layout.values + (plan->param_count + program->stack_size) * sizeof(struct sql_value);
+    layout.loops = layout.slots + program->slot_count * sizeof(struct sql_slot);
+    layout.subs = layout.loops + program->loop_count * sizeof(struct sql_loop);
+    layout.texts = layout.subs + program->sub_depth * sizeof(size_t);
+    layout.all = layout.texts;
+    for (size_t i = 0; i < plan->param_count; i++) {
+        layout.all += params[i].text.size;
+    }
+    return layout;
+}
+
+static void copy_params(struct sql_machine_state *state, size_t count,
+                        const struct sql_value *params, char *texts)
+{
+    for (size_t i = 0; i < count; i++) {
+        state->params[i] = params[i];
+        if (params[i].text.size == 0) continue;
+        memcpy(texts, params[i].text.at, params[i].text.size);
+        state->params[i].text.at = texts;
+        texts += params[i].text.size;
+    }
+}
+
+struct sql_machine *sql_machine_new(const struct sql_plan *plan, const struct sql_value *params,
+                                    const struct sql_facts *facts)
+{
+    const struct sql_program *program = plan->of.program;
+    struct layout layout = lay_out(program, plan, params);
+    char *room = malloc(layout.all);
+
+    if (room == NULL) return NULL;
+    struct sql_machine *machine = (struct sql_machine *)(void *)room;
+    struct sql_machine_state *state = (struct sql_machine_state *)(void *)(machine + 1);
+    *state = (struct sql_machine_state){
+        .program = program,
+        .facts = facts,
+        .params = (struct sql_value *)(void *)(room + layout.values),
+        .slots = (struct sql_slot *)(void *)(room + layout.slots),
+        .loops = (struct sql_loop *)(void *)(room + layout.loops),
+        .subs = (size_t *)(void *)(room + layout.subs),
+        .at = program->start,
+    };
+    state->stack = state->params + plan->param_count;
+    memset(room + layout.slots, 0, layout.subs - layout.slots);
+    copy_params(state, plan->param_count, params, room + layout.texts);
+    machine->state = state;
+    machine->row = NULL;
+    machine->error.sqlstate[0] = '\0';
+    return machine;
+}
+
+void sql_machine_free(struct sql_machine *machine)
+{
+    if (machine == NULL) return;
+    sql_pool_free(&machine->state->row_pool);
+    sql_pool_free(&machine->state->run_pool);
+    free(machine);
+}
+
+static bool within_bounds(struct sql_machine *machine)
+{
+    const struct sql_machine_state *state = machine->state;
+
+    if (++machine->state->steps > SQL_MACHINE_STEPS_MAX) {
+        return sql_fail(&machine->error, "54000", 0,
+                        "the statement goes on for too long without a row");
+    }
+    if (state->row_pool.bytes + state->run_pool.bytes > SQL_MACHINE_BYTES_MAX) {
+        return sql_fail(&machine->error, "53200", 0, "the statement's texts are too large");
+    }
+    return true;
+}
+
+enum sql_want sql_machine_run(struct sql_machine *machine)
+{
+    struct sql_machine_state *state = machine->state;
+
+    state->steps = 0;
+    if (state->row_sent) {
+        state->row_sent = false;
+        sql_pool_free(&state->row_pool);
+    }
+    for (;;) {
+        const struct sql_instruction *step = &state->program->steps[state->at++];
+        enum sql_want want = SQL_WANT_NOTHING;
+
+        if (!within_bounds(machine)) return SQL_WANT_ERROR;
+        if (step->op == SQL_OP_END) {
+            state->at--;
+            return SQL_WANT_NOTHING;
+        }
+        if (!sql_machine_step(machine, step, &want)) return SQL_WANT_ERROR;
+        if (want != SQL_WANT_NOTHING) return want;
+    }
+}
+
+/* A text that whoever gives it keeps for himself. */
+static bool copy_given(struct sql_machine *machine, struct sql_value *value)
+{
+    if (value->null || value->text.size == 0) return true;
+    value->text = sql_pool_copy(&machine->state->row_pool, value->text);
+    return value->text.at != NULL;
+}
+
+void sql_machine_give(struct sql_machine *machine, const struct sql_value *value)
+{
+    struct sql_machine_state *state = machine->state;
+    struct sql_value given = *value;
+
+    if (!copy_given(machine, &given)) {
+        state->failed = sql_fail(&machine->error, "53200", 0, "out of memory") == false;
+        return;
+    }
+    if (given.null && (state->given_to == SQL_GIVEN_CLASS || state->given_to == SQL_GIVEN_CHECK)) {
+        (void)sql_fail(&machine->error, "42P01", machine->position,
+                       "relation \"%.*s\" does not exist", (int)machine->name.relation.size,
+                       machine->name.relation.at);
+        state->failed = true;
+        return;
+    }
+    if (state->given_to != SQL_GIVEN_CHECK) state->stack[state->depth++] = given;
+}
