@@ -101,6 +101,7 @@ static const struct {
     {"SEQ.ALTER a RESTART", USER_ADMIN},
     {"SEQ.ALTER a RESTART 7", USER_ADMIN},
     {"SEQ.FENCE a", USER_ADMIN},
+    {"SEQ.RENAME a a2", USER_ADMIN},
     {"SEQ.DROP a", USER_ADMIN},
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/login.h"
 #include "server/pg/session.h"
 
 static void wait_begins(struct pg_session *session)
@@ -77,6 +78,7 @@ static void page_each(struct pawl_page *page, const struct pawl_record *record)
 {
     struct call *call = PAWL_OWNER(page, struct call, page);
 
+    if (!call_shows(call, pawl_name_bytes(&record->name))) return;
     text_add(&call->text, (const char *)record, sizeof *record);
     call->text_count++;
 }
@@ -109,6 +111,7 @@ void pg_ask_page(struct pg_session *session)
     if (call == NULL) return;
     call->page = (struct pawl_page){
         .after = session->page_after, .count_max = PG_LIST_PAGE, .each = page_each};
+    call_is_for(call, session->conn);
     call->sent.ask.page = &call->page;
     call->sent.ask.used = true;
     call_submit(call);
