@@ -100,6 +100,7 @@ static int by_id_down(const void *a, const void *b)
 
 static void sort_part(struct check *check, struct part *part)
 {
+    PAWL_ASSERT(part->ids != NULL);
     part->sorted = malloc(part->count * sizeof *part->sorted);
     if (part->sorted == NULL) {
         check->no_memory = true;
