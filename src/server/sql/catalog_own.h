@@ -22,7 +22,8 @@ enum {
     SQL_PATTERN_BYTES_MAX = 4096,            /* of a regular expression */
     SQL_SEARCH_PATH_MAX = 32,                /* schemas */
     CATALOG_OID_FIRST = 16384,               /* of what is not built in, as in PostgreSQL */
-    CATALOG_OWNER = 10,                      /* everything is the session's user's */
+    CATALOG_TABLES_MAX = 8,
+    CATALOG_OWNER = 10, /* everything is the session's user's */
 };
 
 /* A sequence as the catalogs see it. */
@@ -37,6 +38,8 @@ struct entry {
 struct sql_catalog {
     sqlite3 *db; /* NULL until the first query */
     struct sql_scan *scan;
+    bool has[CATALOG_RELATION_COUNT]; /* by their place in catalog_relations */
+    bool has_table[CATALOG_TABLES_MAX];
 };
 
 struct sql_scan {
@@ -116,7 +119,9 @@ int catalog_text_add(struct sql_catalog *catalog);
 int catalog_array_add(struct sql_catalog *catalog);
 int catalog_aggregates_add(struct sql_catalog *catalog);
 int catalog_rows_add(struct sql_catalog *catalog);
-int catalog_fill(struct sql_catalog *catalog); /* catalog_views.c: tables and views */
+
+/* --- catalog_views.c: makes those that are used and not there yet. */
+int catalog_need(struct sql_catalog *catalog, const bool *used);
 
 /* --- catalog_array.c: {a,"b c",NULL}, or "1 2 3" of vectors, element by element */
 /* text: of sqlite3_malloc, NULL: the element is NULL. false: no more. */

@@ -143,7 +143,11 @@ bool sql_scan_relation(struct sql_scan *scan, size_t index, const struct sql_seq
 static int begin(struct sql_scan *scan)
 {
     const struct sql_query *query = scan->plan->of.query;
-    int code = sqlite3_prepare_v3(scan->catalog->db, query->sql, -1, 0, &scan->statement, NULL);
+    int code = catalog_need(scan->catalog, query->used);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_prepare_v3(scan->catalog->db, query->sql, -1, 0, &scan->statement, NULL);
+    }
 
     if (code != SQLITE_OK) return code;
     PAWL_ASSERT(sqlite3_stmt_readonly(scan->statement));

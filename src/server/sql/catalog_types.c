@@ -18,7 +18,7 @@ const struct catalog_relation catalog_relations[] = {
 #include "server/sql/catalog_relations.def"
 #undef RELATION
 };
-const size_t catalog_relation_count = PAWL_COUNT(catalog_relations);
+_Static_assert(PAWL_COUNT(catalog_relations) == CATALOG_RELATION_COUNT, "counted alike");
 
 const struct catalog_proc catalog_procs[] = {
 #define PROC(...) {__VA_ARGS__},
@@ -88,7 +88,7 @@ const struct catalog_type *catalog_type_written(struct pawl_bytes text)
 
 const struct catalog_relation *catalog_relation_find(uint32_t oid)
 {
-    for (size_t i = 0; i < catalog_relation_count; i++) {
+    for (size_t i = 0; i < CATALOG_RELATION_COUNT; i++) {
         if (catalog_relations[i].oid == oid) return &catalog_relations[i];
     }
     return NULL;
@@ -104,7 +104,7 @@ const struct catalog_relation *catalog_relation_named(struct pawl_bytes schema,
     } else if (schema.size > 0 && !equal(schema, "pg_catalog")) {
         return NULL;
     }
-    for (size_t i = 0; i < catalog_relation_count; i++) {
+    for (size_t i = 0; i < CATALOG_RELATION_COUNT; i++) {
         const struct catalog_relation *relation = &catalog_relations[i];
 
         if (relation->schema == wanted && equal(name, relation->name)) return relation;

@@ -63,7 +63,13 @@ struct catalog_proc {
 extern const struct catalog_type catalog_types[];
 extern const size_t catalog_type_count;
 extern const struct catalog_relation catalog_relations[];
-extern const size_t catalog_relation_count;
+/* As many as there are: a number for arrays beside the table. */
+enum {
+#define RELATION(...) +1
+    CATALOG_RELATION_COUNT = 0
+#include "server/sql/catalog_relations.def"
+#undef RELATION
+};
 extern const struct catalog_proc catalog_procs[];
 extern const size_t catalog_proc_count;
 
@@ -76,6 +82,9 @@ const struct catalog_relation *catalog_relation_find(uint32_t oid);
 /* schema: "pg_catalog", "information_schema", or size 0, which is pg_catalog. */
 const struct catalog_relation *catalog_relation_named(struct pawl_bytes schema,
                                                       struct pawl_bytes name);
+
+/* Whether its rows depend on which sequences there are. */
+bool catalog_relation_lists(const struct catalog_relation *relation);
 
 /* Column by column: *at is the relation's columns at first; false at the end. */
 bool catalog_column_next(const char **at, struct pawl_bytes *name, uint32_t *type);

@@ -113,6 +113,7 @@ static bool rename_range(struct build *build, const json_t *alias, struct range 
     size_t visible = 0;
 
     if (alias == NULL) return true;
+    PAWL_ASSERT(range != NULL);
     range->alias = sql_tree_text(alias, "aliasname");
     range->schema = NULL;
     for (size_t i = 0; i < range->column_count; i++) {
@@ -189,8 +190,8 @@ static bool from_catalog(struct build *build, const struct catalog_relation *rel
                                                .type = SQL_OID,
                                                .hidden = true};
     (*range)->schema = relation->schema == CATALOG_PG_CATALOG ? "pg_catalog" : "information_schema";
-    /* Which sequences there are matters to those that show them; empty ones do without. */
-    build->query->wants_list = true;
+    build->query->used[relation - catalog_relations] = true;
+    if (catalog_relation_lists(relation)) build->query->wants_list = true;
     *sql = build_say(build, "\"%s.%s\" AS %s", (*range)->schema, relation->name, alias);
     return true;
 }
@@ -404,7 +405,7 @@ static bool from_call(struct build *build, struct scope *scope, const json_t *fi
 
     if (good) *range = range_new(build, name, rows.column_count + ordinality);
     if (!good || *range == NULL) return false;
-    for (size_t i = 0; i < rows.column_count; i++) {
+    for (size_t i = 0; i < rows.column_count && i < PAWL_COUNT(own); i++) {
         (*range)->columns[i] = (struct column){
             .name = *given == '\0' || rows.column_count > 1 ? name : given,
             .sql = build_say(build, "%s.%s", alias, own[i]),
@@ -513,6 +514,7 @@ static bool from_join(struct build *build, struct scope *scope, const json_t *fi
     struct range **between = scope->ranges_end;
 
     if (!from_item(build, scope, sql_tree_get(fields, "rarg"), &right)) return false;
+    PAWL_ASSERT(before != NULL && between != NULL);
     struct range *begin[2] = {*before, *between};
     bool good = true;
 

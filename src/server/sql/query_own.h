@@ -29,6 +29,7 @@ struct sql_query {
     bool reads[SQL_RELATIONS_MAX]; /* it stands in FROM: its user must be allowed to SELECT */
     size_t relation_count;
     bool wants_list;
+    bool used[CATALOG_RELATION_COUNT]; /* catalogs, by their place in catalog_relations */
 };
 
 /* One translation. */
