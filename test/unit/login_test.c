@@ -12,7 +12,9 @@
 
 #define NOAUTH "-NOAUTH Authentication required.\r\n"
 #define WRONG  "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
-#define NOKEY "-NOPERM this user has no permissions to access one of the keys used as arguments\r\n"
+#define NOKEY                                                                 \
+    "-NOPERM this user has no permissions to access one of the keys used as " \
+    "arguments\r\n"
 
 static void open_world(struct world *world, const char *text)
 {
