@@ -33,6 +33,7 @@ static void draw_faults(struct sim *sim)
 
     faults->change = drawn(sim, 50);
     faults->recreate = faults->change && drawn(sim, 40);
+    faults->rename = faults->recreate && sim->seed % 3 != 0;
     faults->restart = drawn(sim, 50);
     sim->plan.faultless = drawn(sim, 30);
     if (sim->plan.faultless) return;

@@ -60,6 +60,7 @@ struct sim_faults {
     bool partition; /* peers do not reach each other, in one direction or both */
     bool change;    /* people alter, set, fence: no fault either */
     bool recreate;  /* people drop, and create again */
+    bool rename;    /* people rename what takes the place of something dropped */
 };
 
 /* What kind of world it is. */

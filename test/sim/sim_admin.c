@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SLOT_IDS INT64_C(100000000000)
+#define SLOT_IDS     INT64_C(100000000000)
+#define SLOTS_OF_SEQ INT64_C(10000) /* a sequence that is renamed brings its ids along */
 
 enum {
     WORK_MS = 700, /* between two changes, about */
@@ -32,6 +33,7 @@ static int64_t new_start(struct sim *sim, int seq)
     int64_t line = (int64_t)sim->seqs[seq].line_count++;
     int64_t slot = line % 2 == 1 ? (line + 1) / 2 : -(line / 2);
 
+    if (sim->plan.faults.rename) slot += seq * SLOTS_OF_SEQ;
     return slot * SLOT_IDS + (int64_t)sim_dice(sim, 1000);
 }
 
@@ -119,7 +121,7 @@ static void check_refusal(const struct sim_admin *admin)
 
     if (!sim->plan.faultless || sim->plan.faults.restart || code == PAWL_OK ||
         code == PAWL_CLOSED || code == PAWL_BEHIND || code == PAWL_LIMIT ||
-        code == PAWL_NO_SEQUENCE) {
+        code == PAWL_NO_SEQUENCE || code == PAWL_EXISTS) {
         return;
     }
     sim_fail(sim, admin->seq, "ready", "a change of kind %d is refused, nothing is wrong: %s: %s",
@@ -254,7 +256,7 @@ static void change(struct sim_admin *admin, int seq)
     struct sim_seq *about = &sim->seqs[seq];
 
     about->changed = true;
-    if (sim->plan.faults.recreate && sim_luck(sim, 25)) {
+    if (sim->plan.faults.recreate && sim_luck(sim, sim->plan.faults.rename ? 40 : 25)) {
         about->dropped_once = true;
         (void)ask_new(admin, seq, PAWL_ASK_DROP);
         return;
@@ -272,6 +274,24 @@ static void change(struct sim_admin *admin, int seq)
     }
 }
 
+/* Another one of the plain sequences, that is there, takes the place of one that is not. */
+static bool rename_to(struct sim_admin *admin, int seq)
+{
+    struct sim *sim = admin->sim;
+    const struct pawl_record *other = sim_store_record(sim, 1 - seq);
+
+    if (!sim->plan.faults.rename || sim->calm || !sim_luck(sim, 60)) return false;
+    if (other->epoch == 0 || other->dropped) return false;
+    struct pawl_ask *ask = ask_new(admin, 1 - seq, PAWL_ASK_RENAME);
+
+    ask->to = sim_seq_name(sim, seq);
+    for (int i = 0; i < 2; i++) {
+        sim->seqs[i].changed = true;
+        sim->seqs[i].dropped_once = true;
+    }
+    return true;
+}
+
 /* A recreated sequence begins in a slot of its own. */
 static bool recreate(struct sim_admin *admin)
 {
@@ -281,6 +301,7 @@ static bool recreate(struct sim_admin *admin)
         const struct pawl_record *record = sim_store_record(sim, i);
 
         if (admin->created[i] && record->epoch != 0 && !record->dropped) continue;
+        if (i < 2 && sim->made && rename_to(admin, i)) return true;
         if (admin->created[i]) sim->seqs[i].definition.start = new_start(sim, i);
         create(admin, i);
         return true;

@@ -67,8 +67,9 @@ static void span_hand(struct sim *sim, struct sim_span *span, int64_t id)
 }
 
 /* What is handed out whole needs no more looks. */
-static void forget_whole(struct sim_span *spans)
+static void forget_whole(const struct sim *sim, struct sim_span *spans)
 {
+    if (sim->plan.faults.rename) return; /* they are looked at under the other name */
     for (struct sim_span *span = spans; span != NULL; span = span->next) {
         while (span->next != NULL && span->next->handed_count == span->next->range.count) {
             span->next = span->next->next;
@@ -91,7 +92,7 @@ static struct sim_span *span_new(struct sim *sim, struct sim_span **list,
                               .range = grant->range,
                               .granted = grant->range.count};
     *list = span;
-    forget_whole(span);
+    forget_whole(sim, span);
     return span;
 }
 
@@ -130,6 +131,28 @@ static void check_free(struct sim *sim, int seq, const struct pawl_grant *grant)
              grant->range.first, pawl_range_last(grant->range));
 }
 
+static bool apart(struct pawl_range a, struct pawl_range b)
+{
+    int64_t a_last = pawl_range_last(a), b_last = pawl_range_last(b);
+    int64_t a_least = a.first < a_last ? a.first : a_last;
+    int64_t b_least = b.first < b_last ? b.first : b_last;
+
+    return a_least > (b.first > b_last ? b.first : b_last) ||
+           b_least > (a.first > a_last ? a.first : a_last);
+}
+
+/* A sequence that was renamed gives nothing again under its new name. */
+static void check_free_under_both(struct sim *sim, int seq, const struct pawl_grant *grant)
+{
+    if (!sim->plan.faults.rename || seq > 1) return;
+    for (const struct sim_span *span = sim->seqs[1 - seq].spans; span != NULL; span = span->next) {
+        if (span->era != sim->era || span->range.count == 0) continue;
+        if (apart(span->range, grant->range)) continue;
+        sim_fail(sim, seq, "once", "%" PRId64 " to %" PRId64 " were reserved under the old name",
+                 grant->range.first, pawl_range_last(grant->range));
+    }
+}
+
 void sim_reserved(struct sim *sim, int seq, int node, const struct pawl_ask *ask)
 {
     struct sim_seq *about = &sim->seqs[seq];
@@ -147,6 +170,7 @@ void sim_reserved(struct sim *sim, int seq, int node, const struct pawl_ask *ask
                  about->reached.id);
     }
     check_free(sim, seq, grant);
+    check_free_under_both(sim, seq, grant);
     (void)span_new(sim, &about->spans, grant);
     about->increment = increment;
     SIM_NOTE(sim, seq, node, .what = "store reserves %lld x %lld, lap %lld, version %lld",

@@ -90,6 +90,7 @@ bool sim_store_is_away(const struct sim *sim);
 int64_t sim_store_wall_s(void *sim);
 /* An ask of that node was carried out; wrote: the record was written for it. */
 void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask, bool wrote);
+void sim_store_renamed(struct sim_node *node, int seq); /* a step of it was written there */
 void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record);
 void sim_store_reached(struct sim *sim, int seq); /* after floors were told */
 

@@ -42,6 +42,7 @@ struct sent {
     enum fate fate;
     bool slow;
     bool served;
+    bool renames; /* a step of a rename: it brings nothing to the asks */
 };
 
 static bool writes(const struct pawl_op *op)
@@ -106,8 +107,12 @@ static void carry_out(struct sent *sent)
             advance(op, &after);
         }
         sim_store_put(sim, seq, &after);
-        book(sent, seq, &before);
-        sent->served = true;
+        if (sent->renames) {
+            sim_store_renamed(sent->node, seq);
+        } else {
+            book(sent, seq, &before);
+            sent->served = true;
+        }
     }
     op->end = done ? PAWL_OP_DONE : PAWL_OP_REFUSED;
     op->found = *sim_store_record(sim, seq);
@@ -249,7 +254,10 @@ static void driver_begin(struct pawl_driver *driver, struct pawl_op *op)
     *sent = (struct sent){.op = *op, .from = op, .driver = self, .node = self->node};
     sent->fate = draw_fate(sim);
     sent->slow = !sim->calm && sim->plan.faults.slow && sim_luck(sim, SLOW_PERCENT);
-    copy_asks(sent, PAWL_OWNER(op, struct work, op));
+    const struct work *work = PAWL_OWNER(op, struct work, op);
+
+    copy_asks(sent, work);
+    sent->renames = pawl_work_settling(work) || work->asks.first->kind == PAWL_ASK_RENAME;
     sent->next = self->pending;
     self->pending = sent;
     sim_after(sim, latency(sent), arrived, sent, 0);

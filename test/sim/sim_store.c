@@ -32,6 +32,7 @@ struct state {
 
 struct sim_store {
     struct sim *sim;
+    struct pawl_records_within within;
     uint64_t random; /* for epochs */
     struct state now, kept;
     uint64_t away_until_ns;
@@ -72,7 +73,7 @@ static bool may_take(enum pawl_ask_kind kind)
     return kind == PAWL_ASK_TAKE || kind == PAWL_ASK_NEXT;
 }
 
-static void note_change(struct sim *sim, int seq, int node, const struct pawl_ask *ask)
+static void note_change(struct sim *sim, int seq, int node, enum pawl_ask_kind kind)
 {
     struct sim_seq *about = &sim->seqs[seq];
 
@@ -80,9 +81,17 @@ static void note_change(struct sim *sim, int seq, int node, const struct pawl_as
     about->settled_epoch = about->change_epoch;
     about->change_ns = sim->now_ns;
     about->change_epoch = sim->store->now.records[seq].epoch;
-    about->gone = ask->kind == PAWL_ASK_DROP;
-    SIM_NOTE(sim, seq, node, .what = "store: kind %lld, epoch %lld, next %lld", .a = ask->kind,
+    about->gone = sim->store->now.records[seq].dropped;
+    SIM_NOTE(sim, seq, node, .what = "store: kind %lld, epoch %lld, next %lld", .a = kind,
              .b = (long long)about->change_epoch, .c = sim->store->now.records[seq].next);
+}
+
+void sim_store_renamed(struct sim_node *node, int seq)
+{
+    const struct pawl_record *now = &node->sim->store->now.records[seq];
+
+    if (now->epoch == node->sim->seqs[seq].change_epoch) return; /* a step of the same change */
+    note_change(node->sim, seq, node->index, PAWL_ASK_RENAME);
 }
 
 void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask, bool wrote)
@@ -104,7 +113,7 @@ void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask
     case PAWL_ASK_SET:
     case PAWL_ASK_DROP:
     case PAWL_ASK_FENCE:
-        if (wrote) note_change(sim, seq, node->index, ask);
+        if (wrote) note_change(sim, seq, node->index, ask->kind);
         return;
     case PAWL_ASK_READ:
     case PAWL_ASK_RENAME:
@@ -135,6 +144,39 @@ static void check_floor(struct sim_store *store, const struct request *request, 
              request->node->index, ask->floor.id, ask->floor.line, before->next, before->line);
 }
 
+static int within_get(struct pawl_records_within *within, struct pawl_bytes name,
+                      struct pawl_record *record, pawl_error *error)
+{
+    const struct sim_store *store = PAWL_OWNER(within, struct sim_store, within);
+    int seq = sim_seq_find(store->sim, name);
+
+    (void)error;
+    if (seq < 0) sim_fail(store->sim, SIM_NO_SEQ, "simulation", "a rename to an unknown name");
+    *record = store->now.records[seq];
+    return 0;
+}
+
+static int within_put(struct pawl_records_within *within, const struct pawl_record *record,
+                      pawl_error *error)
+{
+    struct sim_store *store = PAWL_OWNER(within, struct sim_store, within);
+
+    (void)error;
+    store->now.records[sim_seq_find(store->sim, pawl_name_bytes(&record->name))] = *record;
+    return 0;
+}
+
+static void serve_rename(struct sim_store *store, struct request *request,
+                         const struct pawl_moment *moment)
+{
+    struct pawl_ask *ask = &request->ask;
+
+    (void)pawl_records_ask(&store->within, ask, moment);
+    if (ask->error.code != PAWL_OK) return;
+    sim_store_renamed(request->node, sim_seq_find(store->sim, ask->name));
+    sim_store_renamed(request->node, sim_seq_find(store->sim, ask->to));
+}
+
 static void serve(struct sim_store *store, struct request *request)
 {
     struct sim *sim = store->sim;
@@ -146,6 +188,10 @@ static void serve(struct sim_store *store, struct request *request)
     if (ask->kind == PAWL_ASK_PING) return;
     if (seq < 0 || ask->kind == PAWL_ASK_LIST) {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "the simulated store has no such sequence");
+        return;
+    }
+    if (ask->kind == PAWL_ASK_RENAME) {
+        serve_rename(store, request, &moment);
         return;
     }
     struct pawl_record before = store->now.records[seq];
@@ -412,6 +458,7 @@ void sim_store_new(struct sim *sim)
     struct sim_store *store = sim_alloc(sim, sizeof *store);
 
     store->sim = sim;
+    store->within = (struct pawl_records_within){within_get, within_put};
     store->random = pawl_random(&sim->random);
     for (int i = 0; i < SIM_SEQS; i++) {
         (void)pawl_name_set(&store->now.records[i].name, sim_seq_name(sim, i), NULL);
