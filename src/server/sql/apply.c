@@ -82,6 +82,21 @@ static struct sql_expr *build_between(struct sql_builder *builder, const json_t 
     return expr;
 }
 
+/* What has no common type is compared one by one, and so is not. */
+static bool check_comparable(struct sql_builder *builder, const struct sql_expr *in)
+{
+    char category = sql_type_category(in->args[0]->type);
+
+    for (size_t i = 1; i < in->count; i++) {
+        struct sql_expr *sides[2] = {in->args[0], in->args[i]};
+        char other = sql_type_category(in->args[i]->type);
+
+        if (category == 'X' || other == 'X' || category == other) continue;
+        return sql_resolve_operator(builder, PAWL_BYTES("="), sides, 2, in->position) != NULL;
+    }
+    return true;
+}
+
 static struct sql_expr *build_in(struct sql_builder *builder, const json_t *fields)
 {
     const json_t *list = sql_tree_get(fields, "rexpr");
@@ -99,7 +114,8 @@ static struct sql_expr *build_in(struct sql_builder *builder, const json_t *fiel
         expr->args[i] = sql_build_expr(builder, node);
         if (expr->args[i] == NULL) return NULL;
     }
-    if (expr == NULL || sql_coerce_all(builder, expr->args, expr->count, "IN") == 0) return NULL;
+    if (expr == NULL || !check_comparable(builder, expr)) return NULL;
+    if (sql_coerce_all(builder, expr->args, expr->count, "IN") == 0) return NULL;
     bool not = sql_tree_word_is(sql_tree_get(fields, "name"), 0, "<>");
     return not ? negated(builder, expr) : expr;
 }

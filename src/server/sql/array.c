@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays in text format: {1,NULL,"a b"}. */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/sql/cast.h"
 #include "server/sql/types.h"
 
-static bool malformed(struct pawl_bytes text, struct sql_error *error)
+static bool malformed(struct pawl_bytes text, const char *detail, struct sql_error *error)
 {
-    return sql_fail(error, "22P02", 0, "malformed array literal: \"%.*s\"", (int)text.size,
-                    text.at);
+    (void)sql_fail(error, "22P02", 0, "malformed array literal: \"%.*s\"", (int)text.size, text.at);
+    (void)snprintf(error->detail, sizeof error->detail, "%s", detail);
+    return false;
 }
 
 static bool is_space(char c)
@@ -33,7 +35,10 @@ bool sql_elements_begin(struct sql_elements *elements, struct pawl_bytes text,
 {
     *elements = (struct sql_elements){.text = text};
     skip_spaces(elements);
-    if (letter(elements) != '{') return malformed(text, error);
+    if (letter(elements) != '{') {
+        return malformed(text, "Array value must start with \"{\" or dimension information.",
+                         error);
+    }
     elements->at++;
     skip_spaces(elements);
     return true;
@@ -98,7 +103,7 @@ int sql_elements_next(struct sql_elements *elements, struct sql_pool *pool,
         skip_spaces(elements);
         bool first = begin > 0 && elements->text.at[begin - 1] != ',';
         if (elements->at == elements->text.size && first) return 0;
-        (void)malformed(elements->text, error);
+        (void)malformed(elements->text, "Junk after closing right brace.", error);
         return -1;
     }
     if (letter(elements) == '{') {
@@ -114,7 +119,7 @@ int sql_elements_next(struct sql_elements *elements, struct sql_pool *pool,
     }
     if (!read_element(elements, to, element, &quoted) || letter(elements) == '\0' ||
         letter(elements) == '{') {
-        (void)malformed(elements->text, error);
+        (void)malformed(elements->text, "Unexpected end of input.", error);
         return -1;
     }
     *null = !quoted && pawl_bytes_equal_nocase(*element, PAWL_BYTES("null"));

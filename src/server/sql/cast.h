@@ -14,6 +14,8 @@ struct pawl_bytes sql_output(struct sql_pool *pool, const struct sql_value *valu
 /* value becomes one of type; modifier -1: none. Whether there is such a cast was asked before. */
 bool sql_cast_value(struct sql_pool *pool, struct sql_value *value, uint32_t type, int32_t modifier,
                     struct sql_error *error);
+/* A parameter of SQL_VALUE_BINARY gets its text; others stay as they are. */
+bool sql_value_settle(struct sql_pool *pool, struct sql_value *value, struct sql_error *error);
 /* What a type's number may be; false: 22003, "integer out of range". */
 bool sql_number_fits(uint32_t type, int64_t number, struct sql_error *error);
 /* -1, 0, 1 of two values of one type, neither NULL. */

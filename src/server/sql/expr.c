@@ -253,8 +253,7 @@ static struct sql_expr *build_null_test(struct sql_builder *builder, const json_
     struct sql_expr *inside = sql_build_expr(builder, sql_tree_get(fields, "arg"));
 
     if (expr == NULL || inside == NULL) return NULL;
-    expr->args[0] = sql_coerce_unknown(builder, inside);
-    if (expr->args[0] == NULL) return NULL;
+    expr->args[0] = inside;
     return strcmp(sql_tree_text(fields, "nulltesttype"), "IS_NOT_NULL") == 0
                ? negated(builder, expr)
                : expr;

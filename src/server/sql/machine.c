@@ -32,7 +32,7 @@ static struct layout lay_out(const struct sql_program *program, const struct sql
 }
 
 static void copy_params(struct sql_machine_state *state, size_t count,
-                        const struct sql_value *params, char *texts)
+                        const struct sql_value *params, char *texts, struct sql_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         state->params[i] = params[i];
@@ -40,6 +40,8 @@ static void copy_params(struct sql_machine_state *state, size_t count,
         memcpy(texts, params[i].text.at, params[i].text.size);
         state->params[i].text.at = texts;
         texts += params[i].text.size;
+        if (state->params[i].number != SQL_VALUE_BINARY || state->failed) continue;
+        state->failed = !sql_value_settle(&state->run_pool, &state->params[i], error);
     }
 }
 
@@ -64,10 +66,10 @@ struct sql_machine *sql_machine_new(const struct sql_plan *plan, const struct sq
     };
     state->stack = state->params + plan->param_count;
     memset(room + layout.slots, 0, layout.subs - layout.slots);
-    copy_params(state, plan->param_count, params, room + layout.texts);
     machine->state = state;
     machine->row = NULL;
     machine->error.sqlstate[0] = '\0';
+    copy_params(state, plan->param_count, params, room + layout.texts, &machine->error);
     return machine;
 }
 

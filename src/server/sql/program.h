@@ -102,7 +102,7 @@ enum sql_op {
     SQL_OP_END,
 };
 
-enum { SQL_NAME_ON_TOP = UINT32_MAX };
+#define SQL_NAME_ON_TOP UINT32_MAX
 
 struct sql_instruction {
     enum sql_op op;

@@ -218,7 +218,7 @@ static struct sql_expr *call_of(struct search *search, const struct sql_function
 
         if (want != SQL_ANY) {
             call->args[i] = sql_coerce(builder, search->args[i], want, -1, SQL_CAST_IMPLICIT);
-        } else if (function->special == SQL_DO_TYPEOF) {
+        } else if (function->special == SQL_DO_TYPEOF || search->args[i]->kind == SQL_EXPR_PARAM) {
             call->args[i] = search->args[i]; /* an unknown one is just that */
         } else {
             call->args[i] = sql_coerce_unknown(builder, search->args[i]);
@@ -282,13 +282,23 @@ struct sql_expr *sql_resolve_call(struct sql_builder *builder, struct pawl_bytes
     return NULL;
 }
 
+/* PostgreSQL has + and others of dates, too, so between literals nothing says which is meant. */
+static bool is_vague(const struct search *search)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        if (search->args[i]->type != SQL_UNKNOWN) return false;
+    }
+    return search->found_count > 1 && search->name.size == 1 &&
+           memchr("+-*/%", search->name.at[0], 5) != NULL;
+}
+
 struct sql_expr *sql_resolve_operator(struct sql_builder *builder, struct pawl_bytes name,
                                       struct sql_expr **args, size_t count, uint32_t position)
 {
     struct search search = {.builder = builder, .name = name, .args = args, .count = count};
 
     collect(&search, sql_operators, sql_operator_count);
-    const struct sql_function *function = choose(&search, true);
+    const struct sql_function *function = is_vague(&search) ? NULL : choose(&search, true);
     if (function != NULL) return call_of(&search, function, position);
     const char *what = search.found_count > 1 ? "is not unique" : "does not exist";
     const char *state = search.found_count > 1 ? "42725" : "42883";

@@ -51,6 +51,10 @@ static enum strength figure_sublink(const json_t *fields, struct pawl_bytes *nam
         return strcmp(link, "ANY_SUBLINK") == 0 ? NO_NAME : NAME;
     }
     const json_t *select = sql_tree_of(sql_tree_get(fields, "subselect"), "SelectStmt");
+    if (sql_tree_has(select, "valuesLists")) {
+        *name = PAWL_BYTES("column1");
+        return NAME;
+    }
     const json_t *target =
         sql_tree_of(sql_tree_item(sql_tree_get(select, "targetList"), 0), "ResTarget");
 
@@ -101,10 +105,6 @@ static enum strength figure(json_t *node, struct pawl_bytes *name)
     if (strcmp(kind, "SubLink") == 0) return figure_sublink(fields, name);
     if (strcmp(kind, "SQLValueFunction") == 0) return figure_value(fields, name);
     if (strcmp(kind, "CollateClause") == 0) return figure(sql_tree_get(fields, "arg"), name);
-    if (strcmp(kind, "A_Const") == 0 && sql_tree_has(fields, "boolval")) {
-        *name = PAWL_BYTES("bool");
-        return WEAK_NAME;
-    }
     if (strcmp(kind, "A_Expr") == 0) {
         *name = PAWL_BYTES("nullif");
         return strcmp(sql_tree_text(fields, "kind"), "AEXPR_NULLIF") == 0 ? NAME : NO_NAME;

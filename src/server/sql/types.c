@@ -99,6 +99,11 @@ static bool type_missing(const json_t *fields, struct pawl_bytes name, struct sq
     if (sql_tree_count(names) > 1) {
         struct pawl_bytes schema = sql_tree_word(names, 0);
 
+        if (!sql_tree_word_is(names, 0, "pg_catalog") && !sql_tree_word_is(names, 0, "public") &&
+            !sql_tree_word_is(names, 0, "information_schema")) {
+            return sql_fail(error, "3F000", position, "schema \"%.*s\" does not exist",
+                            (int)schema.size, schema.at);
+        }
         return sql_fail(error, "42704", position, "type \"%.*s.%.*s\" does not exist",
                         (int)schema.size, schema.at, (int)name.size, name.at);
     }
