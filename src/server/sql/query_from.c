@@ -375,6 +375,20 @@ static bool from_value(struct build *build, struct scope *scope, json_t *node, s
     return true;
 }
 
+static bool from_keywords(struct build *build, struct range **range, const char **sql)
+{
+    static const struct column columns[] = {
+        {"word", NULL, SQL_TEXT, false, false},      {"catcode", NULL, SQL_CHAR, false, false},
+        {"barelabel", NULL, SQL_BOOL, false, false}, {"catdesc", NULL, SQL_TEXT, false, false},
+        {"baredesc", NULL, SQL_TEXT, false, false},
+    };
+    const char *alias = new_alias(build);
+
+    *range = range_of(build, "pg_get_keywords", alias, columns, PAWL_COUNT(columns));
+    *sql = build_say(build, "%s AS %s", build_keywords(build), alias);
+    return *range != NULL;
+}
+
 /* f(…) AS alias, perhaps WITH ORDINALITY. */
 static bool from_call(struct build *build, struct scope *scope, const json_t *fields,
                       struct range **range, const char **sql)
@@ -392,6 +406,9 @@ static bool from_call(struct build *build, struct scope *scope, const json_t *fi
 
     if (sql_tree_count(functions) > 1 || sql_tree_has(fields, "coldeflist")) {
         return sql_fail(build->error, "0A000", 0, "ROWS FROM is not supported here");
+    }
+    if (strcmp(name, "pg_get_keywords") == 0 && call != NULL && !sql_tree_has(call, "args")) {
+        return from_keywords(build, range, sql);
     }
     while (which < PAWL_COUNT(row_functions) && strcmp(name, row_functions[which].name) != 0) {
         which++;

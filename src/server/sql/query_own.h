@@ -131,6 +131,9 @@ bool build_column(struct build *build, struct scope *scope, const json_t *fields
                   struct part *part);
 void scope_open(struct scope *scope, const struct scope *outer);
 
+/* --- query_keywords.c: what stands for pg_get_keywords() in FROM; columns are c1, c2 … */
+const char *build_keywords(struct build *build);
+
 /* --- query_expr.c */
 bool build_expr(struct build *build, struct scope *scope, json_t *node, struct part *part);
 /* The same, which must be a bool: argument of WHERE, AND … */
