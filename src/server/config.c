@@ -315,8 +315,8 @@ pawl_err config_listen_read(struct pawl_bytes text, struct config_listen *listen
 {
     const struct pawl_bytes mark = PAWL_BYTES("://");
     struct given given = {"--listen", " ", text};
-    const char *allowed = "it must be resp://HOST:PORT, such as resp://127.0.0.1:7379 or "
-                          "resp://[::1]:7379";
+    const char *allowed = "it must be resp://HOST:PORT or postgres://HOST:PORT, such as "
+                          "resp://127.0.0.1:7379 or postgres://[::1]:7432";
     const char *found = memmem(text.at, text.size, mark.at, mark.size);
     size_t colon = text.size;
 

@@ -57,7 +57,7 @@ bool config_time_read(struct pawl_bytes text, uint64_t *time_ns);
 
 struct conn_wire;
 
-/* "resp://HOST:PORT", an IPv6 address in brackets. */
+/* "resp://HOST:PORT", or another wire's scheme; an IPv6 address in brackets. */
 struct config_listen {
     const struct conn_wire *wire;
     char host[CONFIG_HOST_BYTES_MAX + 1];

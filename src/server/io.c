@@ -12,6 +12,7 @@
 
 enum {
     KEEPALIVE_S = 60,   /* of silence, before the system probes a client */
+    WRITES_AT_ONCE = 4, /* of a long answer, before others have their turn */
     DRAIN_TICK_MS = 20, /* between looks at who has nothing left to be answered */
 };
 
@@ -117,7 +118,8 @@ static const char *peer_write(struct peer *peer)
 {
     struct pawl_bytes bytes;
 
-    while (!peer->writing && (bytes = conn_output(&peer->conn)).size > 0) {
+    for (int i = 0; !peer->writing && (bytes = conn_output(&peer->conn)).size > 0; i++) {
+        if (i == WRITES_AT_ONCE) return peer_write_later(peer, bytes);
         uv_buf_t buf = pawl_uv_buf(bytes);
         int sent = uv_try_write((uv_stream_t *)&peer->tcp, &buf, 1);
 
