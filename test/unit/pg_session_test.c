@@ -78,9 +78,10 @@ static void query(struct fixture *fixture, size_t client, const char *text, cons
     if (strcmp(got, want) != 0) fail_msg("%s\ngot:  %s\nwant: %s", text, got, want);
 }
 
-static void nothing_yet(struct fixture *fixture, size_t client, const char *text)
+/* An id is asked for, and does not come yet. */
+static void waits(struct fixture *fixture, size_t client)
 {
-    query(fixture, client, text, "");
+    query(fixture, client, "SELECT nextval('s')", "T(nextval:20)");
 }
 
 static const char *heard(struct fixture *fixture, size_t client)
@@ -505,37 +506,84 @@ static void sets_values(void **state)
 
 /* Waits. */
 
-static void cancels_what_waits(void **state)
+static uint64_t count_of(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* The connection of a client that comes once more. */
+static void again(struct fixture *fixture, size_t client)
+{
+    conn_close(&fixture->clients[client]);
+    conn_dispose(&fixture->clients[client]);
+    assert_true(conn_open(&fixture->clients[client], fixture->world.desk, &pg_wire));
+}
+
+/* Logs in once more, to hear what can cancel it. */
+static void key_of(struct fixture *fixture, size_t client, uint32_t *pid, uint32_t *secret)
+{
+    struct talk talk = {0};
+
+    again(fixture, client);
+    talk_start(&talk, PROTOCOL, pairs);
+    struct pawl_bytes bytes = {talk.bytes, talk.size};
+    const char *got = world_say_bytes(&fixture->world, &fixture->clients[client], bytes);
+    talk_key((struct pawl_bytes){got, fixture->world.answered_size}, pid, secret);
+}
+
+static void ends_what_takes_too_long(void **state)
 {
     struct fixture fixture;
-    struct talk talk = {0};
 
     (void)state;
     open_all(&fixture);
     query(&fixture, 0, "CREATE SEQUENCE s", "C(CREATE SEQUENCE) Z(I)");
     query(&fixture, 0, "SET statement_timeout = 1000", "C(SET) Z(I)");
     fixture.world.closed = true;
-    nothing_yet(&fixture, 0, "SELECT nextval('s')");
+    waits(&fixture, 0);
     world_wait(&fixture.world, 900 * PAWL_NS_PER_MS);
-    assert_string_equal(heard(&fixture, 0), "T(nextval:20)");
+    assert_string_equal(heard(&fixture, 0), "");
     world_wait(&fixture.world, 200 * PAWL_NS_PER_MS);
     assert_string_equal(heard(&fixture, 0),
                         "E(57014 canceling statement due to statement timeout) Z(I)");
     query(&fixture, 0, "SELECT 1", "T(?column?:23) D(1) C(SELECT 1) Z(I)");
-    nothing_yet(&fixture, 0, "SELECT nextval('s')");
-    talk_cancel(&talk, 1, 0); /* its number, but not its secret */
-    expect(&fixture, 2, &talk, "");
-    assert_true(conn_wants_close(&fixture.clients[2]));
-    assert_string_equal(heard(&fixture, 0), "T(nextval:20)");
-    fixture.world.closed = false;
-    world_settle(&fixture.world);
-    assert_string_equal(heard(&fixture, 0), "D(1) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "RESET statement_timeout", "C(RESET) Z(I)");
+    waits(&fixture, 0);
+    world_wait(&fixture.world, 6 * PAWL_NS_PER_S); /* the server's own patience */
+    const char *got = heard(&fixture, 0);
+    if (strncmp(got, "E(57014 no id came within 5000 ms", 33) != 0) fail_msg("%s", got);
     close_all(&fixture);
 }
 
-static uint64_t count_of(const _Atomic uint64_t *count)
+static void cancels_what_waits(void **state)
 {
-    return atomic_load_explicit(count, memory_order_relaxed);
+    struct fixture fixture;
+    struct talk wrong = {0};
+    struct talk right = {0};
+    uint32_t pid = 0;
+    uint32_t secret = 0;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE s", "C(CREATE SEQUENCE) Z(I)");
+    key_of(&fixture, 0, &pid, &secret);
+    fixture.world.closed = true;
+    waits(&fixture, 0);
+    talk_cancel(&wrong, pid, secret + 1);
+    expect(&fixture, 2, &wrong, "");
+    assert_true(conn_wants_close(&fixture.clients[2]));
+    assert_string_equal(heard(&fixture, 0), "");
+    again(&fixture, 2);
+    talk_cancel(&right, pid, secret);
+    expect(&fixture, 2, &right, "");
+    assert_string_equal(heard(&fixture, 0),
+                        "E(57014 canceling statement due to user request) Z(I)");
+    assert_int_equal(count_of(&desk_counts(fixture.world.desk)->parked), 0);
+    again(&fixture, 2);
+    expect(&fixture, 2, &right, ""); /* nothing to cancel */
+    fixture.world.closed = false;
+    query(&fixture, 0, "SELECT nextval('s')", NEXT("1"));
+    close_all(&fixture);
 }
 
 /* At every point of a statement's course; the other sessions go on. */
@@ -624,6 +672,7 @@ int main(void)
         cmocka_unit_test(takes_back_settings),
         cmocka_unit_test(finds_names_by_search_path),
         cmocka_unit_test(sets_values),
+        cmocka_unit_test(ends_what_takes_too_long),
         cmocka_unit_test(cancels_what_waits),
         cmocka_unit_test(survives_hang_ups),
         cmocka_unit_test(waits_for_who_does_not_read),

@@ -298,3 +298,21 @@ const char *talk_show(struct pawl_bytes answers)
     }
     return shown.text;
 }
+
+void talk_key(struct pawl_bytes answers, uint32_t *pid, uint32_t *secret)
+{
+    struct pawl_pg_frame frame;
+
+    while (answers.size > 0) {
+        ptrdiff_t took = pawl_pg_cut(answers, &frame);
+
+        assert_true(took > 0);
+        if (frame.type == 'K') {
+            *pid = pawl_pg_u32(frame.body.at);
+            *secret = pawl_pg_u32(frame.body.at + 4);
+            return;
+        }
+        answers = (struct pawl_bytes){answers.at + took, answers.size - (size_t)took};
+    }
+    fail_msg("no key");
+}

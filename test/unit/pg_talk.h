@@ -31,5 +31,7 @@ void talk_raw(struct talk *talk, struct pawl_bytes bytes);
  * t(20) E(42P01 text) N(WARNING 01000 text) S(name=value) K R(0). Until the next call.
  */
 const char *talk_show(struct pawl_bytes answers);
+/* What BackendKeyData among answers says. */
+void talk_key(struct pawl_bytes answers, uint32_t *pid, uint32_t *secret);
 
 #endif

@@ -119,7 +119,8 @@ enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal)
     case SQL_PLAN_DROP:
         return pg_run_drop(session, portal);
     case SQL_PLAN_RENAME:
-        return pg_run_rename(session, portal);
+        (void)sql_fail(&session->error, "0A000", 0, "sequences cannot be renamed yet");
+        return PG_STEP_FAILED;
     case SQL_PLAN_BEGIN:
     case SQL_PLAN_START:
     case SQL_PLAN_COMMIT:
