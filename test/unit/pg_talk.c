@@ -258,8 +258,9 @@ static const char *show_body(struct shown *shown, char type, const char *at)
         show(shown, "%s", at);
         return at + strlen(at) + 1;
     case 'S':
-        show(shown, "%s=%s", at, at + strlen(at) + 1);
+        show(shown, "%s=", at);
         at += strlen(at) + 1;
+        show(shown, "%s", at);
         return at + strlen(at) + 1;
     case 'Z':
         show(shown, "%c", *at);

@@ -166,7 +166,8 @@ static enum pg_step drop_missing(struct pg_session *session, const struct sql_ch
     if (!is_missing(session)) {
         return session->wait == PG_WAIT_FAILED ? explained(session) : PG_STEP_FAILED;
     }
-    if (change->if_exists) {
+    /* A name that stands there twice is gone the second time. */
+    if (change->if_exists || !first_round) {
         if (first_round) say_missing(session, name, "sequence");
         session->wait = PG_WAIT_NOTHING;
         return PG_STEP_DONE;

@@ -215,7 +215,7 @@ static void say_types(struct pg_session *session, const struct sql_plan *plan)
 static void say_shape(struct pg_session *session, const struct pg_portal *portal,
                       const struct sql_plan *plan)
 {
-    if (plan == NULL || plan->column_count == 0) {
+    if (plan == NULL || !pg_has_rows(plan)) {
         pg_say(session, 'n', (struct pawl_bytes){NULL, 0});
     } else {
         pg_say_columns(session, portal, plan);
@@ -233,7 +233,7 @@ static const struct sql_plan *plan_of(struct pg_session *session, const struct s
 
 static bool may_describe(struct pg_session *session, const struct sql_plan *plan)
 {
-    return plan == NULL || plan->column_count == 0 || pg_may_prepare(session, plan);
+    return plan == NULL || !pg_has_rows(plan) || pg_may_prepare(session, plan);
 }
 
 static bool describe(struct pg_session *session, const struct pawl_pg_target *target)

@@ -28,6 +28,11 @@ bool pg_may_run(struct pg_session *session, const struct sql_plan *plan)
     return pg_may_write(session, plan->tag);
 }
 
+bool pg_has_rows(const struct sql_plan *plan)
+{
+    return plan->kind == SQL_PLAN_SELECT || plan->kind == SQL_PLAN_QUERY || plan->column_count > 0;
+}
+
 /* EXECUTE. */
 
 static bool give_values(struct pg_session *session, struct pg_portal *portal,

@@ -233,5 +233,6 @@ void pg_say_ready(struct pg_session *session)
 {
     const char status = pg_tx_status(session);
 
+    pg_settings_tell(session);
     pg_say(session, 'Z', (struct pawl_bytes){&status, 1});
 }

@@ -267,6 +267,9 @@ bool pg_may_prepare(struct pg_session *session, const struct sql_plan *plan); /*
 bool pg_may_write(struct pg_session *session, const char *what);              /* 25006 */
 /* EXECUTE becomes what it names. */
 bool pg_redirect(struct pg_session *session, struct pg_portal *portal);
+/* It answers with rows, be it of no columns. */
+bool pg_has_rows(const struct sql_plan *plan);
+bool pg_setting_is(struct pg_session *session, struct pawl_bytes name); /* 42704 */
 void pg_facts(struct pg_session *session, struct sql_facts *facts);
 
 /* One for each kind of plans. */

@@ -237,8 +237,8 @@ static bool path_value(const struct pg_known *known, struct pawl_bytes given, ch
 }
 
 /* "ISO, DMY", from one or both of its words; what is not said stays. */
-static bool datestyle_value(const struct pg_known *known, struct pawl_bytes given, const char *now,
-                            char *to)
+static bool datestyle_value(struct pawl_bytes given, const char *now, char *to,
+                            struct sql_error *error)
 {
     static const char *const styles[] = {"ISO", "SQL", "Postgres", "German"};
     static const struct {
@@ -249,7 +249,6 @@ static bool datestyle_value(const struct pg_known *known, struct pawl_bytes give
     size_t size = 0;
     bool good = true;
 
-    (void)known;
     (void)sscanf(now, "%15[^,], %7s", style, order);
     while (pg_path_next(&given, word, &size, &good)) {
         struct pawl_bytes said = {word, size};
@@ -268,7 +267,11 @@ static bool datestyle_value(const struct pg_known *known, struct pawl_bytes give
             found = true;
             (void)snprintf(order, sizeof order, "%s", orders[i].order);
         }
-        if (!found) return false;
+        if (!found) {
+            (void)snprintf(error->detail, sizeof error->detail, "Unrecognized key word: \"%.*s\".",
+                           (int)(size > 64 ? 64 : size), word);
+            return false;
+        }
     }
     if (good) (void)snprintf(to, PG_SETTING_BYTES_MAX, "%s, %s", style, order);
     return good;
@@ -332,8 +335,8 @@ bool pg_setting_value(const struct pg_known *known, struct pawl_bytes given, con
     case PG_SETTING_ENCODING:
         return encoding_value(known, given, to, error);
     case PG_SETTING_DATESTYLE:
-        if (datestyle_value(known, given, now, to)) return true;
-        return refuse(known, given, error);
+        (void)refuse(known, given, error); /* the detail, if there is one, comes behind */
+        return datestyle_value(given, now, to, error);
     case PG_SETTING_PATH:
         return path_value(known, given, to, error);
     case PG_SETTING_ZONE:

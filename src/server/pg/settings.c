@@ -117,7 +117,7 @@ static void changed(struct pg_session *session, const struct pg_setting *setting
         settings->least_notice = pg_choice(known->range, pg_text(value));
     }
     if ((known->flags & PG_SETTING_REPORTED) != 0 && session->phase == PG_SERVING) {
-        pg_say_parameter(session, known->name, value);
+        settings->tell = true;
     }
 }
 
@@ -361,6 +361,29 @@ void pg_settings_release(struct pg_session *session, size_t depth)
     }
 }
 
+static const char *told_of(const struct pg_setting *setting)
+{
+    if (setting->told != NULL) return setting->told;
+    return setting->start != NULL ? setting->start : setting->known->value;
+}
+
+void pg_settings_tell(struct pg_session *session)
+{
+    if (!session->settings.tell) return;
+    session->settings.tell = false;
+    for (struct pg_setting *setting = session->settings.first; setting != NULL;
+         setting = setting->next) {
+        const struct pg_known *known = setting->known;
+
+        if (known == NULL || (known->flags & PG_SETTING_REPORTED) == 0) continue;
+        const char *value = pg_setting_show(session, pg_text(known->name));
+        if (known->kind == PG_SETTING_ROLE || strcmp(value, told_of(setting)) == 0) continue;
+        free(setting->told);
+        setting->told = strdup(value); /* without memory it is told once more */
+        pg_say_parameter(session, known->name, value);
+    }
+}
+
 void pg_settings_free(struct pg_session *session)
 {
     struct pg_settings *settings = &session->settings;
@@ -375,6 +398,7 @@ void pg_settings_free(struct pg_session *session)
         free(setting->start);
         free(setting->session);
         free(setting->local);
+        free(setting->told);
         free(setting);
     }
     free(settings->path);

@@ -53,6 +53,7 @@ struct pg_setting {
     char *start;   /* from the start-up packet: what RESET returns to; NULL: the default */
     char *session; /* NULL: as after RESET */
     char *local;   /* SET LOCAL's; NULL: none */
+    char *told;    /* what the client was told of it last; NULL: as it was at the start */
     char name[];
 };
 
@@ -74,6 +75,7 @@ struct pg_settings {
     /* Worked out from them, since they are looked at often. */
     uint64_t statement_timeout_ms;
     bool read_only;   /* the transaction */
+    bool tell;        /* some that are reported may have changed */
     int least_notice; /* place in client_min_messages' choices */
     char *path;       /* schemas of search_path, each with a zero behind it; NULL: the default */
     size_t path_count;
@@ -96,6 +98,8 @@ void pg_settings_commit(struct pg_session *session);
 void pg_settings_rollback(struct pg_session *session, ptrdiff_t depth);
 /* What was set with more than depth savepoints counts as set with depth. */
 void pg_settings_release(struct pg_session *session, size_t depth);
+/* Tells the client what it wants to know of what has changed. */
+void pg_settings_tell(struct pg_session *session);
 void pg_settings_free(struct pg_session *session);
 
 /* setting_values.c: what was given, as it is kept and shown, zero-terminated at to. */

@@ -56,7 +56,11 @@ static bool begin(struct pg_session *session)
     if (session->running == NULL || !pg_redirect(session, session->running)) return false;
     session->rows_left = UINT64_MAX;
     plan = session->running->plan;
-    if (plan->column_count > 0) pg_say_columns(session, session->running, plan);
+    if (plan->param_count > 0 && session->running->params == NULL) {
+        return sql_fail(&session->error, "42P02", 0, "there is no parameter $1");
+    }
+    if (plan->kind == SQL_PLAN_SHOW && !pg_setting_is(session, plan->of.setting.name)) return false;
+    if (pg_has_rows(plan)) pg_say_columns(session, session->running, plan);
     return true;
 }
 

@@ -45,8 +45,11 @@ static bool show_all(struct pg_session *session, struct pg_portal *portal)
     return true;
 }
 
-static bool no_setting(struct pg_session *session, struct pawl_bytes name)
+bool pg_setting_is(struct pg_session *session, struct pawl_bytes name)
 {
+    if (pawl_bytes_equal(name, PAWL_BYTES("all")) || pg_setting_show(session, name) != NULL) {
+        return true;
+    }
     return sql_fail(
         &session->error, "42704", 0, "unrecognized configuration parameter \"%.*s\"",
         (int)(name.size > PG_SETTING_NAME_BYTES_MAX ? PG_SETTING_NAME_BYTES_MAX : name.size),
@@ -58,8 +61,8 @@ static bool show(struct pg_session *session, struct pg_portal *portal)
     const struct sql_setting *setting = &portal->plan->of.setting;
 
     if (is_all(setting)) return show_all(session, portal);
+    if (!pg_setting_is(session, setting->name)) return false;
     const char *value = pg_setting_show(session, setting->name);
-    if (value == NULL) return no_setting(session, setting->name);
     const struct sql_value row = {.type = SQL_TEXT, .text = pg_text(value)};
     PAWL_ASSERT(portal->plan->column_count == 1);
     return pg_say_row(session, portal, &row);
@@ -80,8 +83,10 @@ static bool set(struct pg_session *session, const struct sql_plan *plan)
 
     if (plan->kind == SQL_PLAN_RESET && is_all(setting)) return pg_settings_reset_all(session);
     if (setting->local && !in_block(session)) {
-        pg_say_notice(session, "WARNING", "25P01",
-                      "SET LOCAL can only be used in transaction blocks");
+        bool of_tx = setting->name.size > 12 && memcmp(setting->name.at, "transaction_", 12) == 0;
+
+        pg_say_notice(session, "WARNING", "25P01", "%s can only be used in transaction blocks",
+                      of_tx ? "SET TRANSACTION" : "SET LOCAL");
     }
     if (plan->kind == SQL_PLAN_RESET || setting->to_default) {
         value = (struct pawl_bytes){NULL, 0};
