@@ -429,16 +429,17 @@ static void takes_back_settings(void **state)
 
     (void)state;
     open_all(&fixture);
-    query(&fixture, 0, "SET application_name = 'one'", "S(application_name=one) C(SET) Z(I)");
+    query(&fixture, 0, "SET application_name = 'one'", "C(SET) S(application_name=one) Z(I)");
+    query(&fixture, 0, "SET application_name = 'one'", "C(SET) Z(I)");
     query(&fixture, 0, "BEGIN", "C(BEGIN) Z(T)");
-    query(&fixture, 0, "SET LOCAL application_name = 'two'", "S(application_name=two) C(SET) Z(T)");
-    query(&fixture, 0, "COMMIT", "S(application_name=one) C(COMMIT) Z(I)");
+    query(&fixture, 0, "SET LOCAL application_name = 'two'", "C(SET) S(application_name=two) Z(T)");
+    query(&fixture, 0, "COMMIT", "C(COMMIT) S(application_name=one) Z(I)");
     query(&fixture, 0, "BEGIN; SET application_name = 'three'; SAVEPOINT a",
-          "C(BEGIN) S(application_name=three) C(SET) C(SAVEPOINT) Z(T)");
-    query(&fixture, 0, "SET application_name = 'four'", "S(application_name=four) C(SET) Z(T)");
-    query(&fixture, 0, "ROLLBACK TO a", "S(application_name=three) C(ROLLBACK) Z(T)");
-    query(&fixture, 0, "ROLLBACK", "S(application_name=one) C(ROLLBACK) Z(I)");
-    query(&fixture, 0, "RESET ALL", "S(application_name=) C(RESET) Z(I)");
+          "C(BEGIN) C(SET) C(SAVEPOINT) S(application_name=three) Z(T)");
+    query(&fixture, 0, "SET application_name = 'four'", "C(SET) S(application_name=four) Z(T)");
+    query(&fixture, 0, "ROLLBACK TO a", "C(ROLLBACK) S(application_name=three) Z(T)");
+    query(&fixture, 0, "ROLLBACK", "C(ROLLBACK) S(application_name=one) Z(I)");
+    query(&fixture, 0, "RESET ALL", "C(RESET) S(application_name=) Z(I)");
     query(&fixture, 0, "SET statement_timeout = '90s'", "C(SET) Z(I)");
     query(&fixture, 0, "SHOW statement_timeout", "T(statement_timeout:25) D(90s) C(SHOW) Z(I)");
     query(&fixture, 0, "SET statement_timeout = -1",
@@ -449,7 +450,7 @@ static void takes_back_settings(void **state)
     query(&fixture, 0, "SET server_version = '9'",
           "E(55P02 parameter \"server_version\" cannot be changed) Z(I)");
     query(&fixture, 0, "SHOW nothing",
-          "T(nothing:25) E(42704 unrecognized configuration "
+          "E(42704 unrecognized configuration "
           "parameter \"nothing\") Z(I)");
     close_all(&fixture);
 }
