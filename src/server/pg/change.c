@@ -2,25 +2,21 @@
 /* CREATE, ALTER, DROP and renaming of sequences. They are carried out at once, and stay. */
 #include <stdio.h>
 
-#include "server/login.h"
 #include "server/pg/session.h"
 
-/* Steps of a change. */
-enum { CHANGE_BEGINS, CHANGE_LOOKS, CHANGE_WAITS };
-
-static enum pg_step explained(struct pg_session *session)
+enum pg_step pg_change_explained(struct pg_session *session)
 {
     session->wait = PG_WAIT_NOTHING;
     pg_explain(session);
     return PG_STEP_FAILED;
 }
 
-static bool is_missing(const struct pg_session *session)
+bool pg_change_missing(const struct pg_session *session)
 {
     return session->wait == PG_WAIT_FAILED && session->failure.code == PAWL_NO_SEQUENCE;
 }
 
-static bool may(struct pg_session *session, enum user_role role)
+bool pg_change_may(struct pg_session *session, enum user_role role)
 {
     struct pawl_bytes store = pawl_name_bytes(&session->search.store);
     struct pawl_bytes shown = pg_shown(store);
@@ -30,14 +26,14 @@ static bool may(struct pg_session *session, enum user_role role)
                     shown.at);
 }
 
-static void changed(struct pg_session *session)
+void pg_changed(struct pg_session *session)
 {
     session->wait = PG_WAIT_NOTHING;
     pg_search_forget(session);
     pg_tx_changed(session, pg_shown(pawl_name_bytes(&session->search.store)));
 }
 
-static void say_missing(struct pg_session *session, const struct sql_name *name, const char *what)
+void pg_change_skipped(struct pg_session *session, const struct sql_name *name, const char *what)
 {
     session->wait = PG_WAIT_NOTHING;
     pg_say_notice(session, "NOTICE", "00000", "%s \"%.*s\" does not exist, skipping", what,
@@ -50,7 +46,7 @@ static bool create_begins(struct pg_session *session, const struct sql_change *c
 {
     session->search.name = change->names[0];
     if (!pg_search_target(session, &change->names[0], &session->search.store) ||
-        !may(session, USER_DEFINE)) {
+        !pg_change_may(session, USER_DEFINE)) {
         return false;
     }
     struct call *call = pg_ask(session, PAWL_ASK_CREATE, pawl_name_bytes(&session->search.store));
@@ -74,13 +70,13 @@ enum pg_step pg_run_create(struct pg_session *session, struct pg_portal *portal)
     if (session->wait == PG_WAIT_FAILED) {
         bool exists = session->failure.code == PAWL_EXISTS;
 
-        if (!exists || !change->if_exists) return explained(session);
+        if (!exists || !change->if_exists) return pg_change_explained(session);
         session->wait = PG_WAIT_NOTHING;
         pg_say_notice(session, "NOTICE", "42P07", "relation \"%.*s\" already exists, skipping",
                       (int)change->names[0].relation.size, change->names[0].relation.at);
         return PG_STEP_DONE;
     }
-    changed(session);
+    pg_changed(session);
     return PG_STEP_DONE;
 }
 
@@ -95,7 +91,7 @@ static enum user_role alter_role(const pawl_definition *definition)
 
 static bool ask_alter(struct pg_session *session, const struct sql_change *change)
 {
-    if (!may(session, alter_role(&change->definition))) return false;
+    if (!pg_change_may(session, alter_role(&change->definition))) return false;
     /* OWNED BY NONE and the like change nothing, but want the sequence to be there. */
     bool reads = change->definition.given == 0;
     struct call *call = pg_ask(session, reads ? PAWL_ASK_READ : PAWL_ASK_ALTER,
@@ -118,17 +114,17 @@ enum pg_step pg_run_alter(struct pg_session *session, struct pg_portal *portal)
         }
         portal->step = CHANGE_WAITS;
     }
-    while (is_missing(session) && session->search.at < session->search.count) {
+    while (pg_change_missing(session) && session->search.at < session->search.count) {
         if (!pg_search_next(session)) break;
         if (!ask_alter(session, change)) return PG_STEP_FAILED;
     }
     if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
-    if (is_missing(session) && change->if_exists) {
-        say_missing(session, &change->names[0], "relation");
+    if (pg_change_missing(session) && change->if_exists) {
+        pg_change_skipped(session, &change->names[0], "relation");
         return PG_STEP_DONE;
     }
-    if (session->wait == PG_WAIT_FAILED) return explained(session);
-    changed(session);
+    if (session->wait == PG_WAIT_FAILED) return pg_change_explained(session);
+    pg_changed(session);
     return PG_STEP_DONE;
 }
 
@@ -141,16 +137,15 @@ static void look(struct pg_session *session)
     if (call != NULL) call_submit(call);
 }
 
-/* DONE: search.store is there. FAILED: it is not, or something else: session->wait. */
-static enum pg_step look_for(struct pg_session *session, struct pg_portal *portal,
-                             const struct sql_name *name)
+enum pg_step pg_change_look(struct pg_session *session, struct pg_portal *portal,
+                            const struct sql_name *name)
 {
     if (portal->step == CHANGE_BEGINS) {
         if (!pg_search_begin(session, name)) return PG_STEP_FAILED;
         portal->step = CHANGE_LOOKS;
         look(session);
     }
-    while (is_missing(session) && session->search.at < session->search.count) {
+    while (pg_change_missing(session) && session->search.at < session->search.count) {
         if (!pg_search_next(session)) break;
         look(session);
     }
@@ -163,12 +158,12 @@ static enum pg_step look_for(struct pg_session *session, struct pg_portal *porta
 static enum pg_step drop_missing(struct pg_session *session, const struct sql_change *change,
                                  const struct sql_name *name, bool first_round)
 {
-    if (!is_missing(session)) {
-        return session->wait == PG_WAIT_FAILED ? explained(session) : PG_STEP_FAILED;
+    if (!pg_change_missing(session)) {
+        return session->wait == PG_WAIT_FAILED ? pg_change_explained(session) : PG_STEP_FAILED;
     }
     /* A name that stands there twice is gone the second time. */
     if (change->if_exists || !first_round) {
-        if (first_round) say_missing(session, name, "sequence");
+        if (first_round) pg_change_skipped(session, name, "sequence");
         session->wait = PG_WAIT_NOTHING;
         return PG_STEP_DONE;
     }
@@ -189,9 +184,10 @@ static enum pg_step drop_one(struct pg_session *session, struct pg_portal *porta
         if (call != NULL) call_submit(call);
     }
     if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
-    if (session->wait == PG_WAIT_FAILED && !is_missing(session)) return explained(session);
+    if (session->wait == PG_WAIT_FAILED && !pg_change_missing(session))
+        return pg_change_explained(session);
     pg_last_forget(session, store);
-    changed(session);
+    pg_changed(session);
     return PG_STEP_DONE;
 }
 
@@ -204,11 +200,11 @@ enum pg_step pg_run_drop(struct pg_session *session, struct pg_portal *portal)
         const struct sql_name *name = &change->names[portal->item % change->name_count];
         enum pg_step step = PG_STEP_DONE;
 
-        if (portal->step != CHANGE_WAITS) step = look_for(session, portal, name);
+        if (portal->step != CHANGE_WAITS) step = pg_change_look(session, portal, name);
         if (step == PG_STEP_WAITS) return step;
         if (step == PG_STEP_FAILED) {
             step = drop_missing(session, change, name, first_round);
-        } else if (!may(session, USER_ADMIN)) {
+        } else if (!pg_change_may(session, USER_ADMIN)) {
             return PG_STEP_FAILED;
         } else if (!first_round) {
             step = drop_one(session, portal);

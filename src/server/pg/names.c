@@ -2,7 +2,6 @@
 /* Names in SQL and names in the store, by way of search_path. */
 #include <stdio.h>
 
-#include "server/login.h"
 #include "server/pg/session.h"
 
 static const char public_schema[] = "public";

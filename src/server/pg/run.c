@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "server/login.h"
 #include "server/pg/session.h"
 
 bool pg_may_prepare(struct pg_session *session, const struct sql_plan *plan)
@@ -124,8 +123,7 @@ enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal)
     case SQL_PLAN_DROP:
         return pg_run_drop(session, portal);
     case SQL_PLAN_RENAME:
-        (void)sql_fail(&session->error, "0A000", 0, "sequences cannot be renamed yet");
-        return PG_STEP_FAILED;
+        return pg_run_rename(session, portal);
     case SQL_PLAN_BEGIN:
     case SQL_PLAN_START:
     case SQL_PLAN_COMMIT:

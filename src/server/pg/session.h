@@ -11,6 +11,7 @@
 #ifndef PAWLD_PG_SESSION_H
 #define PAWLD_PG_SESSION_H
 
+#include "server/login.h"
 #include "server/pg/settings.h"
 #include "server/sql/machine.h"
 #include "server/sql/query.h"
@@ -281,6 +282,18 @@ enum pg_step pg_run_drop(struct pg_session *session, struct pg_portal *portal);
 enum pg_step pg_run_rename(struct pg_session *session, struct pg_portal *portal);
 enum pg_step pg_run_transaction(struct pg_session *session, struct pg_portal *portal);
 enum pg_step pg_run_utility(struct pg_session *session, struct pg_portal *portal);
+
+/* change.c: what its statements share. */
+
+enum pg_change_step { CHANGE_BEGINS, CHANGE_LOOKS, CHANGE_WAITS };
+bool pg_change_missing(const struct pg_session *session);
+enum pg_step pg_change_explained(struct pg_session *session);
+void pg_change_skipped(struct pg_session *session, const struct sql_name *name, const char *what);
+bool pg_change_may(struct pg_session *session, enum user_role role);
+/* DONE: search.store is there. FAILED: it is not, or something else: session->wait. */
+enum pg_step pg_change_look(struct pg_session *session, struct pg_portal *portal,
+                            const struct sql_name *name);
+void pg_changed(struct pg_session *session);
 
 /* transaction.c */
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "server/login.h"
 #include "server/pg/session.h"
 
 enum {
