@@ -205,7 +205,7 @@ static void listen_addresses_are_read(void **state)
                                       "resp://[]:1",
                                       "resp://[::1]",
                                       "resp://a:1/",
-                                      "postgres://a:7432"};
+                                      "http://a:7432"};
     struct config_listen listen;
 
     (void)state;

@@ -81,7 +81,7 @@ static void query(struct fixture *fixture, size_t client, const char *text, cons
 /* An id is asked for, and does not come yet. */
 static void waits(struct fixture *fixture, size_t client)
 {
-    query(fixture, client, "SELECT nextval('s')", "T(nextval:20)");
+    query(fixture, client, "SELECT nextval('s')", "");
 }
 
 static const char *heard(struct fixture *fixture, size_t client)
@@ -214,7 +214,7 @@ static void answers_queries(void **state)
     query(&fixture, 0, "SELECT 1; SELECT nextval('s')",
           "T(?column?:23) D(1) C(SELECT 1) T(nextval:20) D(4) C(SELECT 1) Z(I)");
     query(&fixture, 0, "SELECT nextval('none'); SELECT nextval('s')",
-          "T(nextval:20) E(42P01 relation \"none\" does not exist) Z(I)");
+          "E(42P01 relation \"none\" does not exist) Z(I)");
     query(&fixture, 0, "SELECT nextval('s') FROM generate_series(1, 3)",
           "T(nextval:20) D(5) D(6) D(7) C(SELECT 3) Z(I)");
     assert_string_equal(world_say(&fixture.world, &fixture.resp, "INCR s\r\n"), ":8\r\n");
@@ -399,8 +399,7 @@ static void keeps_transactions(void **state)
           "N(WARNING 25001 there is already a transaction in progress) C(BEGIN) Z(T)");
     query(&fixture, 0, "SELECT nextval('s')", "T(nextval:20) D(1) C(SELECT 1) Z(T)");
     query(&fixture, 0, "SAVEPOINT a", "C(SAVEPOINT) Z(T)");
-    query(&fixture, 0, "SELECT nextval('none')",
-          "T(nextval:20) E(42P01 relation \"none\" does not exist) Z(E)");
+    query(&fixture, 0, "SELECT nextval('none')", "E(42P01 relation \"none\" does not exist) Z(E)");
     query(&fixture, 0, "SELECT 1", ABORTED " Z(E)");
     query(&fixture, 0, "ROLLBACK TO b", "E(3B001 savepoint \"b\" does not exist) Z(E)");
     query(&fixture, 0, "ROLLBACK TO a", "C(ROLLBACK) Z(T)");
@@ -473,8 +472,7 @@ static void finds_names_by_search_path(void **state)
     query(&fixture, 0, "SELECT nextval('s')", NEXT("1"));
     assert_string_equal(world_say(&fixture.world, &fixture.resp, "INCR s\r\n"), ":2\r\n");
     query(&fixture, 0, "SET search_path = ''", "C(SET) Z(I)");
-    query(&fixture, 0, "SELECT nextval('s')",
-          "T(nextval:20) E(42P01 relation \"s\" does not exist) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s')", "E(42P01 relation \"s\" does not exist) Z(I)");
     close_all(&fixture);
 }
 
@@ -546,13 +544,13 @@ static void ends_what_takes_too_long(void **state)
     assert_string_equal(heard(&fixture, 0), "");
     world_wait(&fixture.world, 200 * PAWL_NS_PER_MS);
     assert_string_equal(heard(&fixture, 0),
-                        "E(57014 canceling statement due to statement timeout) Z(I)");
+                        "T(nextval:20) E(57014 canceling statement due to statement timeout) Z(I)");
     query(&fixture, 0, "SELECT 1", "T(?column?:23) D(1) C(SELECT 1) Z(I)");
     query(&fixture, 0, "RESET statement_timeout", "C(RESET) Z(I)");
     waits(&fixture, 0);
     world_wait(&fixture.world, 6 * PAWL_NS_PER_S); /* the server's own patience */
     const char *got = heard(&fixture, 0);
-    if (strncmp(got, "E(57014 no id came within 5000 ms", 33) != 0) fail_msg("%s", got);
+    if (strstr(got, "E(57014 no id came within 5000 ms") == NULL) fail_msg("%s", got);
     close_all(&fixture);
 }
 
@@ -578,7 +576,7 @@ static void cancels_what_waits(void **state)
     talk_cancel(&right, pid, secret);
     expect(&fixture, 2, &right, "");
     assert_string_equal(heard(&fixture, 0),
-                        "E(57014 canceling statement due to user request) Z(I)");
+                        "T(nextval:20) E(57014 canceling statement due to user request) Z(I)");
     assert_int_equal(count_of(&desk_counts(fixture.world.desk)->parked), 0);
     again(&fixture, 2);
     expect(&fixture, 2, &right, ""); /* nothing to cancel */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries over catalogs, and over a sequence as a relation: brings the records that they need. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/pg/session.h"
@@ -11,6 +12,10 @@ static enum pg_step explained(struct pg_session *session)
 {
     session->wait = PG_WAIT_NOTHING;
     pg_explain(session);
+    /* Who asks for a table is most often connected to the wrong server. */
+    if (memcmp(session->error.sqlstate, "42P01", SQL_STATE_BYTES) == 0) {
+        (void)snprintf(session->error.hint, sizeof session->error.hint, "%s", SQL_NO_TABLES_HINT);
+    }
     return PG_STEP_FAILED;
 }
 

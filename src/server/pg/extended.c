@@ -40,9 +40,11 @@ static bool prepare(struct pg_session *session, const struct pawl_pg_parse *pars
     if (batch->count > 1) {
         good = sql_fail(&session->error, "42601", 0,
                         "cannot insert multiple commands into a prepared statement");
-    } else if (plan != NULL && plan->kind == SQL_PLAN_ERROR) {
+    } else if (plan != NULL && plan->kind == SQL_PLAN_ERROR && !plan->utility) {
         session->error = plan->error;
         good = false;
+    } else if (plan != NULL && plan->kind == SQL_PLAN_SHOW) {
+        good = pg_may_prepare(session, plan) && pg_setting_is(session, plan->of.setting.name);
     } else if (plan != NULL) {
         good = pg_may_prepare(session, plan);
     }
@@ -143,10 +145,20 @@ static bool values_bind(struct pg_session *session, struct pg_portal *portal,
     return portal->params != NULL || sql_fail(&session->error, "53200", 0, "out of memory");
 }
 
+/* EXECUTE has the columns of what it names, if there is such a statement. */
+static const struct sql_plan *plan_of(struct pg_session *session, const struct sql_plan *plan)
+{
+    if (plan == NULL || plan->kind != SQL_PLAN_EXECUTE) return plan;
+    const struct pg_statement *named = pg_statement_find(session, plan->of.prepared.name);
+
+    return named == NULL ? NULL : named->plan;
+}
+
 static bool results_bind(struct pg_session *session, struct pg_portal *portal,
                          const struct pawl_pg_bind *bind)
 {
-    size_t columns = portal->plan == NULL ? 0 : portal->plan->column_count;
+    const struct sql_plan *plan = plan_of(session, portal->plan);
+    size_t columns = plan == NULL ? 0 : plan->column_count;
     size_t count = bind->result_count;
 
     if (count > 1 && count != columns) {
@@ -159,12 +171,7 @@ static bool results_bind(struct pg_session *session, struct pg_portal *portal,
     if (portal->results == NULL) return sql_fail(&session->error, "53200", 0, "out of memory");
     portal->result_count = count;
     for (size_t i = 0; i < count; i++) {
-        int format = format_at(bind->results, count, i);
-
-        if (format != 0 && format != 1) {
-            return sql_fail(&session->error, "22023", 0, "unsupported format code: %d", format);
-        }
-        portal->results[i] = (int16_t)format;
+        portal->results[i] = (int16_t)format_at(bind->results, count, i);
     }
     return true;
 }
@@ -174,14 +181,14 @@ static bool bind_all(struct pg_session *session, const struct pawl_pg_bind *bind
     const struct pg_statement *statement = pg_statement_find(session, bind->statement);
 
     if (statement == NULL || !counts_fit(session, bind, statement) ||
-        (statement->plan != NULL && !pg_may_prepare(session, statement->plan))) {
+        !pg_may_prepare(session, statement->plan)) {
         return false;
     }
     struct pg_portal *portal =
         pg_portal_new(session, &bind->portal, statement->batch, statement->plan);
     if (portal == NULL) return false;
     if ((bind->value_count == 0 || values_bind(session, portal, bind)) &&
-        pg_redirect(session, portal) && results_bind(session, portal, bind)) {
+        results_bind(session, portal, bind)) {
         return true;
     }
     pg_portal_drop(session, portal);
@@ -222,15 +229,6 @@ static void say_shape(struct pg_session *session, const struct pg_portal *portal
     }
 }
 
-/* EXECUTE has the columns of what it names, if there is such a statement. */
-static const struct sql_plan *plan_of(struct pg_session *session, const struct sql_plan *plan)
-{
-    if (plan == NULL || plan->kind != SQL_PLAN_EXECUTE) return plan;
-    const struct pg_statement *named = pg_statement_find(session, plan->of.prepared.name);
-
-    return named == NULL ? NULL : named->plan;
-}
-
 static bool may_describe(struct pg_session *session, const struct sql_plan *plan)
 {
     return plan == NULL || !pg_has_rows(plan) || pg_may_prepare(session, plan);
@@ -250,7 +248,7 @@ static bool describe(struct pg_session *session, const struct pawl_pg_target *ta
         const struct pg_portal *portal = pg_portal_find(session, target->name);
 
         if (portal == NULL || !may_describe(session, portal->plan)) return false;
-        say_shape(session, portal, portal->plan);
+        say_shape(session, portal, plan_of(session, portal->plan));
         return true;
     }
     return sql_fail(&session->error, "08P01", 0, "invalid DESCRIBE message subtype %d",
@@ -301,6 +299,16 @@ static bool run_again(struct pg_session *session, struct pg_portal *portal)
     return true;
 }
 
+static bool formats_fit(struct pg_session *session, const struct pg_portal *portal)
+{
+    for (size_t i = 0; i < portal->result_count; i++) {
+        if (portal->results[i] == 0 || portal->results[i] == 1) continue;
+        return sql_fail(&session->error, "22023", 0, "unsupported format code: %d",
+                        portal->results[i]);
+    }
+    return true;
+}
+
 static bool execute(struct pg_session *session, const struct pawl_pg_execute *execute)
 {
     struct pg_portal *portal = pg_portal_find(session, execute->portal);
@@ -310,8 +318,9 @@ static bool execute(struct pg_session *session, const struct pawl_pg_execute *ex
         pg_say(session, 'I', (struct pawl_bytes){NULL, 0});
         return true;
     }
-    if (!pg_may_run(session, portal->plan)) return false;
+    if (!pg_may_run(session, portal->plan) || !formats_fit(session, portal)) return false;
     if (portal->done) return run_again(session, portal);
+    if (!pg_redirect(session, portal)) return false;
     portal->rows = 0;
     session->began_ns = session->conn->desk->now_ns;
     session->rows_left = execute->rows_max == 0 ? UINT64_MAX : execute->rows_max;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names in SQL and names in the store, by way of search_path. */
-#include <stdio.h>
-
 #include "server/pg/session.h"
 
 static const char public_schema[] = "public";
@@ -111,8 +109,6 @@ bool pg_no_relation(struct pg_session *session, const struct sql_name *name, con
     (void)sql_fail(&session->error, "42P01", name->position, "%s \"%.*s%s%.*s\" does not exist",
                    what, qualified ? (int)name->schema.size : 0, name->schema.at,
                    qualified ? "." : "", (int)name->relation.size, name->relation.at);
-    (void)snprintf(session->error.hint, sizeof session->error.hint,
-                   "This server, pawl, keeps sequences only: CREATE SEQUENCE makes one.");
     return false;
 }
 

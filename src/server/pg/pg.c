@@ -33,10 +33,22 @@ static void let_go(struct pg_session *session)
     session->interrupt = NULL;
 }
 
+/* Whether PostgreSQL finds it before it runs the statement, and so before it tells the columns. */
+static bool is_early(const struct pg_session *session)
+{
+    const char *state = session->error.sqlstate;
+
+    if (session->running->want == SQL_WANT_ERROR || memcmp(state, "3F", 2) == 0) return true;
+    return memcmp(state, "42", 2) == 0 && memcmp(state, "42501", SQL_STATE_BYTES) != 0;
+}
+
 void pg_failed(struct pg_session *session)
 {
     bool simple = session->simple;
 
+    if (session->running != NULL && session->running->begun && !is_early(session)) {
+        pg_say_shape(session, session->running);
+    }
     pg_say_error(session, "ERROR", &session->error);
     let_go(session);
     pg_tx_failed(session);
@@ -161,7 +173,7 @@ static size_t serve(struct pg_session *session, struct pawl_bytes rest)
     }
     ptrdiff_t used = pawl_pg_cut(rest, &frame);
     if (used < 0) {
-        pg_die(session, "08P01", "invalid message length");
+        session->conn->closing = true; /* without a word, as PostgreSQL */
         return 0;
     }
     if (used == 0) {

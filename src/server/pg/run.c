@@ -7,7 +7,7 @@
 
 bool pg_may_prepare(struct pg_session *session, const struct sql_plan *plan)
 {
-    if (session->tx.block != PG_BLOCK_FAILED || plan->in_aborted) return true;
+    if (session->tx.block != PG_BLOCK_FAILED || (plan != NULL && plan->in_aborted)) return true;
     return sql_fail(&session->error, "25P02", 0,
                     "current transaction is aborted, commands ignored until end of transaction "
                     "block");
@@ -108,6 +108,7 @@ enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal)
         pg_say_notice_of(session, &plan->notice);
     }
     portal->begun = true;
+    if (plan->kind == SQL_PLAN_SELECT || plan->kind == SQL_PLAN_QUERY) session->tx.queried = true;
     switch (plan->kind) {
     case SQL_PLAN_ERROR:
         session->error = plan->error;

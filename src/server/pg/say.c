@@ -187,9 +187,16 @@ static char *put_value(char *to, const struct sql_value *value, uint16_t format)
     return pawl_pg_put_u32(to, (uint32_t)size) + size;
 }
 
-bool pg_say_row(struct pg_session *session, const struct pg_portal *portal,
-                const struct sql_value *row)
+void pg_say_shape(struct pg_session *session, struct pg_portal *portal)
 {
+    if (!session->simple || portal->described || !pg_has_rows(portal->plan)) return;
+    portal->described = true;
+    pg_say_columns(session, portal, portal->plan);
+}
+
+bool pg_say_row(struct pg_session *session, struct pg_portal *portal, const struct sql_value *row)
+{
+    pg_say_shape(session, portal);
     size_t count = portal->plan->column_count;
     size_t most = PAWL_PG_HEAD_BYTES + 2;
 

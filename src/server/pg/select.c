@@ -217,6 +217,7 @@ static enum pg_step serve_setval(struct pg_session *session, struct pg_portal *p
         if (session->failure.code != PAWL_BEHIND || back != DESK_SETVAL_IGNORE) {
             return explained(session);
         }
+        pg_say_shape(session, portal);
         set_ignored(session, machine);
     }
     session->wait = PG_WAIT_NOTHING;

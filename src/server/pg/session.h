@@ -118,6 +118,7 @@ enum pg_block { PG_BLOCK_NONE, PG_BLOCK_OPEN, PG_BLOCK_FAILED };
 struct pg_transaction {
     bool begun; /* a statement ran in it, or BEGIN */
     enum pg_block block;
+    bool queried; /* a SELECT ran in it */
     int64_t began_us;
     struct pg_savepoint *savepoints;
     size_t savepoint_count, savepoint_capacity;
@@ -264,6 +265,7 @@ void pg_portal_free(struct pg_portal *portal);
 enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal);
 /* 25P02, 25006. */
 bool pg_may_run(struct pg_session *session, const struct sql_plan *plan);
+/* plan NULL: an empty text. */
 bool pg_may_prepare(struct pg_session *session, const struct sql_plan *plan); /* 25P02 */
 bool pg_may_write(struct pg_session *session, const char *what);              /* 25006 */
 /* EXECUTE becomes what it names. */
@@ -358,11 +360,12 @@ void pg_say_error(struct pg_session *session, const char *severity, const struct
 void pg_say_notice(struct pg_session *session, const char *severity, const char *sqlstate,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 void pg_say_notice_of(struct pg_session *session, const struct sql_error *notice);
+/* Of a simple query, whose columns are told with the first row, or at its end. */
+void pg_say_shape(struct pg_session *session, struct pg_portal *portal);
 void pg_say_columns(struct pg_session *session, const struct pg_portal *portal,
                     const struct sql_plan *plan);
 /* false: session->error; nothing was said. */
-bool pg_say_row(struct pg_session *session, const struct pg_portal *portal,
-                const struct sql_value *row);
+bool pg_say_row(struct pg_session *session, struct pg_portal *portal, const struct sql_value *row);
 void pg_say_complete(struct pg_session *session, const struct pg_portal *portal);
 void pg_say_ready(struct pg_session *session);
 /* FATAL: nothing follows. */

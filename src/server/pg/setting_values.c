@@ -297,9 +297,7 @@ static bool encoding_value(const struct pg_known *known, struct pawl_bytes given
         keep(to, PAWL_BYTES("SQL_ASCII"));
         return true;
     }
-    (void)refuse(known, given, error);
-    (void)snprintf(error->detail, sizeof error->detail, "Encodings here are UTF8 and SQL_ASCII.");
-    return false;
+    return refuse(known, given, error);
 }
 
 static bool zone_value(const struct pg_known *known, struct pawl_bytes given, char *to,

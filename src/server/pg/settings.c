@@ -183,6 +183,11 @@ static struct pg_setting *changeable(struct pg_session *session, struct pawl_byt
                        (int)(name.size > 128 ? 128 : name.size), name.at);
         return NULL;
     }
+    if (known != NULL && (known->flags & PG_SETTING_OF_SUPERUSER) != 0) {
+        (void)sql_fail(&session->error, "42501", 0, "permission denied to set parameter \"%s\"",
+                       known->name);
+        return NULL;
+    }
     if (known != NULL && (known->flags & (PG_SETTING_FIXED | PG_SETTING_AT_START)) != 0) {
         if ((known->flags & PG_SETTING_AT_START) != 0) when = " without restarting the server";
         (void)sql_fail(&session->error, "55P02", 0, "parameter \"%s\" cannot be changed%s",
@@ -251,6 +256,18 @@ static bool may_be_role(struct pg_session *session, const struct pg_known *known
                     (int)(value.size > 63 ? 63 : value.size), value.at);
 }
 
+/* A transaction's isolation is settled by its first query. */
+static bool in_time(struct pg_session *session, const struct pg_known *known, const char *now,
+                    const char *value)
+{
+    if (known == NULL || !session->tx.queried || session->tx.block == PG_BLOCK_NONE ||
+        strcmp(known->name, "transaction_isolation") != 0 || strcmp(now, value) == 0) {
+        return true;
+    }
+    return sql_fail(&session->error, "25001", 0,
+                    "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+}
+
 bool pg_setting_set(struct pg_session *session, struct pawl_bytes name, struct pawl_bytes value,
                     bool local)
 {
@@ -269,7 +286,7 @@ bool pg_setting_set(struct pg_session *session, struct pawl_bytes name, struct p
     const char *now = known == NULL ? "" : pg_setting_show(session, name);
     return may_be_role(session, known, value) &&
            pg_setting_value(known, value, now, text, &session->error) &&
-           put(session, setting, text, local);
+           in_time(session, known, now, text) && put(session, setting, text, local);
 }
 
 bool pg_setting_start(struct pg_session *session, struct pawl_bytes name, struct pawl_bytes value)

@@ -31,10 +31,11 @@ enum pg_setting_kind {
 };
 
 enum pg_setting_flag {
-    PG_SETTING_REPORTED = 1 << 0, /* clients are told, at the start and when it changes */
-    PG_SETTING_FIXED = 1 << 1,    /* cannot be changed */
-    PG_SETTING_AT_START = 1 << 2, /* … without restarting the server */
-    PG_SETTING_OF_TX = 1 << 3,    /* of the transaction; its default is default_… */
+    PG_SETTING_REPORTED = 1 << 0,     /* clients are told, at the start and when it changes */
+    PG_SETTING_FIXED = 1 << 1,        /* cannot be changed */
+    PG_SETTING_AT_START = 1 << 2,     /* … without restarting the server */
+    PG_SETTING_OF_SUPERUSER = 1 << 4, /* of whom there is none */
+    PG_SETTING_OF_TX = 1 << 3,        /* of the transaction; its default is default_… */
 };
 
 struct pg_known {

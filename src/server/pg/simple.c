@@ -60,7 +60,6 @@ static bool begin(struct pg_session *session)
         return sql_fail(&session->error, "42P02", 0, "there is no parameter $1");
     }
     if (plan->kind == SQL_PLAN_SHOW && !pg_setting_is(session, plan->of.setting.name)) return false;
-    if (pg_has_rows(plan)) pg_say_columns(session, session->running, plan);
     return true;
 }
 
@@ -82,6 +81,7 @@ enum conn_resume pg_query_goes_on(struct pg_session *session)
     case PG_STEP_SUSPENDED:
         break;
     }
+    pg_say_shape(session, session->running);
     pg_say_complete(session, session->running);
     pg_portal_free(session->running);
     session->running = NULL;

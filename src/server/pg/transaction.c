@@ -101,10 +101,31 @@ static bool begin(struct pg_session *session, const struct sql_transaction *how)
                                              how->read_only ? PAWL_BYTES("on") : PAWL_BYTES("off"));
 }
 
+/* AND CHAIN: another one begins, as this one was. */
+static bool chain(struct pg_session *session, bool read_only, struct pawl_bytes isolation)
+{
+    const struct sql_transaction how = {
+        .read_only_given = true, .read_only = read_only, .isolation = isolation};
+
+    pg_tx_begin(session);
+    return begin(session, &how);
+}
+
 static bool finish(struct pg_session *session, struct pg_portal *portal, bool committed)
 {
     struct pg_transaction *tx = &session->tx;
+    bool chained = portal->plan->of.transaction.chain;
+    bool read_only = session->settings.read_only;
+    char isolation[32];
+    int size = snprintf(isolation, sizeof isolation, "%s",
+                        pg_setting_show(session, PAWL_BYTES("transaction_isolation")));
 
+    if (tx->block == PG_BLOCK_NONE && chained) {
+        return sql_fail(&session->error, "25P01", 0,
+                        "%s AND CHAIN can only be used in transaction "
+                        "blocks",
+                        portal->plan->tag);
+    }
     if (tx->block == PG_BLOCK_NONE) {
         pg_say_notice(session, "WARNING", "25P01", "there is no transaction in progress");
     }
@@ -114,7 +135,7 @@ static bool finish(struct pg_session *session, struct pg_portal *portal, bool co
     }
     tx->block = PG_BLOCK_NONE;
     end(session, committed);
-    return true;
+    return !chained || chain(session, read_only, (struct pawl_bytes){isolation, (size_t)size});
 }
 
 /* Savepoints. */

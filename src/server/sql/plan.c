@@ -177,7 +177,11 @@ bool sql_plan_make(struct sql_planner *planner, json_t *statement, struct sql_pl
     struct sql_refusal *refused = plan->refused;
     struct sql_error error = plan->error;
     if (strcmp(error.sqlstate, "53200") == 0) return false;
-    *plan = (struct sql_plan){.kind = SQL_PLAN_ERROR, .tag = "", .refused = refused};
+    bool analyzed = strcmp(kind, "SelectStmt") == 0 || strcmp(kind, "InsertStmt") == 0 ||
+                    strcmp(kind, "UpdateStmt") == 0 || strcmp(kind, "DeleteStmt") == 0 ||
+                    strcmp(kind, "MergeStmt") == 0;
+    *plan = (struct sql_plan){
+        .kind = SQL_PLAN_ERROR, .tag = "", .refused = refused, .utility = !analyzed};
     plan->error = error;
     plan->error.position = sql_text_position(planner->text, error.position);
     return true;

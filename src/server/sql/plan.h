@@ -67,6 +67,7 @@ struct sql_change {
 struct sql_transaction {
     struct pawl_bytes savepoint;
     bool read_only_given, read_only;
+    bool chain;                  /* COMMIT and ROLLBACK AND CHAIN */
     struct pawl_bytes isolation; /* "serializable" …; size 0: not given */
 };
 
@@ -111,6 +112,7 @@ struct sql_plan {
     bool in_aborted; /* may run in a failed transaction: COMMIT, ROLLBACK, ROLLBACK TO */
     struct sql_error error;      /* SQL_PLAN_ERROR: of this statement alone; those before it run */
     struct sql_refusal *refused; /* likewise, or NULL */
+    bool utility; /* likewise: PostgreSQL finds it when the statement runs, not in Parse */
     /* NOTICE or WARNING that goes with it, such as for SQL_PLAN_NOTHING; message empty: none. */
     struct sql_error notice;
     union {

@@ -50,13 +50,13 @@ bool sql_plan_transaction(struct sql_planner *planner, const json_t *fields, str
     const char *kind = sql_tree_text(fields, "kind");
     struct sql_transaction *transaction = &plan->of.transaction;
 
-    if (sql_tree_true(fields, "chain")) return sql_plan_refuse(planner, "AND CHAIN");
     for (size_t i = 0; i < PAWL_COUNT(kinds); i++) {
         if (strcmp(kinds[i].name, kind) != 0) continue;
         plan->kind = kinds[i].kind;
         plan->tag = kinds[i].tag;
         plan->in_aborted = kinds[i].in_aborted;
-        *transaction = (struct sql_transaction){.isolation = {"", 0}};
+        *transaction =
+            (struct sql_transaction){.isolation = {"", 0}, .chain = sql_tree_true(fields, "chain")};
         return sql_plan_copy(planner, sql_tree_bytes(fields, "savepoint_name"),
                              &transaction->savepoint) &&
                read_modes(planner, fields, transaction);
