@@ -40,7 +40,8 @@ static bool prepare(struct pg_session *session, const struct pawl_pg_parse *pars
     if (batch->count > 1) {
         good = sql_fail(&session->error, "42601", 0,
                         "cannot insert multiple commands into a prepared statement");
-    } else if (plan != NULL && plan->kind == SQL_PLAN_ERROR && !plan->utility) {
+    } else if (plan != NULL && plan->kind == SQL_PLAN_ERROR && !plan->utility &&
+               plan->refused == NULL) {
         session->error = plan->error;
         good = false;
     } else if (plan != NULL && plan->kind == SQL_PLAN_SHOW) {

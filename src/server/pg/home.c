@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "server/pg/session.h"
 
+enum { US_PER_S = 1000000 };
 enum { PIDS_MAX = INT32_MAX }; /* the protocol's numbers of sessions begin anew beyond it */
 
 struct cancel {
@@ -107,6 +108,18 @@ struct pg_desk *pg_desk_of(struct desk *desk)
     }
     desk->annex = &home->annex;
     return home;
+}
+
+int64_t pg_desk_wall_us(struct pg_desk *home)
+{
+    const struct desk *desk = home->desk;
+
+    if (desk->settings.wall_s != NULL) return desk_wall_s(desk) * US_PER_S;
+    if (home->wall_ns == 0 || desk->now_ns - home->wall_ns >= PAWL_NS_PER_S) {
+        home->wall_us = pawl_clock_wall_us();
+        home->wall_ns = desk->now_ns;
+    }
+    return home->wall_us + (int64_t)((desk->now_ns - home->wall_ns) / PAWL_NS_PER_US);
 }
 
 void pg_desk_add(struct pg_session *session)

@@ -100,6 +100,23 @@ void pg_facts(struct pg_session *session, struct sql_facts *facts)
     };
 }
 
+/* What cannot be done to a table is refused with another word if the name is a sequence's. */
+static enum pg_step refuse(struct pg_session *session, struct pg_portal *portal)
+{
+    const struct sql_refusal *refused = portal->plan->refused;
+    bool is_sequence = false;
+
+    if (refused != NULL && refused->name.relation.size > 0) {
+        enum pg_step step = pg_change_look(session, portal, &refused->name);
+
+        if (step == PG_STEP_WAITS) return step;
+        is_sequence = step == PG_STEP_DONE;
+        session->wait = PG_WAIT_NOTHING;
+    }
+    session->error = is_sequence ? refused->error : portal->plan->error;
+    return PG_STEP_FAILED;
+}
+
 enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal)
 {
     const struct sql_plan *plan = portal->plan;
@@ -111,8 +128,7 @@ enum pg_step pg_run(struct pg_session *session, struct pg_portal *portal)
     if (plan->kind == SQL_PLAN_SELECT || plan->kind == SQL_PLAN_QUERY) session->tx.queried = true;
     switch (plan->kind) {
     case SQL_PLAN_ERROR:
-        session->error = plan->error;
-        return PG_STEP_FAILED;
+        return refuse(session, portal);
     case SQL_PLAN_SELECT:
         return pg_run_select(session, portal);
     case SQL_PLAN_QUERY:

@@ -171,7 +171,9 @@ static void ask_set(struct pg_session *session, const struct sql_machine *machin
     if (call == NULL) return;
     call->sent.ask.value = machine->value;
     call->sent.ask.called = machine->called;
-    call->sent.ask.force = session->conn->desk->settings.setval_back == DESK_SETVAL_ALLOW;
+    call->sent.ask.force =
+        session->conn->desk->settings.setval_back == DESK_SETVAL_ALLOW &&
+        conn_may(session->conn, USER_ADMIN, pawl_name_bytes(&session->search.store));
     call_submit(call);
 }
 

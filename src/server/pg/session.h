@@ -47,6 +47,8 @@ struct pg_desk {
     struct pg_session *starting, *starting_last; /* in order of arrival */
     struct pg_session *timed;                    /* statements that wait, and have a time limit */
     uint64_t random;
+    int64_t wall_us; /* at wall_ns, the desk's time; looked at anew after a second */
+    uint64_t wall_ns;
 };
 
 /* A statement that was prepared: Parse, or PREPARE. */
@@ -208,6 +210,7 @@ static inline uint64_t pg_hash(const struct pg_session *session, struct pawl_byt
 
 /* NULL: no memory. */
 struct pg_desk *pg_desk_of(struct desk *desk);
+int64_t pg_desk_wall_us(struct pg_desk *home);  /* microseconds since 1970, for show */
 void pg_desk_add(struct pg_session *session);   /* it begins */
 void pg_desk_ready(struct pg_session *session); /* it has logged in: it has a pid */
 void pg_desk_leave(struct pg_session *session);

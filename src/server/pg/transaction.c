@@ -6,18 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "server/pg/session.h"
-
-enum { US_PER_S = 1000000 };
-
-static int64_t wall_us(const struct pg_session *session)
-{
-    const struct desk *desk = session->conn->desk;
-
-    if (desk->settings.wall_s != NULL) return desk_wall_s(desk) * US_PER_S;
-    return pawl_clock_wall_us();
-}
 
 void pg_tx_begin(struct pg_session *session)
 {
@@ -25,7 +14,7 @@ void pg_tx_begin(struct pg_session *session)
 
     if (tx->begun) return;
     tx->begun = true;
-    tx->began_us = wall_us(session);
+    tx->began_us = pg_desk_wall_us(session->home);
 }
 
 static void end(struct pg_session *session, bool committed)

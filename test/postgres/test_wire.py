@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only a running pawld shows of the PostgreSQL wire: cancel requests across threads, the end,
+limits, clients that do not read, both wires at once."""
+import socket
+import struct
+import time
+
+import psycopg
+import pytest
+
+import pgwire
+from live import Pawld, free_port
+from pgwire import query
+
+
+@pytest.fixture(name="pawld")
+def running(tmp_path):
+    """Makes pawlds, which must end cleanly."""
+    servers = []
+
+    def make(*options, store="memory:"):
+        port = free_port()
+        server = Pawld(tmp_path, f"pawld{len(servers)}", store,
+                       ["--listen", f"postgres://127.0.0.1:{port}", *options])
+        server.postgres_port = port
+        servers.append(server)
+        return server.start()
+
+    yield make
+    for server in servers:
+        if not server.stopped:
+            assert server.stop() == 0, server.log()
+
+
+def connect(server):
+    return pgwire.Connection(server.postgres_port, "me", "shop")
+
+
+def cancel(server, pid, key):
+    with socket.create_connection(("127.0.0.1", server.postgres_port), 10) as connection:
+        connection.sendall(struct.pack("!iiII", 16, pgwire.CANCEL, pid, key))
+        assert connection.recv(1) == b""  # hung up without a word
+
+
+def test_cancels_on_every_thread(pawld):
+    """A store that is not there lets statements wait."""
+    server = pawld("--threads", "3", "--request-timeout", "30s",
+                   store=f"pawl://127.0.0.1:{free_port()}")
+    sessions = [connect(server) for _ in range(6)]
+    for session in sessions:
+        session.send(query("SELECT nextval('s')"))
+    for session in sessions:
+        cancel(server, session.pid, session.key ^ 1)
+    for session in sessions[1:]:
+        began = time.monotonic()
+        until = began + 10
+        while True:  # it may not have begun when the first request came
+            cancel(server, session.pid, session.key)
+            session.socket.settimeout(0.5)
+            try:
+                lines = session.until_ready()
+                break
+            except TimeoutError:
+                assert time.monotonic() < until
+        session.socket.settimeout(pgwire.LIMIT_S)
+        assert "ERROR 57014 canceling statement due to user request" in lines
+        assert session.ask(query("SELECT 1"))[-1] == "ready I"
+    sessions[0].socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        sessions[0].until_ready()
+    cancel(server, sessions[0].pid, sessions[0].key)
+    sessions[0].socket.settimeout(pgwire.LIMIT_S)
+    assert "ERROR 57014 canceling statement due to user request" in sessions[0].until_ready()
+    for session in sessions:
+        session.close()
+
+
+def test_a_statement_has_a_time_limit(pawld):
+    server = pawld("--request-timeout", "30s", store=f"pawl://127.0.0.1:{free_port()}")
+    session = connect(server)
+    session.ask(query("SET statement_timeout = '300ms'"))
+    began = time.monotonic()
+    lines = session.ask(query("SELECT nextval('s')"))
+    assert "ERROR 57014 canceling statement due to statement timeout" in lines
+    assert 0.25 < time.monotonic() - began < 5
+    session.close()
+
+
+def test_says_goodbye(pawld):
+    server = pawld()
+    idle, busy = connect(server), connect(server)
+    assert busy.ask(query("BEGIN")) == ["BEGIN", "ready T"]
+    assert server.stop() == 0, server.log()
+    for session in (idle, busy):
+        with pytest.raises(pgwire.Closed) as closed:
+            session.until_ready()
+        assert closed.value.lines == [
+            "FATAL 57P01 terminating connection due to administrator command"]
+
+
+def test_one_client_too_many(pawld):
+    server = pawld("--max-clients", "2")
+    sessions = [connect(server)]
+    with pytest.raises((pgwire.Closed, psycopg.OperationalError)) as refused:
+        while len(sessions) < 4:
+            sessions.append(connect(server))
+    assert refused.value.lines == ["FATAL 53300 sorry, too many clients already"]
+    for session in sessions:
+        session.close()
+
+
+def test_who_does_not_read_holds_up_nobody(pawld):
+    server = pawld("--threads", "1", "--max-take", "200000")
+    slow, quick = connect(server), connect(server)
+    quick.ask(query("CREATE SEQUENCE s"))
+    slow.send(query("SELECT nextval('s') FROM generate_series(1, 200000)"))
+    for _ in range(20):
+        assert quick.ask(query("SELECT nextval('s')"))[-1] == "ready I"
+    slow.socket.settimeout(60)
+    last, rows = 0, 0
+    while (message := slow.message())[0] != b"Z":
+        if message[0] == b"D":
+            number = int(message[1][6:])
+            assert number > last
+            last, rows = number, rows + 1
+    assert rows == 200000
+    assert slow.ask(query("SELECT nextval('s') FROM generate_series(1, 200001)"))[-2:] == [
+        "ERROR 54000 a statement takes at most 200000 ids (--max-take)", "ready I"]
+    slow.close()
+    quick.close()
+
+
+def test_both_wires_take_from_one_sequence(pawld):
+    server = pawld("--threads", "2")
+    with server.redis() as client, psycopg.connect(
+            host="127.0.0.1", port=server.postgres_port, user="me", dbname="shop",
+            autocommit=True) as session:
+        session.execute("CREATE SEQUENCE orders")
+        ids = []
+        for _ in range(500):
+            ids.append(client.incr("orders"))
+            ids.append(session.execute("SELECT nextval('orders')").fetchone()[0])
+            ids.append(session.execute("SELECT nextval('public.orders')",
+                                       prepare=True).fetchone()[0])
+        assert ids == list(range(1, 1501))
+
+
+def test_setval_as_told(pawld):
+    texts = {"ignore": "row '5'", "error": "55000", "allow": "row '5'"}
+    nexts = {"ignore": "row '11'", "error": "row '11'", "allow": "row '6'"}
+    for mode, text in texts.items():
+        server = pawld("--setval-back", mode)
+        session = connect(server)
+        session.ask(query("CREATE SEQUENCE s START 10; SELECT nextval('s')"))
+        lines = session.ask(query("SELECT setval('s', 5)"))
+        session.ask(query("ALTER SEQUENCE s MINVALUE 1"))
+        lines = session.ask(query("SELECT setval('s', 5)"))
+        assert any(text in line for line in lines), lines
+        assert any("WARNING 01000" in line for line in lines) == (mode == "ignore"), lines
+        assert nexts[mode] in session.ask(query("SELECT nextval('s')"))
+        session.close()
