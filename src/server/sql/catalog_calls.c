@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pawl/pawl.h"
 #include "server/sql/catalog_own.h"
 
 static void result_text(sqlite3_context *context, const char *text)
@@ -31,11 +32,8 @@ static uint32_t oid_of(sqlite3_value *value)
 
 static void call_version(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    const struct sql_facts *facts = catalog_scan(context)->facts;
-    const char *version = facts->setting(facts->arg, PAWL_BYTES("server_version"));
-
     (void)count, (void)values;
-    result_own(context, sqlite3_mprintf("PostgreSQL %s (pawl)", version == NULL ? "" : version));
+    result_text(context, "PostgreSQL " SQL_POSTGRES_VERSION " (pawl " PAWL_VERSION ")");
 }
 
 static void call_user(sqlite3_context *context, int count, sqlite3_value **values)
