@@ -149,28 +149,28 @@ static bool read_floats(struct sql_call *call, double numbers[2])
 
 static bool add_floats(struct sql_call *call)
 {
-    double numbers[2];
+    double numbers[2] = {0, 0};
 
     return read_floats(call, numbers) && set_float(call, numbers[0] + numbers[1]);
 }
 
 static bool subtract_floats(struct sql_call *call)
 {
-    double numbers[2];
+    double numbers[2] = {0, 0};
 
     return read_floats(call, numbers) && set_float(call, numbers[0] - numbers[1]);
 }
 
 static bool multiply_floats(struct sql_call *call)
 {
-    double numbers[2];
+    double numbers[2] = {0, 0};
 
     return read_floats(call, numbers) && set_float(call, numbers[0] * numbers[1]);
 }
 
 static bool divide_floats(struct sql_call *call)
 {
-    double numbers[2];
+    double numbers[2] = {0, 0};
 
     if (!read_floats(call, numbers)) return false;
     if (numbers[1] == 0) return sql_fail(call->error, "22012", 0, "division by zero");
@@ -179,7 +179,7 @@ static bool divide_floats(struct sql_call *call)
 
 static bool negate_float(struct sql_call *call)
 {
-    double number[2];
+    double number[2] = {0, 0};
 
     return read_floats(call, number) && set_float(call, -number[0]);
 }

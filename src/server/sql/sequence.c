@@ -233,7 +233,7 @@ static bool name_of_list(struct sql_planner *planner, const json_t *list, struct
 static bool drop_other(struct sql_planner *planner, const json_t *fields, const char *what,
                        const char *tag, struct sql_plan *plan)
 {
-    struct sql_name name;
+    struct sql_name name = {.database = {"", 0}};
 
     if (!name_of_list(planner, sql_tree_item(sql_tree_get(fields, "objects"), 0), &name)) {
         return false;
@@ -278,7 +278,7 @@ bool sql_plan_drop(struct sql_planner *planner, const json_t *fields, struct sql
     change->names = sql_pool_array(planner->pool, count, sizeof *change->names);
     if (change->names == NULL) return sql_plan_no_memory(planner);
     for (size_t i = 0; i < count; i++) {
-        struct sql_name name;
+        struct sql_name name = {.database = {"", 0}};
 
         if (!name_of_list(planner, sql_tree_item(objects, i), &name)) return false;
         if (!sql_plan_copy_name(planner, &name, &change->names[i])) return false;
