@@ -184,8 +184,9 @@ static enum pg_step drop_one(struct pg_session *session, struct pg_portal *porta
         if (call != NULL) call_submit(call);
     }
     if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
-    if (session->wait == PG_WAIT_FAILED && !pg_change_missing(session))
+    if (session->wait == PG_WAIT_FAILED && !pg_change_missing(session)) {
         return pg_change_explained(session);
+    }
     pg_last_forget(session, store);
     pg_changed(session);
     return PG_STEP_DONE;

@@ -99,7 +99,8 @@ static bool value_read(struct pg_session *session, uint32_t type, int format,
     if (format != 0 && format != 1) {
         return sql_fail(&session->error, "22023", 0, "unsupported format code: %d", format);
     }
-    if (format == 0 && !pg_is_utf8(session, bytes)) return false;
+    bool text = type == SQL_TEXT || type == SQL_VARCHAR || type == SQL_NAME || type == SQL_UNKNOWN;
+    if ((format == 0 || text) && !pg_is_utf8(session, bytes)) return false;
     return sql_value_read(type, format == 1, bytes, value, &session->error);
 }
 
@@ -131,6 +132,7 @@ static bool values_bind(struct pg_session *session, struct pg_portal *portal,
     size_t count = bind->value_count;
     struct sql_value values[SQL_PARAMS_MAX];
 
+    memset(values, 0, count * sizeof *values);
     for (size_t i = 0; i < count; i++) {
         uint32_t type = portal->plan->param_types[i];
         struct pawl_bytes bytes;

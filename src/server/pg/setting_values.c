@@ -7,6 +7,16 @@
 
 #include "server/pg/settings.h"
 
+static char folded(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+}
+
+static bool is_blank(char letter)
+{
+    return letter == ' ' || (letter >= '\t' && letter <= '\r');
+}
+
 static bool refuse(const struct pg_known *known, struct pawl_bytes given, struct sql_error *error)
 {
     return sql_fail(error, "22023", 0, "invalid value for parameter \"%s\": \"%.*s\"", known->name,
@@ -58,31 +68,31 @@ int pg_choice(const char *choices, struct pawl_bytes value)
     return -1;
 }
 
-static bool choice_value(const struct pg_known *known, struct pawl_bytes given, char *to,
-                         struct sql_error *error)
+static void list_choices(const struct pg_known *known, struct sql_error *error)
 {
-    size_t size = 0;
+    size_t size = (size_t)snprintf(error->hint, sizeof error->hint, "Available values: ");
 
-    if (pg_choice(known->range, given) >= 0) {
-        for (size_t i = 0; i < given.size; i++) {
-            to[i] = (char)tolower((unsigned char)given.at[i]);
-        }
-        to[given.size] = '\0';
-        return true;
-    }
-    (void)refuse(known, given, error);
-    size = (size_t)snprintf(error->hint, sizeof error->hint, "Available values: ");
     for (const char *at = known->range; *at != '\0' && size + 4 < sizeof error->hint; at++) {
-        if (*at == '|') {
-            error->hint[size++] = ',';
-            error->hint[size++] = ' ';
-        } else {
-            error->hint[size++] = *at;
-        }
+        error->hint[size++] = *at == '|' ? ',' : *at;
+        if (*at == '|') error->hint[size++] = ' ';
     }
     error->hint[size] = '.';
     error->hint[size + 1] = '\0';
-    return false;
+}
+
+static bool choice_value(const struct pg_known *known, struct pawl_bytes given, char *to,
+                         struct sql_error *error)
+{
+    if (pg_choice(known->range, given) < 0) {
+        (void)refuse(known, given, error);
+        list_choices(known, error);
+        return false;
+    }
+    for (size_t i = 0; i < given.size; i++) {
+        to[i] = folded(given.at[i]);
+    }
+    to[given.size] = '\0';
+    return true;
 }
 
 /* Numbers. */
@@ -167,10 +177,29 @@ static bool number_value(const struct pg_known *known, struct pawl_bytes given, 
 
 static void skip_blanks(struct pawl_bytes *rest)
 {
-    while (rest->size > 0 && isspace((unsigned char)*rest->at)) {
+    while (rest->size > 0 && is_blank(*rest->at)) {
         rest->at++;
         rest->size--;
     }
+}
+
+/* Between quotes, of which two are one. */
+static size_t quoted_next(struct pawl_bytes *rest, char *to)
+{
+    size_t size = 0;
+
+    for (size_t i = 1; i < rest->size; i++) {
+        bool quote = rest->at[i] == '"';
+        bool doubled = quote && i + 1 < rest->size && rest->at[i + 1] == '"';
+
+        if (quote && !doubled) {
+            *rest = (struct pawl_bytes){rest->at + i + 1, rest->size - i - 1};
+            return size;
+        }
+        to[size++] = rest->at[i];
+        if (doubled) i++;
+    }
+    return SIZE_MAX;
 }
 
 /* One name of a list: folded, unless it is quoted. Returns its size; SIZE_MAX: it is none. */
@@ -178,21 +207,9 @@ static size_t name_next(struct pawl_bytes *rest, char *to)
 {
     size_t size = 0;
 
-    if (rest->size > 0 && *rest->at == '"') {
-        for (size_t i = 1; i < rest->size; i++) {
-            if (rest->at[i] != '"') {
-                to[size++] = rest->at[i];
-            } else if (i + 1 < rest->size && rest->at[i + 1] == '"') {
-                to[size++] = rest->at[i++];
-            } else {
-                *rest = (struct pawl_bytes){rest->at + i + 1, rest->size - i - 1};
-                return size;
-            }
-        }
-        return SIZE_MAX;
-    }
-    while (rest->size > 0 && *rest->at != ',' && !isspace((unsigned char)*rest->at)) {
-        to[size++] = (char)tolower((unsigned char)*rest->at++);
+    if (rest->size > 0 && *rest->at == '"') return quoted_next(rest, to);
+    while (rest->size > 0 && *rest->at != ',' && !is_blank(*rest->at)) {
+        to[size++] = folded(*rest->at++);
         rest->size--;
     }
     return size == 0 ? SIZE_MAX : size;
@@ -255,8 +272,9 @@ static bool datestyle_value(struct pawl_bytes given, const char *now, char *to,
         bool found = false;
 
         for (size_t i = 0; i < PAWL_COUNT(styles); i++) {
-            if (!pawl_bytes_equal_nocase(said, (struct pawl_bytes){styles[i], strlen(styles[i])}))
-                continue;
+            struct pawl_bytes one = {styles[i], strlen(styles[i])};
+
+            if (!pawl_bytes_equal_nocase(said, one)) continue;
             found = true;
             (void)snprintf(style, sizeof style, "%s", styles[i]);
         }

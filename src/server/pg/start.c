@@ -25,9 +25,10 @@ struct pg_login {
 
 static bool keep_name(struct pg_session *session, char to[PG_IDENTIFIER_BYTES_MAX + 1],
                       struct pawl_bytes name)
-{
-    if (name.size > PG_IDENTIFIER_BYTES_MAX)
-        name.size = PG_IDENTIFIER_BYTES_MAX; /* as PostgreSQL */
+{ /* Cut, as in PostgreSQL. */
+    if (name.size > PG_IDENTIFIER_BYTES_MAX) {
+        name.size = PG_IDENTIFIER_BYTES_MAX;
+    }
     if (!pawl_utf8_printable(name)) {
         pg_die(session, "22021", "invalid byte sequence for encoding \"UTF8\"");
         return false;
@@ -319,8 +320,9 @@ static void start_up(struct pg_session *session, const struct pawl_pg_first *fir
         pg_die(session, "28000", "no PostgreSQL user name specified in startup packet");
         return;
     }
-    if (session->database[0] == '\0')
+    if (session->database[0] == '\0') {
         memcpy(session->database, session->user, sizeof session->user);
+    }
     if (conn_is_in(session->conn)) {
         pg_welcome(session);
     } else {

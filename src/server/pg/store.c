@@ -44,6 +44,12 @@ struct pg_statement *pg_statement_find(struct pg_session *session, struct pawl_b
     return found;
 }
 
+static void statement_free(struct pg_statement *statement)
+{
+    sql_batch_release(statement->batch);
+    free(statement);
+}
+
 void pg_statement_drop(struct pg_session *session, struct pg_statement *statement)
 {
     if (statement == session->unnamed_statement) {
@@ -51,15 +57,17 @@ void pg_statement_drop(struct pg_session *session, struct pg_statement *statemen
     } else {
         table_remove(&session->statements, statement->hash, statement);
     }
-    sql_batch_release(statement->batch);
-    free(statement);
+    statement_free(statement);
 }
 
 void pg_statements_drop(struct pg_session *session)
 {
     for (size_t i = 0; i < session->statements.capacity; i++) {
         while (session->statements.slots[i].item != NULL) { /* removal shifts the next one here */
-            pg_statement_drop(session, session->statements.slots[i].item);
+            struct pg_statement *statement = session->statements.slots[i].item;
+
+            table_remove(&session->statements, statement->hash, statement);
+            statement_free(statement);
         }
     }
 }
@@ -139,14 +147,9 @@ void pg_portal_free(struct pg_portal *portal)
     free(portal);
 }
 
-void pg_portal_drop(struct pg_session *session, struct pg_portal *portal)
+/* It is in no table any more. The one that runs ends with its statement. */
+static void portal_end(struct pg_session *session, struct pg_portal *portal)
 {
-    if (portal == session->unnamed_portal) {
-        session->unnamed_portal = NULL;
-    } else {
-        table_remove(&session->portals, portal->hash, portal);
-    }
-    /* The one that runs ends with its statement. */
     if (portal == session->running) {
         portal->loose = true;
     } else {
@@ -154,12 +157,25 @@ void pg_portal_drop(struct pg_session *session, struct pg_portal *portal)
     }
 }
 
+void pg_portal_drop(struct pg_session *session, struct pg_portal *portal)
+{
+    if (portal == session->unnamed_portal) {
+        session->unnamed_portal = NULL;
+    } else {
+        table_remove(&session->portals, portal->hash, portal);
+    }
+    portal_end(session, portal);
+}
+
 void pg_portals_drop(struct pg_session *session)
 {
     if (session->unnamed_portal != NULL) pg_portal_drop(session, session->unnamed_portal);
     for (size_t i = 0; session->portals.count > 0 && i < session->portals.capacity; i++) {
         while (session->portals.slots[i].item != NULL) {
-            pg_portal_drop(session, session->portals.slots[i].item);
+            struct pg_portal *portal = session->portals.slots[i].item;
+
+            table_remove(&session->portals, portal->hash, portal);
+            portal_end(session, portal);
         }
     }
 }

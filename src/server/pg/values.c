@@ -55,24 +55,37 @@ static ptrdiff_t float_binary(struct pawl_bytes text, char *to)
     return 8;
 }
 
+/* The number at the front of text, of at most that many digits; -1: there is none. */
+static int number_next(struct pawl_bytes *text, size_t digits)
+{
+    int number = -1;
+
+    while (digits-- > 0 && text->size > 0 && text->at[0] >= '0' && text->at[0] <= '9') {
+        number = (number < 0 ? 0 : number * 10) + (text->at[0] - '0');
+        *text = (struct pawl_bytes){text->at + 1, text->size - 1};
+    }
+    if (text->size > 0) *text = (struct pawl_bytes){text->at + 1, text->size - 1}; /* what parts */
+    return number;
+}
+
 /* "2026-11-22 09:10:11.5+00": always at UTC here. */
 static ptrdiff_t timestamp_binary(struct pawl_bytes text, char *to)
 {
-    char copy[64];
-    char fraction[8] = "";
     struct tm at = {0};
+    int *const fields[] = {&at.tm_year, &at.tm_mon, &at.tm_mday,
+                           &at.tm_hour, &at.tm_min, &at.tm_sec};
 
-    if (text.size >= sizeof copy) return -1;
-    memcpy(copy, text.at, text.size);
-    copy[text.size] = '\0';
-    int fields = sscanf(copy, "%4d-%2d-%2d %2d:%2d:%2d.%6[0-9]", &at.tm_year, &at.tm_mon,
-                        &at.tm_mday, &at.tm_hour, &at.tm_min, &at.tm_sec, fraction);
-    if (fields < 6) return -1;
+    for (size_t i = 0; i < PAWL_COUNT(fields); i++) {
+        *fields[i] = number_next(&text, i == 0 ? 4 : 2);
+        if (*fields[i] < 0) return -1;
+    }
+    bool fraction = text.size > 0 && text.at[-1] == '.';
     at.tm_year -= 1900;
     at.tm_mon -= 1;
     int64_t us = 0;
-    for (size_t i = 0, size = strlen(fraction); i < 6; i++) {
-        us = us * 10 + (i < size ? fraction[i] - '0' : 0);
+    for (size_t i = 0; i < 6; i++) {
+        fraction = fraction && i < text.size && text.at[i] >= '0' && text.at[i] <= '9';
+        us = us * 10 + (fraction ? text.at[i] - '0' : 0);
     }
     us += ((int64_t)timegm(&at) - EPOCH_S) * 1000000;
     (void)pawl_pg_put_u64(to, (uint64_t)us);
