@@ -105,27 +105,52 @@ static bool check_locks(struct sql_planner *planner, const json_t *fields, struc
     return sql_fail(planner->error, "0A000", 0, "FOR UPDATE cannot be applied to a function");
 }
 
-static bool plan_select(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
+static bool plan_program(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
 {
     struct sql_builder builder;
 
-    if (!check_locks(planner, fields, plan)) return false;
-    if (sql_select_is_query(sql_tree_get(planner->statement, "SelectStmt"))) {
-        plan->kind = SQL_PLAN_QUERY;
-        plan->tag = "SELECT";
-        return sql_query_new(fields, planner->types, planner->type_count, plan, planner->error);
-    }
     if (!begin_builder(planner, &builder)) return false;
     const struct sql_select *select = sql_build_select(&builder, fields);
     if (select == NULL || !take_params(planner, &builder, plan)) return false;
     plan->of.program = sql_emit(&builder, select);
     if (plan->of.program == NULL) return false;
     plan->kind = SQL_PLAN_SELECT;
-    plan->tag = "SELECT";
     plan->columns = select->columns;
     plan->column_count = select->column_count;
     plan->changes = plan->of.program->changes;
     return true;
+}
+
+static bool plan_query(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
+{
+    plan->kind = SQL_PLAN_QUERY;
+    return sql_query_new(fields, planner->types, planner->type_count, plan, planner->error);
+}
+
+/* Functions and subscripts that only queries know: the first error stays if they do not. */
+static bool plan_as_query(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
+{
+    struct sql_error error = *planner->error;
+    bool unknown =
+        strcmp(error.sqlstate, "42883") == 0 && strncmp(error.message, "function ", 9) == 0;
+    bool subscript = strstr(error.message, "(A_Indirection)") != NULL;
+
+    if ((unknown || subscript) && plan_query(planner, fields, plan)) {
+        *planner->error = (struct sql_error){.position = 0};
+        return true;
+    }
+    *planner->error = error;
+    return false;
+}
+
+static bool plan_select(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
+{
+    plan->tag = "SELECT";
+    if (!check_locks(planner, fields, plan)) return false;
+    if (sql_select_is_query(sql_tree_get(planner->statement, "SelectStmt"))) {
+        return plan_query(planner, fields, plan);
+    }
+    return plan_program(planner, fields, plan) || plan_as_query(planner, fields, plan);
 }
 
 static const struct {
