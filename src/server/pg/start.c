@@ -25,9 +25,9 @@ struct pg_login {
 
 static bool keep_name(struct pg_session *session, char to[PG_IDENTIFIER_BYTES_MAX + 1],
                       struct pawl_bytes name)
-{ /* Cut, as in PostgreSQL. */
+{
     if (name.size > PG_IDENTIFIER_BYTES_MAX) {
-        name.size = PG_IDENTIFIER_BYTES_MAX;
+        name.size = PG_IDENTIFIER_BYTES_MAX; /* as PostgreSQL */
     }
     if (!pawl_utf8_printable(name)) {
         pg_die(session, "22021", "invalid byte sequence for encoding \"UTF8\"");
