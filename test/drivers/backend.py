@@ -60,9 +60,12 @@ class Judge(Backend):
         access = self.server.data / "pg_hba.conf"
         text = access.read_text(encoding="ascii")
         access.write_text(f"host all {USER} 127.0.0.1/32 scram-sha-256\n{text}", encoding="ascii")
-        self.server.start()
         self.port = self.password_port = self.server.ports[0]
+
+    def start(self):
+        self.server.start()
         self.sql(f"CREATE ROLE {USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+        return self
 
     def end(self):
         self.server.end()
@@ -75,12 +78,15 @@ class Pawl(Backend):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pawl-drivers-"))
         self.fleet = live.Fleet(self.folder)
         self.port, self.password_port = live.free_port(), live.free_port()
+
+    def start(self):
         self.listen(self.port)
         users = self.folder / "users"
         subprocess.run([live.program("pawl"), "passwd", users, USER, "--role", "admin"],
                        input=f"{PASSWORD}\n", text=True, check=True, timeout=30,
                        stdout=subprocess.DEVNULL)
         self.listen(self.password_port, "--users", users)
+        return self
 
     def listen(self, port, *options):
         server = self.fleet.start(options=["--listen", f"postgres://127.0.0.1:{port}", *options],
@@ -90,9 +96,16 @@ class Pawl(Backend):
         assert server.process.poll() is None, server.log()
 
     def end(self):
+        """pawld must have lived through everything, and stop cleanly."""
         self.fleet.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def begin():
-    return {"pawld": Pawl, "postgres": Judge}[WHICH]()
+    """The one that is tested, running."""
+    made = {"pawld": Pawl, "postgres": Judge}[WHICH]()
+    try:
+        return made.start()
+    except BaseException:
+        made.end()
+        raise
