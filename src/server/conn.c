@@ -206,8 +206,9 @@ void conn_answered(struct conn *conn, struct pending *pending)
 
 /* What the carrier calls. */
 
-bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire)
+bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire, uint64_t now_ns)
 {
+    desk->now_ns = now_ns;
     *conn = (struct conn){
         .desk = desk, .wire = wire, .id = desk->next_id, .protocol = 2, .pending_takes = true};
     desk->next_id += desk->settings.id_step;

@@ -3,7 +3,7 @@
  * One client's connection: requests in, answers out, in order. No I/O: the carrier reads into
  * conn_input_space and writes conn_output.
  *
- *     if (!conn_open(&peer->conn, desk, wire)) hang up;
+ *     if (!conn_open(&peer->conn, desk, wire, now)) hang up;
  *     when the socket can be read, and conn_wants_input:
  *         space = conn_input_space(); n = read(space); conn_input_added(n, now);
  *     after that, when the socket can be written, and when `changed` was called:
@@ -104,7 +104,7 @@ struct conn {
 };
 
 /* false: there is no memory; conn_close and conn_dispose follow as ever. */
-bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire);
+bool conn_open(struct conn *conn, struct desk *desk, const struct conn_wire *wire, uint64_t now_ns);
 
 /* Where to read into. size 0: there is no memory, hang up. Only while conn_wants_input. */
 struct conn_space conn_input_space(struct conn *conn);

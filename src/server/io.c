@@ -205,7 +205,7 @@ static void peer_begin(struct io *io, int socket, const struct conn_wire *wire)
     peer->next = io->peers;
     if (peer->next != NULL) peer->next->previous = peer;
     io->peers = peer;
-    bool opened = conn_open(&peer->conn, io->desk, wire);
+    bool opened = conn_open(&peer->conn, io->desk, wire, pawl_clock_ns());
     int status = opened ? uv_tcp_open(&peer->tcp, socket) : UV_ENOMEM;
     if (status != 0) {
         (void)close(socket);

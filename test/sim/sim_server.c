@@ -341,7 +341,7 @@ struct sim_end *sim_server_accept(struct sim_node *node)
                           .next = server->peers,
                           .open = true};
     server->peers = peer;
-    PAWL_ASSERT(conn_open(&peer->conn, server->desk, &resp_wire));
+    PAWL_ASSERT(conn_open(&peer->conn, server->desk, &resp_wire, server->node->sim->now_ns));
     return &peer->end;
 }
 

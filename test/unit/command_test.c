@@ -246,7 +246,7 @@ static void answers_every_command(void **state)
     for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
         if (rows[i].label != NULL) {
             world_open(&world, NULL);
-            assert_true(conn_open(&conn, world.desk, &resp_wire));
+            assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
         }
         check(i, world_say(&world, &conn, rows[i].say));
         if (i + 1 == PAWL_COUNT(rows) || rows[i + 1].label != NULL) {

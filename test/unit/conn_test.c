@@ -24,7 +24,8 @@ static void open_all(struct fixture *fixture, const char *auto_create)
 {
     world_open(&fixture->world, auto_create);
     for (size_t i = 0; i < CLIENTS; i++) {
-        assert_true(conn_open(&fixture->clients[i], fixture->world.desk, &resp_wire));
+        assert_true(conn_open(&fixture->clients[i], fixture->world.desk, &resp_wire,
+                              fixture->world.now_ns));
     }
 }
 

@@ -74,7 +74,7 @@ static void test_logins(void **state)
         struct conn conn;
 
         open_world(&world, USERS);
-        assert_true(conn_open(&conn, world.desk, &resp_wire));
+        assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
         assert_like(before[i].say, world_say(&world, &conn, before[i].say), before[i].want);
         conn_dispose(&conn);
         world_close(&world);
@@ -117,7 +117,7 @@ static void test_roles(void **state)
     (void)state;
     open_world(&world, USERS);
     for (size_t u = 0; u < PAWL_COUNT(users); u++) {
-        assert_true(conn_open(&conn, world.desk, &resp_wire));
+        assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
         (void)world_say(&world, &conn, "AUTH admin eraser\r\nSEQ.CREATE a\r\n");
         (void)snprintf(say, sizeof say, "AUTH %s eraser\r\n", users[u]);
         assert_like(say, world_say(&world, &conn, say), "+OK\r\n");
@@ -150,7 +150,7 @@ static void test_listings(void **state)
 
     (void)state;
     open_world(&world, USERS "root admin * " ERASER "\n");
-    assert_true(conn_open(&conn, world.desk, &resp_wire));
+    assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
     (void)world_say(&world, &conn,
                     "AUTH root eraser\r\nSEQ.CREATE b1\r\nSEQ.CREATE a1\r\nSEQ.CREATE shared\r\n"
                     "SEQ.CREATE z\r\n");
@@ -175,7 +175,7 @@ static void test_auto_create(void **state)
 
     (void)state;
     open_world(&world, USERS);
-    assert_true(conn_open(&conn, world.desk, &resp_wire));
+    assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
     (void)world_say(&world, &conn, "AUTH taker eraser\r\n");
     assert_like("take", world_say(&world, &conn, "INCR a9\r\n"), "-NOSEQ ...");
     assert_like("take", world_say(&world, &conn, "INCRBY a9 2\r\n"), "-NOSEQ ...");
@@ -195,9 +195,9 @@ static void test_users_change(void **state)
 
     (void)state;
     open_world(&world, "a admin * " ERASER "\nb admin * " ERASER "\nc admin * " ERASER "\n");
-    assert_true(conn_open(&a, world.desk, &resp_wire));
-    assert_true(conn_open(&b, world.desk, &resp_wire));
-    assert_true(conn_open(&c, world.desk, &resp_wire));
+    assert_true(conn_open(&a, world.desk, &resp_wire, world.now_ns));
+    assert_true(conn_open(&b, world.desk, &resp_wire, world.now_ns));
+    assert_true(conn_open(&c, world.desk, &resp_wire, world.now_ns));
     assert_like("a", world_say(&world, &a, "AUTH a eraser\r\nSEQ.CREATE x\r\nINCR x\r\n"),
                 "+OK\r\n+OK\r\n:1\r\n");
     assert_like("b", world_say(&world, &b, "AUTH b eraser\r\nINCR x\r\n"), "+OK\r\n:2\r\n");
@@ -227,7 +227,7 @@ static void test_proofs(void **state)
 
     (void)state;
     open_world(&world, USERS);
-    assert_true(conn_open(&conn, world.desk, &resp_wire));
+    assert_true(conn_open(&conn, world.desk, &resp_wire, world.now_ns));
     conn_verifier(&conn, PAWL_BYTES("taker"), &known);
     conn_verifier(&conn, PAWL_BYTES("nobody"), &unknown);
     assert_false(conn_proved(&conn, PAWL_BYTES("nobody"), &unknown));

@@ -30,9 +30,10 @@ void open_all(struct fixture *fixture)
 {
     world_open(&fixture->world, NULL);
     for (size_t i = 0; i < CLIENTS; i++) {
-        assert_true(conn_open(&fixture->clients[i], fixture->world.desk, &pg_wire));
+        assert_true(
+            conn_open(&fixture->clients[i], fixture->world.desk, &pg_wire, fixture->world.now_ns));
     }
-    assert_true(conn_open(&fixture->resp, fixture->world.desk, &resp_wire));
+    assert_true(conn_open(&fixture->resp, fixture->world.desk, &resp_wire, fixture->world.now_ns));
     log_in(fixture, 0);
     log_in(fixture, 1);
 }

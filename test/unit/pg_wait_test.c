@@ -25,7 +25,8 @@ static void again(struct fixture *fixture, size_t client)
 {
     conn_close(&fixture->clients[client]);
     conn_dispose(&fixture->clients[client]);
-    assert_true(conn_open(&fixture->clients[client], fixture->world.desk, &pg_wire));
+    assert_true(
+        conn_open(&fixture->clients[client], fixture->world.desk, &pg_wire, fixture->world.now_ns));
 }
 
 /* Logs in once more, to hear what can cancel it. */
@@ -38,6 +39,21 @@ static void key_of(struct fixture *fixture, size_t client, uint32_t *pid, uint32
     struct pawl_bytes bytes = {talk.bytes, talk.size};
     const char *got = world_say_bytes(&fixture->world, &fixture->clients[client], bytes);
     talk_key((struct pawl_bytes){got, fixture->world.answered_size}, pid, secret);
+}
+
+/* The desk's clock stands still while nobody says anything. */
+static void greets_who_comes_after_a_long_silence(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    fixture.world.now_ns += 3600 * PAWL_NS_PER_S;
+    again(&fixture, 0);
+    world_settle(&fixture.world);
+    assert_string_equal(heard(&fixture, 0), "");
+    assert_false(conn_wants_close(&fixture.clients[0]));
+    close_all(&fixture);
 }
 
 static void ends_what_takes_too_long(void **state)
@@ -169,6 +185,7 @@ static void says_goodbye(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greets_who_comes_after_a_long_silence),
         cmocka_unit_test(ends_what_takes_too_long),
         cmocka_unit_test(cancels_what_waits),
         cmocka_unit_test(survives_hang_ups),
