@@ -188,19 +188,25 @@ def finding(step, what, wanted, got):
 def findings_of(pair, group, mode, show=False):
     """What is wrong with a group sent in one mode; a text for each step."""
     found = []
-    for step, wanted, got in pair.run(group, mode):
-        what = wrong_of(step, wanted, got)
-        if show:
-            print(finding(step, what or "as it should be", wanted, got))
-        if what is not None:
-            found.append(f"{group.path}, group '{group.name}', {mode}: "
-                         + finding(step, what, wanted, got))
+    where = f"{group.path}, group '{group.name}', {mode}: "
+    try:
+        for step, wanted, got in pair.run(group, mode):
+            what = wrong_of(step, wanted, got)
+            if show:
+                print(finding(step, what or "as it should be", wanted, got))
+            if what is not None:
+                found.append(where + finding(step, what, wanted, got))
+    except AssertionError as error:  # pawld has ended
+        found.append(where + str(error))
     return found
 
 
 def differs(pair, script, mode):
-    """Whether any answer differs; the script ends there."""
-    return any(wrong_of(*answers) for answers in pair.run(script, mode))
+    """Whether any answer differs, or pawld ends; the script ends there."""
+    try:
+        return any([wrong_of(*answers) for answers in pair.run(script, mode)])
+    except AssertionError:
+        return True
 
 
 def shrink(pair, script, mode, limit_s=60):
