@@ -170,8 +170,8 @@ def read_all(names=()):
 
 def reasons():
     """Key and reason of each difference that is meant: the rows of the manual's table."""
-    rows = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", MANUAL.read_text(encoding="utf-8"), re.M)
-    return dict(rows)
+    text = MANUAL.read_text(encoding="utf-8").split("\n## What differs\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", text, re.M))
 
 
 def check_keys(groups):

@@ -13,6 +13,9 @@ LIMIT_S = 10
 PROTOCOL = 3 << 16
 CANCEL, SSL, GSS = 80877102, 80877103, 80877104
 SHOWN_FIELDS = {"D": "detail", "H": "hint", "P": "position"}
+INTEGERS = {20: "!q", 21: "!h", 23: "!i", 26: "!I", 2205: "!I"}  # in binary, by type
+REGCLASS = 2205
+FIRST_OID = 16384  # of what users make
 QUIET = {b"1": "parsed", b"2": "bound", b"3": "closed", b"n": "no columns", b"I": "empty",
          b"s": "suspended"}
 
@@ -99,28 +102,46 @@ class Reader:
         return self.body[self.at - size:self.at]
 
 
-def show_columns(body):
+def columns_of(body):
+    """(name, type, size, modifier, format) of each column of a RowDescription. The table's oid and
+    the column's number are left out: they are of one server only."""
     reader = Reader(body)
     columns = []
     for _ in range(reader.number("h")):
         name = reader.text()
-        reader.number("I")  # the table's oid and the column's number: of one server only
+        reader.number("I")
         reader.number("h")
-        kind, size, modifier, form = (reader.number(code) for code in "Ihih")
-        columns.append(f"{name}:{kind}/{size}/{modifier}" + ("/binary" if form else ""))
-    return "columns " + " ".join(columns)
+        columns.append((name, *(reader.number(code) for code in "Ihih")))
+    return columns
 
 
-def show_row(body):
+def show_columns(columns):
+    return "columns " + " ".join(
+        f"{name}:{kind}/{size}/{modifier}" + ("/binary" if form else "")
+        for name, kind, size, modifier, form in columns)
+
+
+def show_value(data, kind, form):
+    """Binary integers as numbers, oids of sequences as that: they are of one server only."""
+    if data is None:
+        return "NULL"
+    if form and kind in INTEGERS and len(data) == struct.calcsize(INTEGERS[kind]):
+        number, = struct.unpack(INTEGERS[kind], data)
+        return "an oid" if kind == REGCLASS and number >= FIRST_OID else f"'{number}'"
+    try:
+        return repr(data.decode("ascii"))
+    except UnicodeDecodeError:
+        return repr(data)
+
+
+def show_row(body, columns):
     reader = Reader(body)
+    count = reader.number("h")
+    columns = columns if len(columns) == count else [("", 0, 0, 0, 0)] * count
     values = []
-    for _ in range(reader.number("h")):
+    for _, kind, _, _, form in columns:
         size = reader.number("i")
-        data = None if size < 0 else reader.value(size)
-        try:
-            values.append("NULL" if data is None else repr(data.decode("ascii")))
-        except UnicodeDecodeError:
-            values.append(repr(data))
+        values.append(show_value(None if size < 0 else reader.value(size), kind, form))
     return "row " + ", ".join(values)
 
 
@@ -145,8 +166,9 @@ def show_parameters(body):
     return "parameters " + " ".join(str(reader.number("I")) for _ in range(reader.number("h")))
 
 
-def show(kind, body):
-    """One line that tells all of a message that two servers can have in common."""
+def show(kind, body, columns=()):
+    """One line that tells all of a message that two servers can have in common. columns: of the
+    last RowDescription."""
     if kind in QUIET:
         return QUIET[kind]
     if kind == b"C":
@@ -156,9 +178,13 @@ def show(kind, body):
     if kind == b"S":
         reader = Reader(body)
         return f"status {reader.text()}={reader.text()}"
-    by_kind = {b"T": show_columns, b"D": show_row, b"E": show_error, b"N": show_error,
-               b"t": show_parameters}
-    return by_kind[kind](body) if kind in by_kind else f"{kind!r} {body!r}"
+    if kind == b"T":
+        return show_columns(columns_of(body))
+    if kind == b"D":
+        return show_row(body, columns)
+    if kind in (b"E", b"N"):
+        return show_error(body)
+    return show_parameters(body) if kind == b"t" else f"{kind!r} {body!r}"
 
 
 class Connection:
@@ -167,6 +193,7 @@ class Connection:
         self.socket.settimeout(LIMIT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
+        self.columns = []
         self.parameters = {}
         self.greet(user, database, settings)
 
@@ -206,16 +233,23 @@ class Connection:
         self.data = self.data[size + 1:]
         return kind, body
 
+    def line(self):
+        """The next message as text."""
+        kind, body = self.message()
+        if kind == b"T":
+            self.columns = columns_of(body)
+        return show(kind, body, self.columns)
+
     def read(self, count):
         """The next count messages."""
-        return [show(*self.message()) for _ in range(count)]
+        return [self.line() for _ in range(count)]
 
     def until_ready(self):
         """All messages up to ReadyForQuery."""
         lines = []
         try:
             while not lines or not lines[-1].startswith("ready "):
-                lines.append(show(*self.message()))
+                lines.append(self.line())
         except (Closed, ConnectionError):
             raise Closed(lines) from None
         return lines

@@ -154,15 +154,19 @@ ALTER SEQUENCE IF EXISTS nope RESTART;
 ALTER SEQUENCE IF EXISTS nope INCREMENT 0;
 ALTER SEQUENCE IF EXISTS nowhere.nope RESTART;
 ALTER SEQUENCE IF EXISTS nope OWNER TO app;
+-- differs: owner -> NOTICE 00000 nothing is changed
 ALTER SEQUENCE IF EXISTS nope SET SCHEMA public;
 
 -- group: OWNER
 CREATE SEQUENCE s;
 ALTER SEQUENCE s OWNER TO app;
+-- differs: owner -> NOTICE 00000 nothing is changed
 ALTER SEQUENCE s OWNER TO CURRENT_USER;
+-- differs: owner -> NOTICE 00000 nothing is changed
 ALTER SEQUENCE nope OWNER TO app;
+-- differs: owner -> NOTICE 00000 nothing is changed
 ALTER SEQUENCE s OWNER TO nobody_at_all;
--- differs: owner -> ALTER SEQUENCE
+-- differs: owner -> NOTICE 00000 nothing is changed
 
 -- group: SET SCHEMA
 CREATE SCHEMA billing;
@@ -185,5 +189,7 @@ CREATE SEQUENCE s;
 ALTER TABLE s RENAME TO t;
 SELECT nextval('t');
 ALTER TABLE t OWNER TO app;
+-- differs: owner -> NOTICE 00000 nothing is changed
 ALTER SEQUENCE t SET LOGGED;
+-- differs: temporary -> ALTER SEQUENCE
 ALTER SEQUENCE t NO CYCLE OWNED BY NONE;

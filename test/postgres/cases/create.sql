@@ -77,11 +77,11 @@ CREATE SEQUENCE s OWNED BY nothing;
 CREATE SEQUENCE s OWNED BY t.id;
 -- differs: owned -> ERROR
 CREATE SEQUENCE s RESTART WITH 5;
+-- differs: create-restart -> ERROR 22023
 CREATE SEQUENCE s SEQUENCE NAME t;
 CREATE SEQUENCE s START 1 MINVALUE 2 MAXVALUE 1;
 CREATE SEQUENCE s AS smallint MAXVALUE 100000 INCREMENT 0;
 CREATE SEQUENCE s AS text INCREMENT 0;
-SELECT nextval('s');
 
 -- group: signs and words
 CREATE SEQUENCE a INCREMENT BY +5 START WITH +10;
@@ -92,7 +92,6 @@ CREATE SEQUENCE c START 7 CYCLE INCREMENT 2 MAXVALUE 9 CACHE 1 MINVALUE 1;
 SELECT nextval('c') FROM generate_series(1, 9);
 create sequence D;
 SELECT nextval('d'), nextval('D');
-CREATE SEQUENCE e START WITH 1_000;
 
 -- group: a name that is taken
 CREATE SEQUENCE s;
@@ -111,7 +110,7 @@ SELECT nextval('s'), nextval('t'), nextval('"S"');
 CREATE TEMP SEQUENCE s;
 -- differs: temporary -> ERROR 0A000
 CREATE UNLOGGED SEQUENCE u START 4;
--- differs: temporary -> ERROR 0A000
+-- differs: temporary -> NOTICE
 
 -- group: a sequence comes again after it was dropped
 CREATE SEQUENCE s;
@@ -130,7 +129,9 @@ SELECT nextval('s'), lastval();
 DROP SEQUENCE s;
 -- B
 SELECT lastval();
+-- differs: dropped -> row '11'
 SELECT currval('s');
+-- differs: dropped -> row '11'
 
 -- group: DROP
 CREATE SEQUENCE a;
@@ -141,7 +142,9 @@ SELECT sequencename FROM pg_sequences;
 DROP SEQUENCE c, nope;
 SELECT nextval('c');
 DROP SEQUENCE IF EXISTS nope;
-DROP SEQUENCE IF EXISTS nope, c, nowhere.nope;
+DROP SEQUENCE IF EXISTS nope, c;
+DROP SEQUENCE IF EXISTS nowhere.nope;
+-- differs: schemas -> NOTICE 00000 sequence "nope" does not exist, skipping
 SELECT nextval('c');
 CREATE SEQUENCE d;
 DROP SEQUENCE d CASCADE;

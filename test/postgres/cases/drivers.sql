@@ -101,4 +101,3 @@ SELECT EXISTS (SELECT 1 FROM pg_class WHERE relkind = 'S' AND relname = 'seq_gen
 SELECT count(*) > 0 FROM pg_sequences WHERE sequencename = 'seq_gen_sequence';
 WITH x AS (SELECT sequencename FROM pg_sequences) SELECT * FROM x;
 SELECT i.nextval FROM (SELECT nextval('seq_gen_sequence')) AS i;
--- differs: functions-over-rows -> ERROR 0A000

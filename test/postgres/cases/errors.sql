@@ -47,6 +47,7 @@ SELECT nextval('s');
 
 -- group: unknown names
 SELECT nextval('nope');
+-- differs: late-errors -> ERROR 42P01 relation "nope" does not exist
 SELECT currval('nope');
 SELECT setval('nope', 5);
 SELECT  nextval( 'nope' );
@@ -54,6 +55,7 @@ SELECT nextval('Nope');
 SELECT nextval('"Nope"');
 SELECT nextval('public.nope');
 SELECT nextval('nowhere.nope');
+-- differs: schemas -> ERROR 42P01 relation "nowhere.nope" does not exist
 SELECT nextval('nope'::regclass);
 SELECT nextval(CAST('nope' AS regclass));
 SELECT nextval('nope'::text);
@@ -61,6 +63,7 @@ SELECT 1, nextval('nope'), nextval('also');
 DROP SEQUENCE nope;
 DROP SEQUENCE public.nope;
 DROP SEQUENCE nowhere.nope;
+-- differs: schemas -> ERROR 42P01 sequence "nope" does not exist
 ALTER SEQUENCE nope RESTART;
 ALTER SEQUENCE nope RENAME TO other;
 SELECT last_value FROM nope;
@@ -84,10 +87,12 @@ SELECT nextval('a..d');
 SELECT nextval('other.public.s');
 SELECT nextval('app.public.s');
 SELECT nextval('app.nowhere.s');
+-- differs: schemas -> ERROR 42P01 relation "nowhere.s" does not exist
 SELECT nextval('  s  ');
 SELECT nextval(' public . s ');
 SELECT nextval('PUBLIC.S');
 SELECT nextval('"PUBLIC".s');
+-- differs: schemas -> ERROR 42P01 relation "PUBLIC.s" does not exist
 DROP SEQUENCE other.public.s;
 DROP SEQUENCE a.b.c.d;
 CREATE SEQUENCE other.public.s;
@@ -153,6 +158,7 @@ CREATE SEQUENCE 1s;
 CREATE SEQUENCE select;
 CREATE SEQUENCE s ORDER;
 CREATE SEQUENCE s RESTART;
+-- differs: create-restart -> ERROR 22023
 DROP SEQUENCE;
 ALTER SEQUENCE;
 ALTER SEQUENCE s;

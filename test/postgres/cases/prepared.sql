@@ -9,6 +9,7 @@ PREPARE p AS SELECT 1;
 PREPARE q(regclass) AS SELECT nextval($1);
 EXECUTE q('s');
 EXECUTE q('nope');
+-- differs: execute -> ERROR 42P01 relation "nope" does not exist
 EXECUTE q;
 EXECUTE q('s', 's');
 PREPARE r(text) AS SELECT nextval($1::regclass);
@@ -17,6 +18,7 @@ PREPARE v(text, bigint, boolean) AS SELECT setval($1::regclass, $2, $3);
 EXECUTE v('s', 100, false);
 EXECUTE v('s', '200', true);
 EXECUTE v('s', 'x', true);
+-- differs: execute -> ERROR 22P02
 EXECUTE v('s', 300.5, true);
 EXECUTE v('s', NULL, true);
 EXECUTE p;
@@ -24,6 +26,8 @@ PREPARE w AS SELECT setval('s', $1);
 EXECUTE w(7);
 EXECUTE w('8');
 EXECUTE w(1 + 8);
+-- differs: execute -> ERROR 0A000
+EXECUTE w(9);
 EXECUTE nope;
 DEALLOCATE nope;
 DEALLOCATE p;
@@ -33,7 +37,9 @@ DEALLOCATE ALL;
 EXECUTE r('s');
 DEALLOCATE PREPARE ALL;
 PREPARE e AS SELECT nextval('nope');
+-- differs: prepared-names -> PREPARE
 EXECUTE e;
+-- differs: prepared-names -> ERROR 42P01 relation "nope"
 PREPARE f AS SELEC;
 PREPARE g(nope) AS SELECT 1;
 PREPARE h AS VALUES (nextval('s'), 'x');
@@ -67,10 +73,8 @@ PREPARE p AS SELECT nextval('s');
 EXECUTE p;
 DROP SEQUENCE s;
 EXECUTE p;
--- differs: prepared-names -> ERROR 42P01
 CREATE SEQUENCE s START 50;
 EXECUTE p;
--- differs: prepared-names -> row '50'
 
 -- group: prepared statements in transactions
 CREATE SEQUENCE s;

@@ -25,7 +25,6 @@ SELECT nextval('s') WHERE false;
 SELECT nextval('s') WHERE 1 = 2;
 SELECT nextval('s');
 SELECT (SELECT nextval('s'));
--- differs: functions-over-rows -> ERROR 0A000
 SELECT nextval('s') LIMIT 1;
 SELECT nextval('s') LIMIT 0;
 SELECT ALL nextval('s');
@@ -52,7 +51,10 @@ SELECT nextval('s') FROM generate_series(1, NULL);
 SELECT nextval('s') FROM generate_series(1, '3');
 SELECT nextval('s'), nextval('s') FROM generate_series(1, 3);
 SELECT generate_series(1, 3);
-SELECT generate_series(1, 3), nextval('s');
+CREATE SEQUENCE t;
+SELECT generate_series(1, 3), nextval('t');
+SELECT currval('t');
+-- differs: set-functions -> row '3'
 SELECT nextval('s') FROM generate_series(9223372036854775806, 9223372036854775807);
 SELECT nextval('s') FROM (VALUES (1), (2)) AS v(x);
 SELECT nextval('s') FROM unnest(ARRAY[1, 2, 3]);
@@ -128,7 +130,6 @@ SELECT pg_backend_pid() > 0;
 SELECT to_regclass('nope');
 SELECT has_sequence_privilege('nope', 'USAGE');
 SELECT pg_get_serial_sequence('nope', 'id');
-SELECT version() LIKE 'PostgreSQL 15.%';
 SELECT now() IS NULL, current_timestamp IS NULL;
 SELECT upper('a'), lower('B'), length('four');
 SELECT txid_current() > 0;
@@ -150,3 +151,4 @@ SELECT has_sequence_privilege('s', 'USAGE'), has_sequence_privilege('s', 'SELECT
 SELECT has_sequence_privilege('app', 's', 'usage');
 SELECT has_sequence_privilege('s', 'NONSENSE');
 SELECT pg_get_serial_sequence('s', 'id');
+-- differs: tables -> ERROR 42P01 relation "s" does not exist

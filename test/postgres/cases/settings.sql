@@ -51,11 +51,12 @@ RESET ALL;
 SHOW search_path;
 SET LOCAL search_path = x;
 SET synchronous_commit = off;
-SET session_replication_role = replica;
--- differs: settings -> ERROR
+SHOW shared_buffers;
+-- differs: settings -> ERROR 42704
 
 -- group: values that cannot be
 SET client_encoding = 'nonsense';
+-- differs: settings -> ERROR 22023 invalid value for parameter "client_encoding": "nonsense"
 SET statement_timeout = 'soon';
 SET statement_timeout = -5;
 SET extra_float_digits = 100;

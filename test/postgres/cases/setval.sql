@@ -14,7 +14,6 @@ SELECT nextval('s');
 SELECT last_value, is_called FROM s;
 SELECT setval('public.s', 7), setval('s'::regclass, 8);
 SELECT setval(setval::text, 1) FROM (SELECT 's' AS setval) x;
--- differs: functions-over-rows -> ERROR
 
 -- group: setval of three arguments
 CREATE SEQUENCE s;
