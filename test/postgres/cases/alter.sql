@@ -91,13 +91,14 @@ CREATE SEQUENCE m MAXVALUE 100000;
 ALTER SEQUENCE m AS smallint;
 
 -- group: CYCLE and CACHE
-CREATE SEQUENCE s MAXVALUE 2;
+CREATE SEQUENCE s MAXVALUE 5;
 SELECT nextval('s'), nextval('s');
 ALTER SEQUENCE s CYCLE;
-SELECT nextval('s'), nextval('s'), nextval('s');
 ALTER SEQUENCE s NO CYCLE;
+SELECT nextval('s') FROM generate_series(1, 3);
 SELECT nextval('s');
-SELECT nextval('s');
+ALTER SEQUENCE s CYCLE;
+SELECT nextval('s'), nextval('s'), nextval('s');
 ALTER SEQUENCE s CACHE 20;
 SELECT cache_size, cycle FROM pg_sequences;
 ALTER SEQUENCE s CACHE 0;

@@ -104,6 +104,8 @@ CREATE SEQUENCE IF NOT EXISTS t START 3;
 CREATE SEQUENCE public.s;
 CREATE SEQUENCE IF NOT EXISTS public.s;
 CREATE SEQUENCE IF NOT EXISTS s INCREMENT 0;
+CREATE SEQUENCE s INCREMENT 0;
+-- differs: which-error -> ERROR 42P07
 SELECT nextval('s'), nextval('t'), nextval('"S"');
 
 -- group: temporary and unlogged ones
