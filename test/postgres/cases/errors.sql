@@ -47,7 +47,6 @@ SELECT nextval('s');
 
 -- group: unknown names
 SELECT nextval('nope');
--- differs: late-errors -> ERROR 42P01 relation "nope" does not exist
 SELECT currval('nope');
 SELECT setval('nope', 5);
 SELECT  nextval( 'nope' );
