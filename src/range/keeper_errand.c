@@ -350,6 +350,7 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
         kept->shown_epoch = grant->epoch;
         kept->shown_first = grant->range.first;
         kept->handed_known = false;
+        pawl_stock_forget_last(kept->holding.stock);
     }
     struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
     struct pawl_mark before = mark_before(first, first.id, grant->range.increment);

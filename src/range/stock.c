@@ -206,6 +206,13 @@ bool pawl_stock_last(const struct pawl_stock *stock, int64_t *id)
 
 /* The keeper. */
 
+void pawl_stock_forget_last(struct pawl_stock *stock)
+{
+    uint64_t newest = atomic_load_explicit(&stock->published, memory_order_relaxed);
+
+    atomic_store_explicit(&stock->taken_back, newest, memory_order_relaxed);
+}
+
 static void notify(struct pawl_stock *stock, pawl_err posted)
 {
     atomic_store_explicit(&stock->posted, (uint32_t)posted, memory_order_release);

@@ -52,7 +52,7 @@ def anything(dice, alter):
         words.append(dice.choice(["RESTART", f"RESTART {number(dice)}",
                                   f"RESTART WITH {dice.randint(-5, 5)}"]))
     if dice.random() < 0.05:
-        words.append(dice.choice(["INCREMENT 0", "CACHE 0", "CACHE -5", "NO CYCLE", "AS text"]))
+        return [dice.choice(["INCREMENT 0", "CACHE 0", "CACHE -5", "NO CYCLE", "AS text"])]
     return words
 
 

@@ -40,6 +40,15 @@ PACKETS = {
     "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
+# Where PostgreSQL says nothing, or says it as protocol 2 does, pawl says what is wrong.
+TOLD = {
+    "a request to cancel that is cut": "FATAL 08P01 invalid length of startup packet",
+    "protocol 2.0": "FATAL 0A000 unsupported frontend protocol 2.0: server supports 3.0 to 3.0",
+    "a length of 3": "FATAL 08P01 invalid length of startup packet",
+    "a length of 2 GiB": "FATAL 08P01 invalid length of startup packet",
+    "HTTP": "FATAL 08P01 invalid length of startup packet",
+}
+
 
 @pytest.fixture(scope="module")
 def ports():
@@ -82,7 +91,7 @@ def answer(port, data):
 @pytest.mark.parametrize("name", PACKETS)
 def test_a_first_packet_is_answered_as_postgresql_does(ports, name):
     wanted, got = (answer(port, PACKETS[name]) for port in ports)
-    assert got == wanted
+    assert got == ([TOLD[name], "closed"] if name in TOLD else wanted)
 
 
 def test_after_requests_for_ssl_and_gss_were_refused_the_connection_goes_on(ports):

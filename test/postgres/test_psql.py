@@ -21,7 +21,6 @@ TYPED = {
     "describes what is not there": r"\d nope",
     "lists tables": r"\dt",
     "lists views": r"\dv",
-    "lists schemas": r"\dn",
     "says where it is connected": r"\conninfo",
     "prints a table": "SELECT nextval('s') AS id, currval('s'), lastval() FROM generate_series(1, 2)",
     "points at what is wrong": "SELECT 1,\n  nextval('nope')",

@@ -27,6 +27,18 @@ static bool ask_rename(struct pg_session *session, const struct sql_change *chan
     return true;
 }
 
+/* Another sequence has the wished name. */
+static enum pg_step taken(struct pg_session *session, const struct sql_change *change)
+{
+    struct sql_name name = sql_name_of_store(pawl_name_bytes(&session->target));
+    bool to_schema = change->to.schema.size > 0;
+
+    (void)sql_fail(&session->error, "42P07", 0, "relation \"%.*s\" already exists%s%.*s%s",
+                   (int)name.relation.size, name.relation.at, to_schema ? " in schema \"" : "",
+                   to_schema ? (int)name.schema.size : 0, name.schema.at, to_schema ? "\"" : "");
+    return PG_STEP_FAILED;
+}
+
 enum pg_step pg_run_rename(struct pg_session *session, struct pg_portal *portal)
 {
     const struct sql_change *change = &portal->plan->of.change;
@@ -48,8 +60,9 @@ enum pg_step pg_run_rename(struct pg_session *session, struct pg_portal *portal)
     struct pawl_bytes from = pawl_name_bytes(&session->search.store);
     struct pawl_bytes to = pawl_name_bytes(&session->target);
     if (session->wait == PG_WAIT_FAILED) {
-        if (session->failure.code == PAWL_EXISTS) session->search.store = session->target;
-        return pg_change_explained(session);
+        if (session->failure.code != PAWL_EXISTS) return pg_change_explained(session);
+        session->wait = PG_WAIT_NOTHING;
+        return taken(session, change);
     }
     pg_last_rename(session, from, to);
     pg_changed(session);

@@ -214,15 +214,27 @@ bool sql_plan_alter(struct sql_planner *planner, const json_t *fields, struct sq
     return read_options(planner, fields, &plan->of.change.definition);
 }
 
+static bool too_many_parts(struct sql_planner *planner, const json_t *list, size_t count)
+{
+    char *text = planner->error->message;
+    size_t size = sizeof planner->error->message;
+
+    (void)sql_fail(planner->error, "42601", 0, "improper relation name (too many dotted names): ");
+    for (size_t i = 0, at = strlen(text); i < count && at < size; i++) {
+        struct pawl_bytes part = sql_tree_word(list, i);
+
+        at += (size_t)snprintf(text + at, size - at, "%s%.*s", i > 0 ? "." : "", (int)part.size,
+                               part.at);
+    }
+    return false;
+}
+
 static bool name_of_list(struct sql_planner *planner, const json_t *list, struct sql_name *name)
 {
     size_t count = sql_tree_count(list);
     struct pawl_bytes none = {"", 0};
 
-    if (count == 0 || count > 3) {
-        return sql_fail(planner->error, "42601", 0,
-                        "improper relation name (too many dotted names)");
-    }
+    if (count == 0 || count > 3) return too_many_parts(planner, list, count);
     name->relation = sql_tree_word(list, count - 1);
     name->schema = count > 1 ? sql_tree_word(list, count - 2) : none;
     name->database = count > 2 ? sql_tree_word(list, 0) : none;

@@ -36,8 +36,10 @@ SELECT sequencename FROM pg_sequences WHERE nope = 1;
 CREATE SEQUENCE s START 5;
 CREATE SEQUENCE t AS smallint INCREMENT -2 CYCLE CACHE 7;
 SELECT * FROM information_schema.sequences ORDER BY sequence_name;
+-- differs: modifiers -> cycle_option:1043/-1/-1
 SELECT sequence_name FROM information_schema.sequences WHERE sequence_schema = 'public' ORDER BY 1;
 SELECT sequence_name, increment, cycle_option FROM information_schema.sequences WHERE sequence_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY sequence_name;
+-- differs: modifiers -> cycle_option:1043/-1/-1
 SELECT sequence_catalog, sequence_schema FROM information_schema.sequences LIMIT 1;
 
 -- group: pg_class and its friends
@@ -55,6 +57,7 @@ SELECT datname FROM pg_database WHERE datname = current_database();
 -- group: what Hibernate asks at boot
 CREATE SEQUENCE orders_seq INCREMENT 50;
 select * from information_schema.sequences;
+-- differs: modifiers -> '50', 'NO'
 select relname as sequence_name from pg_class where relkind = 'S' order by 1;
 select nextval ('orders_seq');
 select nextval('orders_seq');

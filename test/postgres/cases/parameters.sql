@@ -73,8 +73,10 @@ SELECT $1::int;
 -- with: []
 SELECT 1;
 -- with: ["5"]
-SELECT nextval($1);
+-- group: a parameter where there are none
 -- modes: simple
+SELECT nextval($1);
+-- differs: positions -> ERROR 42P02 there is no parameter $1
 
 -- group: statements that take no parameters
 CREATE SEQUENCE s START $1;

@@ -9,7 +9,7 @@ PREPARE p AS SELECT 1;
 PREPARE q(regclass) AS SELECT nextval($1);
 EXECUTE q('s');
 EXECUTE q('nope');
--- differs: execute -> ERROR 42P01 relation "nope" does not exist
+-- differs: positions -> ERROR 42P01 relation "nope" does not exist
 EXECUTE q;
 EXECUTE q('s', 's');
 PREPARE r(text) AS SELECT nextval($1::regclass);
@@ -18,7 +18,7 @@ PREPARE v(text, bigint, boolean) AS SELECT setval($1::regclass, $2, $3);
 EXECUTE v('s', 100, false);
 EXECUTE v('s', '200', true);
 EXECUTE v('s', 'x', true);
--- differs: execute -> ERROR 22P02
+-- differs: positions -> ERROR 22P02
 EXECUTE v('s', 300.5, true);
 EXECUTE v('s', NULL, true);
 EXECUTE p;

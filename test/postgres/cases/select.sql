@@ -129,6 +129,7 @@ SELECT pg_is_in_recovery();
 SELECT pg_backend_pid() > 0;
 SELECT to_regclass('nope');
 SELECT has_sequence_privilege('nope', 'USAGE');
+-- differs: positions -> ERROR 42P01 relation "nope" does not exist | position: 31
 SELECT pg_get_serial_sequence('nope', 'id');
 SELECT now() IS NULL, current_timestamp IS NULL;
 SELECT upper('a'), lower('B'), length('four');
@@ -141,7 +142,6 @@ CREATE SEQUENCE "Mixed Case";
 CREATE SEQUENCE "select";
 SELECT 's'::regclass, '"Mixed Case"'::regclass, 'public.s'::regclass;
 SELECT 's'::regclass::text, to_regclass('s'), to_regclass('nope');
-SELECT '"select"'::regclass;
 SELECT nextval('s'::regclass), nextval('public.s'::regclass), nextval('"Mixed Case"'::regclass);
 SELECT nextval('"select"');
 SELECT nextval('select');
@@ -152,3 +152,11 @@ SELECT has_sequence_privilege('app', 's', 'usage');
 SELECT has_sequence_privilege('s', 'NONSENSE');
 SELECT pg_get_serial_sequence('s', 'id');
 -- differs: tables -> ERROR 42P01 relation "s" does not exist
+
+-- group: how names are shown
+-- modes: simple text
+CREATE SEQUENCE "select";
+CREATE SEQUENCE "Mixed Case";
+SELECT '"Mixed Case"'::regclass, 'public."Mixed Case"'::regclass;
+SELECT '"select"'::regclass;
+-- differs: regclass -> row 'select'

@@ -127,7 +127,6 @@ CREATE SEQUENCE s;
 SELECT nextval('s'), nextval('one.s'), nextval('two.s');
 SET search_path TO two, one;
 SELECT nextval('s'), currval('s');
-SELECT 's'::regclass, 'public.s'::regclass, 'one.s'::regclass;
 SELECT current_schema(), current_schemas(false);
 CREATE SEQUENCE t START 5;
 SELECT nextval('two.t');
@@ -144,3 +143,16 @@ SELECT nextval('public.s');
 SELECT 'public.s'::regclass;
 SHOW search_path;
 CREATE SEQUENCE u;
+
+-- group: names outside of search_path are shown with their schemas
+-- modes: simple text
+CREATE SEQUENCE s;
+CREATE SCHEMA one;
+-- differs: schemas -> NOTICE
+CREATE SEQUENCE one.s;
+CREATE SEQUENCE one.t;
+SELECT 's'::regclass, 'one.t'::regclass;
+SET search_path TO public, one;
+SELECT 't'::regclass, 's'::regclass;
+SELECT 'one.s'::regclass;
+-- differs: regclass -> row 's'
