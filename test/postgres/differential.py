@@ -79,7 +79,8 @@ class Side:
         first, words = (step.calls[0][0], step.calls[0][2]) if step.calls else (None, {})
         try:
             if step.session not in self.sessions:
-                words = {"user": USER, "database": DATABASE, **(words if first == "startup" else {})}
+                more = words if first == "startup" else {}
+                words = {"user": USER, "database": DATABASE, **more}
                 self.sessions[step.session] = pgwire.Connection(self.port, **words)
         except pgwire.Closed as closed:
             return closed.lines + ["no connection"]

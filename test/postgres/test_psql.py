@@ -22,7 +22,7 @@ TYPED = {
     "lists tables": r"\dt",
     "lists views": r"\dv",
     "says where it is connected": r"\conninfo",
-    "prints a table": "SELECT nextval('s') AS id, currval('s'), lastval() FROM generate_series(1, 2)",
+    "prints a table": "SELECT nextval('s') AS id, currval('s') FROM generate_series(1, 2)",
     "points at what is wrong": "SELECT 1,\n  nextval('nope')",
     "points at a syntax error": "CREATE SEQUENCE x INCREMNT 5",
     "shows a hint": "CREATE SEQUENCE x OWNED BY nothing",
