@@ -105,14 +105,13 @@ void conn_log_out(struct conn *conn)
 
 void call_is_for(struct call *call, struct conn *conn)
 {
-    const struct user *user = users_of(conn) == NULL ? NULL : user_of(conn);
-
-    if (user == NULL) return;
-    call->users = users_hold(conn->users);
-    call->user = user;
+    if (users_of(conn) == NULL) return;
+    call->user = user_of(conn); /* NULL: he is gone, and sees nothing */
+    call->users = users_hold(users_of(conn));
 }
 
 bool call_shows(const struct call *call, struct pawl_bytes name)
 {
-    return call->user == NULL || users_may(call->user, USER_TAKE, name);
+    if (call->users == NULL) return true;
+    return call->user != NULL && users_may(call->user, USER_TAKE, name);
 }

@@ -324,6 +324,9 @@ static bool execute(struct pg_session *session, const struct pawl_pg_execute *ex
     if (!pg_may_run(session, portal->plan) || !formats_fit(session, portal)) return false;
     if (portal->done) return run_again(session, portal);
     if (!pg_redirect(session, portal)) return false;
+    if (portal->result_count > 1 && portal->result_count != portal->plan->column_count) {
+        return sql_fail(&session->error, "0A000", 0, "cached plan must not change result type");
+    }
     portal->rows = 0;
     session->began_ns = session->conn->desk->now_ns;
     session->rows_left = execute->rows_max == 0 ? UINT64_MAX : execute->rows_max;

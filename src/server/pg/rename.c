@@ -13,6 +13,10 @@ static bool ask_rename(struct pg_session *session, const struct sql_change *chan
     if (!sql_name_to_store(&to, &target, &session->error) || !pg_change_may(session, USER_ADMIN)) {
         return false;
     }
+    if (!conn_may(session->conn, USER_ADMIN, pawl_name_bytes(&target))) {
+        return sql_fail(&session->error, "42501", 0, "permission denied for sequence %.*s",
+                        (int)to.relation.size, to.relation.at);
+    }
     session->target = target;
     if (pawl_bytes_equal(pawl_name_bytes(&target), store)) {
         if (change->to.relation.size == 0) return true; /* SET SCHEMA to where it is */

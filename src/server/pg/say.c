@@ -118,11 +118,13 @@ void pg_die(struct pg_session *session, const char *sqlstate, const char *format
 
 /* Rows. */
 
-/* portal NULL: of a statement, whose formats are not known yet. */
+/* portal NULL: of a statement, whose formats are not known yet. What EXECUTE names may have got
+ * more columns since they were bound: text. */
 static uint16_t format_of(const struct pg_portal *portal, size_t column)
 {
     if (portal == NULL || portal->result_count == 0) return 0;
-    return (uint16_t)portal->results[portal->result_count == 1 ? 0 : column];
+    if (portal->result_count == 1) return (uint16_t)portal->results[0];
+    return column < portal->result_count ? (uint16_t)portal->results[column] : 0;
 }
 
 void pg_say_columns(struct pg_session *session, const struct pg_portal *portal,

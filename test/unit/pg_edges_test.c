@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PostgreSQL sessions at their edges: users who may little, what changes under a portal's feet. */
+#include "pg_fixture.h"
+#include "server/login.h"
+#include "users_fixture.h"
+
+static void set_users(struct fixture *fixture, const char *text)
+{
+    struct users *users = users_of(text, NULL);
+
+    desk_set_users(fixture->world.desk, users);
+    users_drop(users);
+}
+
+/* A session of a user whose password is "eraser". */
+static void log_in_as(struct fixture *fixture, size_t client, const char *name)
+{
+    const char *const pairs[] = {"user", name, "database", "shop", NULL};
+    struct conn *conn = &fixture->clients[client];
+    struct talk talk = {0};
+
+    conn_close(conn);
+    conn_dispose(conn);
+    assert_true(conn_open(conn, fixture->world.desk, &pg_wire));
+    assert_true(conn_log_in(conn, (struct pawl_bytes){name, strlen(name)}, PAWL_BYTES("eraser")));
+    talk_start(&talk, PROTOCOL, pairs);
+    (void)send_all(fixture, client, &talk);
+}
+
+static void renames_only_to_what_a_user_may(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE shop_a", "C(CREATE SEQUENCE) Z(I)");
+    set_users(&fixture, "shop admin shop_*,shop.* " ERASER "\n");
+    log_in_as(&fixture, 0, "shop");
+    query(&fixture, 0, "ALTER SEQUENCE shop_a RENAME TO other",
+          "E(42501 permission denied for sequence other) Z(I)");
+    query(&fixture, 0, "ALTER SEQUENCE shop_a SET SCHEMA other",
+          "E(42501 permission denied for sequence shop_a) Z(I)");
+    query(&fixture, 0, "ALTER SEQUENCE shop_a RENAME TO shop_b", "C(ALTER SEQUENCE) Z(I)");
+    query(&fixture, 0, "ALTER SEQUENCE shop_b SET SCHEMA shop", "C(ALTER SEQUENCE) Z(I)");
+    close_all(&fixture);
+}
+
+/* Sessions outlive their users: without rights, and without anything to look at. */
+static void shows_nothing_to_who_is_gone(void **state)
+{
+    static const char text[] = "SELECT sequencename FROM pg_sequences";
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE s", "C(CREATE SEQUENCE) Z(I)");
+    set_users(&fixture, "shop admin s " ERASER "\nother take * " ERASER "\n");
+    log_in_as(&fixture, 0, "shop");
+    query(&fixture, 0, text, "T(sequencename:19) D(s) C(SELECT 1) Z(I)");
+    set_users(&fixture, "other take * " ERASER "\n");
+    query(&fixture, 0, text, "T(sequencename:19) C(SELECT 0) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s')",
+          "T(nextval:20) E(42501 permission denied for sequence s) Z(I)");
+    close_all(&fixture);
+}
+
+/* What EXECUTE names may have more columns by now than the portal was bound for. */
+static void executes_what_was_prepared_anew(void **state)
+{
+    /* Two columns in text. */
+    static const char bind[] = "B\0\0\0\x12"
+                               "e\0e\0"
+                               "\0\0"
+                               "\0\0"
+                               "\0\2\0\0\0\0";
+    static const char *const none[] = {NULL};
+    static const char prepare[] = "PREPARE p AS SELECT 1";
+    char wide[1024] = "";
+    struct fixture fixture;
+    struct talk talk = {0};
+
+    (void)state;
+    memset(wide, '1', sizeof wide - 1);
+    memcpy(wide, prepare, sizeof prepare - 1);
+    for (size_t i = sizeof prepare; i < 400; i += 2) {
+        wide[i] = ',';
+    }
+    wide[400] = '\0';
+    open_all(&fixture);
+    query(&fixture, 0, "PREPARE p AS SELECT 1, 2", "C(PREPARE) Z(I)");
+    talk_parse(&talk, "e", "EXECUTE p", 0);
+    talk_raw(&talk, (struct pawl_bytes){bind, sizeof bind - 1});
+    talk_parse(&talk, "", "DEALLOCATE p", 0);
+    talk_bind(&talk, "", "", none, -1);
+    talk_execute(&talk, "", 0);
+    talk_parse(&talk, "", wide, 0);
+    talk_bind(&talk, "", "", none, -1);
+    talk_execute(&talk, "", 0);
+    talk_target(&talk, 'D', 'P', "e");
+    talk_execute(&talk, "e", 0);
+    talk_plain(&talk, 'S');
+    const char *got = send_all(&fixture, 0, &talk);
+    if (strstr(got, " E(0A000 cached plan must not change result type) Z(I)") == NULL) {
+        fail_msg("%s", got);
+    }
+    close_all(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renames_only_to_what_a_user_may),
+        cmocka_unit_test(shows_nothing_to_who_is_gone),
+        cmocka_unit_test(executes_what_was_prepared_anew),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
