@@ -106,12 +106,36 @@ static void executes_what_was_prepared_anew(void **state)
     close_all(&fixture);
 }
 
+/* Of the names that ROLLBACK's warning tells none is cut. */
+static void tells_whole_names(void **state)
+{
+    static const char warning[] = "N(WARNING 01000 changes of sequences are not rolled back: 5 "
+                                  "stay, of ééééééééééééééé0, ééééééééééééééé1, …)";
+    struct fixture fixture;
+    char text[128];
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "BEGIN", "C(BEGIN) Z(T)");
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(text, sizeof text, "CREATE SEQUENCE ééééééééééééééé%d", i);
+        query(&fixture, 0, text, "C(CREATE SEQUENCE) Z(T)");
+    }
+    const struct talk nothing = {0};
+    struct talk talk = nothing;
+    talk_query(&talk, "ROLLBACK");
+    const char *got = send_all(&fixture, 0, &talk);
+    if (strncmp(got, warning, sizeof warning - 1) != 0) fail_msg("%s", got);
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renames_only_to_what_a_user_may),
         cmocka_unit_test(shows_nothing_to_who_is_gone),
         cmocka_unit_test(executes_what_was_prepared_anew),
+        cmocka_unit_test(tells_whole_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,54 @@ static void waits_for_who_does_not_read(void **state)
     close_all(&fixture);
 }
 
+/* Reads all that a client is answered; returns how its last bytes are shown. */
+static const char *read_to_the_end(struct fixture *fixture, struct conn *conn)
+{
+    struct pawl_bytes bytes = conn_output(conn);
+    static char last[TALK_BYTES_MAX];
+    size_t size = 0;
+
+    for (; bytes.size > 0; bytes = conn_output(conn)) {
+        size = bytes.size < sizeof last - 1 ? bytes.size : sizeof last - 1;
+        memcpy(last, bytes.at + bytes.size - size, size);
+        conn_output_sent(conn, bytes.size, fixture->world.now_ns);
+        world_settle(&fixture->world);
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (last[i] == '\0') last[i] = ' ';
+    }
+    last[size] = '\0';
+    return last;
+}
+
+/* Neither its output's reader nor the store is waited for: it is at work, and has much to say. */
+static void ends_what_has_no_end(void **state)
+{
+    struct fixture fixture;
+    struct talk talk = {0};
+    struct talk cancel = {0};
+    struct conn *conn = &fixture.clients[0];
+    uint32_t pid = 0;
+    uint32_t secret = 0;
+
+    (void)state;
+    open_all(&fixture);
+    key_of(&fixture, 0, &pid, &secret);
+    talk_query(&talk, "SELECT generate_series(1, 1000000000000)");
+    (void)conn_received(conn, (struct pawl_bytes){talk.bytes, talk.size}, fixture.world.now_ns);
+    assert_false(conn_wants_input(conn));
+    talk_cancel(&cancel, pid, secret);
+    expect(&fixture, 2, &cancel, "");
+    assert_non_null(strstr(read_to_the_end(&fixture, conn), "due to user request"));
+
+    query(&fixture, 0, "SET statement_timeout = 1000", "C(SET) Z(I)");
+    (void)conn_received(conn, (struct pawl_bytes){talk.bytes, talk.size}, fixture.world.now_ns);
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    assert_non_null(strstr(read_to_the_end(&fixture, conn), "due to statement timeout"));
+    query(&fixture, 0, "SELECT 1", "T(?column?:23) D(1) C(SELECT 1) Z(I)");
+    close_all(&fixture);
+}
+
 static void says_goodbye(void **state)
 {
     struct fixture fixture;
@@ -190,6 +238,7 @@ int main(void)
         cmocka_unit_test(cancels_what_waits),
         cmocka_unit_test(survives_hang_ups),
         cmocka_unit_test(waits_for_who_does_not_read),
+        cmocka_unit_test(ends_what_has_no_end),
         cmocka_unit_test(says_goodbye),
     };
 

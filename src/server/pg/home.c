@@ -182,9 +182,7 @@ static void cancel_here(struct desk *desk, uint32_t pid, uint32_t secret)
 
     /* One comparison of numbers: it takes as long whatever they are. */
     if (session == NULL || (session->secret ^ secret) != 0) return;
-    if (session->wait == PG_WAIT_UNDER_WAY) {
-        pg_interrupt(session, "canceling statement due to user request");
-    }
+    pg_interrupt(session, "canceling statement due to user request");
 }
 
 static void cancel_came(struct pawl_mail *mail)

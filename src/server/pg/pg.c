@@ -18,6 +18,9 @@ static void let_go(struct pg_session *session)
 {
     struct pg_portal *portal = session->running;
 
+    if (session->wait == PG_WAIT_CAME) {
+        pawl_count_add(&session->conn->desk->counts.unread, session->ids.count);
+    }
     session->running = NULL;
     if (portal != NULL && portal->loose) {
         pg_portal_free(portal);
@@ -62,10 +65,10 @@ void pg_failed(struct pg_session *session)
 
 void pg_interrupt(struct pg_session *session, const char *reason)
 {
-    if (session->running == NULL) return;
+    if (session->running == NULL && session->batch == NULL) return;
     conn_forget_line(session->conn);
     pg_time_end(session);
-    session->wait = PG_WAIT_NOTHING;
+    if (session->wait == PG_WAIT_UNDER_WAY) session->wait = PG_WAIT_NOTHING;
     session->interrupt = reason;
     conn_go_on(session->conn);
 }
@@ -207,11 +210,23 @@ static size_t begin(struct conn *conn, struct pawl_bytes rest)
     return serve(session, rest);
 }
 
+/* What waits is ended by the desk's turn, what answers with many rows between two of them. */
+static bool takes_too_long(const struct pg_session *session)
+{
+    uint64_t limit_ms = session->settings.statement_timeout_ms;
+
+    if (limit_ms == 0 || session->running == NULL || session->wait != PG_WAIT_NOTHING) return false;
+    return session->conn->desk->now_ns - session->began_ns >= limit_ms * PAWL_NS_PER_MS;
+}
+
 static enum conn_resume resume(struct conn *conn)
 {
     struct pg_session *session = pg_session_of(conn);
 
     if (session->wait == PG_WAIT_UNDER_WAY) return CONN_WAITS;
+    if (session->interrupt == NULL && takes_too_long(session)) {
+        session->interrupt = "canceling statement due to statement timeout";
+    }
     if (session->interrupt != NULL) {
         (void)sql_fail(&session->error, "57014", 0, "%s", session->interrupt);
         pg_failed(session);

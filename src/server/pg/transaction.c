@@ -61,11 +61,17 @@ char pg_tx_status(const struct pg_session *session)
 void pg_tx_changed(struct pg_session *session, struct pawl_bytes name)
 {
     struct pg_transaction *tx = &session->tx;
+    static const char more[] = ", …";
     size_t size = strlen(tx->changed);
+    bool full = size >= sizeof more && strcmp(tx->changed + size + 1 - sizeof more, more) == 0;
 
     tx->changes++;
+    if (full) return;
+    /* Names are shown whole: a piece of one may end within a character. */
+    bool fits = size + 2 + name.size + sizeof more <= sizeof tx->changed;
+    struct pawl_bytes shown = fits ? name : (struct pawl_bytes){more + 2, sizeof more - 3};
     (void)snprintf(tx->changed + size, sizeof tx->changed - size, "%s%.*s", size == 0 ? "" : ", ",
-                   (int)name.size, name.at);
+                   (int)shown.size, shown.at);
 }
 
 /* BEGIN and its modes. */
