@@ -21,7 +21,7 @@ static void log_in_as(struct fixture *fixture, size_t client, const char *name)
 
     conn_close(conn);
     conn_dispose(conn);
-    assert_true(conn_open(conn, fixture->world.desk, &pg_wire));
+    assert_true(conn_open(conn, fixture->world.desk, &pg_wire, fixture->world.now_ns));
     assert_true(conn_log_in(conn, (struct pawl_bytes){name, strlen(name)}, PAWL_BYTES("eraser")));
     talk_start(&talk, PROTOCOL, pairs);
     (void)send_all(fixture, client, &talk);
