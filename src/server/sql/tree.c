@@ -87,39 +87,92 @@ static struct pawl_bytes tokens_of(const PgQueryScanResult *scan)
     return (struct pawl_bytes){scan->pbuf.data, scan->error == NULL ? scan->pbuf.len : 0};
 }
 
-/* A text with an error in a token is not walked, so it need not be bounded. */
-static bool check_tokens(const char *text, size_t size, struct sql_error *error)
+static size_t count_tokens(struct pawl_bytes tokens)
 {
-    if (size <= SQL_TOKENS_MAX) return true;
-    PgQueryScanResult scan = pg_query_scan(text);
-    struct pawl_bytes tokens = tokens_of(&scan);
     struct token token;
     size_t count = 0;
 
     while (next_token(&tokens, &token)) {
         count++;
     }
+    return count;
+}
+
+/*
+ * libpg_query's scanner takes a run of characters of operators as one word, then gives all but a
+ * few back, wherever a comment or a sign begins within it: it reads a run's square.
+ */
+static bool check_runs(const char *text, struct sql_error *error)
+{
+    static const char operators[] = "~!@#^&|`?+-*/%<>=";
+
+    size_t cost = 0;
+
+    while (*(text += strcspn(text, operators)) != '\0') {
+        size_t run = strspn(text, operators);
+
+        cost += run * run;
+        if (cost > SQL_RUNS_COST_MAX) {
+            return sql_fail(error, "54001", 0,
+                            "so many characters of operators, one behind the other, are not "
+                            "supported");
+        }
+        text += run;
+    }
+    return true;
+}
+
+/* A text with an error in a token is not walked, so it need not be bounded. */
+static bool check_tokens(const char *text, size_t size, struct sql_error *error)
+{
+    if (size <= SQL_TOKENS_MAX) return true;
+    PgQueryScanResult scan = pg_query_scan(text);
+    size_t count = count_tokens(tokens_of(&scan));
+
     pg_query_free_scan_result(scan);
     if (count <= SQL_TOKENS_MAX) return true;
     return sql_fail(error, "54001", 0, "statements of more than %d words are not supported",
                     SQL_TOKENS_MAX);
 }
 
-/* The integer whose tokens begin at location: at most so many words, signs, digits. */
-static int64_t integer_at(struct pawl_bytes tokens, const char *text, size_t location, size_t words)
-{
-    struct token token;
+struct mending {
+    struct token *tokens; /* in the order of the text */
+    size_t count;
+    const char *text;
+    bool no_memory;
+};
 
-    while (next_token(&tokens, &token)) {
-        struct pawl_bytes digits = {text + token.start, token.end - token.start};
+/* The first token at location or behind it. */
+static size_t token_at(const struct mending *mending, size_t location)
+{
+    size_t low = 0;
+    size_t high = mending->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (mending->tokens[middle].start < location) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The integer whose tokens begin at location: at most so many words, signs, digits. */
+static int64_t integer_at(const struct mending *mending, size_t location, size_t words)
+{
+    for (size_t i = token_at(mending, location); i < mending->count; i++) {
+        const struct token *token = &mending->tokens[i];
+        struct pawl_bytes digits = {mending->text + token->start, token->end - token->start};
         int64_t value = 0;
 
         bool comment = digits.size >= 2 &&
                        (memcmp(digits.at, "/*", 2) == 0 || memcmp(digits.at, "--", 2) == 0);
 
-        if (token.start < location || comment) continue;
-        if (token.kind == '-' || token.kind == '(') continue;
-        if (token.kind == TOKEN_ICONST) {
+        if (comment || token->kind == '-' || token->kind == '(') continue;
+        if (token->kind == TOKEN_ICONST) {
             /* One above 0 would not have been left out. */
             return pawl_bytes_to_i64(digits, &value) ? -value : 0;
         }
@@ -128,20 +181,13 @@ static int64_t integer_at(struct pawl_bytes tokens, const char *text, size_t loc
     return 0;
 }
 
-struct mending {
-    struct pawl_bytes tokens;
-    const char *text;
-    bool no_memory;
-};
-
 /* An empty integer of fields that stands at location, or behind an option's words there. */
 static void mend_integer(struct mending *mending, json_t *fields, bool option, int64_t location)
 {
     json_t *integer = json_object_get(fields, option ? "Integer" : "ival");
 
     if (!json_is_object(integer) || json_object_size(integer) != 0 || location < 0) return;
-    int64_t value =
-        integer_at(mending->tokens, mending->text, (size_t)location, option ? OPTION_WORDS_MAX : 0);
+    int64_t value = integer_at(mending, (size_t)location, option ? OPTION_WORDS_MAX : 0);
     json_t *number = json_integer(value);
 
     if (json_object_set_new(integer, "ival", number) != 0) mending->no_memory = true;
@@ -173,9 +219,16 @@ static bool mend_integers(const char *text, json_t *root, struct sql_error *erro
 {
     if (strchr(text, '-') == NULL) return true;
     PgQueryScanResult scan = pg_query_scan(text);
-    struct mending mending = {.tokens = tokens_of(&scan), .text = text};
+    struct pawl_bytes rest = tokens_of(&scan);
+    struct mending mending = {.count = count_tokens(rest), .text = text};
 
-    mend(&mending, root, -1);
+    mending.tokens = calloc(mending.count + 1, sizeof *mending.tokens);
+    for (size_t i = 0; mending.tokens != NULL && i < mending.count; i++) {
+        (void)next_token(&rest, &mending.tokens[i]);
+    }
+    mending.no_memory = mending.tokens == NULL;
+    if (!mending.no_memory) mend(&mending, root, -1);
+    free(mending.tokens);
     pg_query_free_scan_result(scan);
     return mending.no_memory ? sql_fail(error, "53200", 0, "out of memory") : true;
 }
@@ -234,7 +287,7 @@ bool sql_tree_parse(struct pawl_bytes text, json_t **root, struct sql_error *err
 
     *root = NULL;
     if (copy == NULL) return sql_fail(error, "53200", 0, "out of memory");
-    if (check_tokens(copy, text.size, error)) {
+    if (check_runs(copy, error) && check_tokens(copy, text.size, error)) {
         PgQueryParseResult result = pg_query_parse(copy);
 
         if (result.error != NULL) {
