@@ -27,12 +27,16 @@ enum sql_expr_kind {
     SQL_EXPR_NOT,    /* args[0] */
     SQL_EXPR_NULL,   /* args[0] IS NULL */
     SQL_EXPR_CASE,   /* args: condition, value, …, otherwise */
+    SQL_EXPR_SET,    /* args[0] into the slot of index, then args[1] */
     SQL_EXPR_FIRST,  /* COALESCE: args */
     SQL_EXPR_ARRAY,  /* args, of one type */
     SQL_EXPR_SELECT, /* select: its one value, NULL without a row */
     SQL_EXPR_EXISTS, /* select */
     SQL_EXPR_LIST,   /* select: its values as an array */
 };
+
+/* Expressions of one statement, those that BETWEEN names twice included; more is 54001. */
+enum { SQL_EXPRESSIONS_MAX = 4 * 16384 };
 
 struct sql_select;
 
@@ -95,6 +99,7 @@ struct sql_builder {
     bool no_params;   /* statements other than SELECT have none */
     bool rows_wanted; /* a FROM or a target of its own may be generate_series or unnest */
     size_t slot_count;
+    size_t expr_count; /* built so far */
 };
 
 bool sql_build_no_memory(struct sql_builder *builder);

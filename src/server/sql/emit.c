@@ -216,6 +216,14 @@ static void emit_case(struct sql_emitter *emitter, const struct sql_expr *expr)
     sql_bind(emitter, &end);
 }
 
+static void emit_set(struct sql_emitter *emitter, const struct sql_expr *expr)
+{
+    sql_emit_value(emitter, expr->args[0]);
+    sql_put(emitter, SQL_OP_STORE, (uint32_t)expr->index, 0, 0);
+    sql_popped(emitter, 1);
+    emit(emitter, expr->args[1]);
+}
+
 static void emit_first(struct sql_emitter *emitter, const struct sql_expr *expr)
 {
     struct sql_label end = SQL_LABEL;
@@ -283,6 +291,9 @@ static void emit(struct sql_emitter *emitter, const struct sql_expr *expr)
         break;
     case SQL_EXPR_CASE:
         emit_case(emitter, expr);
+        break;
+    case SQL_EXPR_SET:
+        emit_set(emitter, expr);
         break;
     case SQL_EXPR_FIRST:
         emit_first(emitter, expr);

@@ -285,20 +285,37 @@ static struct sql_expr *build_bool_test(struct sql_builder *builder, const json_
     return not ? negated(builder, expr) : expr;
 }
 
+/* What x of CASE x WHEN y has become lies in its slot, so that it is worked out once. */
+static struct sql_expr *case_subject(struct sql_builder *builder, json_t *node)
+{
+    struct sql_expr *subject = sql_build_expr(builder, node);
+
+    if (subject != NULL) subject = sql_coerce_unknown(builder, subject);
+    if (subject == NULL) return NULL;
+    struct sql_expr model = {.kind = SQL_EXPR_SET,
+                             .modifier = -1,
+                             .position = subject->position,
+                             .index = builder->slot_count++};
+    struct sql_expr *set = sql_expr_of(builder, model, 2);
+    if (set != NULL) set->args[0] = subject;
+    return set;
+}
+
 /* CASE x WHEN y is CASE WHEN x = y; the last value is ELSE's. */
-static bool build_when(struct sql_builder *builder, const json_t *fields, json_t *subject,
-                       struct sql_expr **pair)
+static bool build_when(struct sql_builder *builder, const json_t *fields,
+                       const struct sql_expr *subject, struct sql_expr **pair)
 {
     json_t *condition = sql_tree_get(fields, "expr");
 
     if (subject == NULL) {
         pair[0] = sql_build_bool(builder, condition, "argument of CASE/WHEN");
     } else {
-        struct sql_expr *sides[2] = {sql_build_expr(builder, subject), NULL};
+        struct sql_expr *sides[2] = {
+            sql_expr_new(builder, SQL_EXPR_SLOT, subject->args[0]->type, subject->position),
+            sql_build_expr(builder, condition)};
 
-        if (sides[0] == NULL) return false;
-        sides[1] = sql_build_expr(builder, condition);
-        if (sides[1] == NULL) return false;
+        if (sides[0] == NULL || sides[1] == NULL) return false;
+        sides[0]->index = subject->index;
         pair[0] = sql_resolve_operator(builder, PAWL_BYTES("="), sides, 2, sides[1]->position);
     }
     if (pair[0] == NULL) return false;
@@ -315,14 +332,17 @@ static struct sql_expr *build_case(struct sql_builder *builder, const json_t *fi
         .kind = SQL_EXPR_CASE, .modifier = -1, .position = sql_tree_position(fields)};
     struct sql_expr *expr = sql_expr_of(builder, model, 2 * count + 1);
     struct sql_expr **values = sql_pool_array(builder->pool, count + 1, sizeof *values);
+    struct sql_expr *set = NULL;
 
     if (expr == NULL || values == NULL) return NULL;
+    if (sql_tree_has(fields, "arg")) {
+        set = case_subject(builder, sql_tree_get(fields, "arg"));
+        if (set == NULL) return NULL;
+    }
     for (size_t i = 0; i < count; i++) {
         const json_t *when = sql_tree_of(sql_tree_item(whens, i), "CaseWhen");
 
-        if (!build_when(builder, when, sql_tree_get(fields, "arg"), &expr->args[2 * i])) {
-            return NULL;
-        }
+        if (!build_when(builder, when, set, &expr->args[2 * i])) return NULL;
         values[i + 1] = expr->args[2 * i + 1];
     }
     values[0] = otherwise == NULL ? sql_expr_new(builder, SQL_EXPR_VALUE, SQL_UNKNOWN, 0)
@@ -335,7 +355,10 @@ static struct sql_expr *build_case(struct sql_builder *builder, const json_t *fi
         expr->args[2 * i + 1] = values[i + 1];
     }
     expr->args[2 * count] = values[0];
-    return expr;
+    if (set == NULL) return expr;
+    set->type = expr->type;
+    set->args[1] = expr;
+    return set;
 }
 
 static struct sql_expr *build_coalesce(struct sql_builder *builder, const json_t *fields)
@@ -435,6 +458,12 @@ struct sql_expr *sql_build_expr(struct sql_builder *builder, json_t *node)
     json_t *fields = NULL;
     const char *kind = sql_tree_kind(node, &fields);
 
+    if (builder->expr_count++ == SQL_EXPRESSIONS_MAX) {
+        (void)sql_fail(builder->error, "54001", sql_tree_position(fields),
+                       "statements of more than %d expressions are not supported",
+                       SQL_EXPRESSIONS_MAX);
+        return NULL;
+    }
     for (size_t i = 0; i < PAWL_COUNT(kinds); i++) {
         if (strcmp(kinds[i].kind, kind) == 0) return kinds[i].build(builder, fields);
     }
