@@ -20,8 +20,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test/stores"), str(ROOT / "test/live")]
 
-import servers  # noqa: E402 (they stand in the folders that were just added)
-from live import Pawld, free_port  # noqa: E402
+import live  # noqa: E402 (they stand in the folders that were just added)
+import servers  # noqa: E402
 
 SCRIPT = "SELECT nextval('s')\n"
 PEERS = {"postgres cache 1": 1, "postgres cache 1000": 1000}
@@ -77,10 +77,10 @@ def start_postgres():
 
 
 def start_pawld(build, folder):
-    os.environ["PAWL_BUILD"] = str(build)
-    port = free_port()
-    pawld = Pawld(folder, "pawld", options=["--listen", f"postgres://127.0.0.1:{port}",
-                                            "--log-level", "warn"])
+    live.BUILD = build
+    port = live.free_port()
+    pawld = live.Pawld(folder, "pawld", options=["--listen", f"postgres://127.0.0.1:{port}",
+                                                 "--log-level", "warn"])
     pawld.start()
     ask(port, "postgres", "CREATE SEQUENCE s")
     return pawld, Server("pawld", port, "postgres", pawld.process.pid)
@@ -186,8 +186,8 @@ def main():
     print("protocol  clients  server                ids/s                        p50     p99"
           "    CPU/id  pgbench's share")
     with tempfile.TemporaryDirectory() as folder:
-        cluster = start_postgres()
         pawld, server = start_pawld(args.build.resolve(), pathlib.Path(folder))
+        cluster = start_postgres()
         up = [server] + [Server(name, cluster.ports[0], name.replace(" ", "_"),
                                 cluster.process.child.pid) for name in PEERS]
         try:
