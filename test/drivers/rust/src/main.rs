@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! tokio-postgres, and deadpool in front of it: a program that makes one check and prints a line
 //! of JSON, as test_checks.py wants it. The server is the one that libpq's variables name.
+use std::collections::HashSet;
 use std::env;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -93,7 +94,8 @@ async fn transaction(client: &mut Client, name: &str) -> Result<Value, Error> {
     Ok(json!({"first": first, "failed": failed.code(), "second": next(client, name).await?}))
 }
 
-/// A pool that cleans each connection with all that its driver has for that.
+/// A pool that cleans each connection with all that its driver has for that. It would hide that this
+/// failed, and connect anew: so the sessions are counted.
 async fn pool(name: &str) -> Result<Value, Error> {
     let how = ManagerConfig { recycling_method: RecyclingMethod::Clean };
     let manager = Manager::from_config(config(), NoTls, how);
@@ -102,12 +104,15 @@ async fn pool(name: &str) -> Result<Value, Error> {
         let mut found = Vec::new();
         for _ in 0..25 {
             let client = pool.get().await.expect("a connection");
-            found.push(next(&client, name).await?);
+            let session: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+            found.push((next(&client, name).await?, session));
         }
         Ok::<_, Error>(found)
     };
-    let found = try_join_all((0..16).map(|_| take())).await?;
-    Ok(json!({"ids": found.concat()}))
+    let found = try_join_all((0..16).map(|_| take())).await?.concat();
+    let sessions: HashSet<i32> = found.iter().map(|(_, session)| *session).collect();
+    assert!(sessions.len() <= 4, "{} sessions for four connections", sessions.len());
+    Ok(json!({"ids": found.iter().map(|(id, _)| id).collect::<Vec<_>>()}))
 }
 
 async fn session(client: &Client, name: &str) -> Result<Value, Error> {
