@@ -126,6 +126,7 @@ static void values_of_execute_become_parameters(void **state)
     assert_int_equal(prepared->value_count, 5);
     assert_true(sql_value_cast(&value, SQL_TEXT, &error));
     assert_bytes(value.text, "12");
+    assert_int_equal(value.number, 0); /* a text that is not binary */
     value = prepared->values[1];
     assert_false(sql_value_cast(&value, SQL_INT4, &error));
     assert_string_equal(error.sqlstate, "22P02");

@@ -390,6 +390,8 @@ int sql_compare(const struct sql_value *a, const struct sql_value *b)
 
         (void)read_double(a->text, &left, &ignored);
         (void)read_double(b->text, &right, &ignored);
+        /* NaN is equal to itself and greater than all else. */
+        if (isnan(left) || isnan(right)) return (isnan(left) != 0) - (isnan(right) != 0);
         return (left > right) - (left < right);
     }
     return pawl_bytes_order(a->text, b->text);

@@ -280,7 +280,7 @@ static void call_may(sqlite3_context *context, int count, sqlite3_value **values
     bool may = false;
 
     (void)count;
-    if (catalog_null(values[0]) || catalog_null(values[1])) return;
+    if (catalog_null(values[0]) || catalog_null(values[1]) || oid_of(values[0]) == 0) return;
     if (entry != NULL && !sql_name_to_store(&entry->name, &store, &error)) entry = NULL;
     while (next_word(&list, &word)) {
         size_t i = 0;

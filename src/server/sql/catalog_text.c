@@ -12,6 +12,7 @@ enum {
     MATCH_STEPS_MAX = 100000,  /* of one match of a regular expression */
     MATCH_HEAP_KIB_MAX = 1024, /* its memory */
     PATTERN_DEPTH_MAX = 50,    /* its parentheses */
+    LIKE_STEPS_MAX = 10000000, /* of one LIKE: characters compared */
 };
 
 /* x as type shows it in a cast to text. */
@@ -88,6 +89,15 @@ static bool cast_name(sqlite3_context *context, struct pawl_bytes text, uint32_t
     return true;
 }
 
+static void cast_float(sqlite3_context *context, double number, uint32_t type)
+{
+    if (number >= (double)INT64_MIN && number < -(double)INT64_MIN) {
+        result_integer(context, (int64_t)number, type);
+    } else {
+        catalog_raise(context, "22003", "%s out of range", display(type));
+    }
+}
+
 /* A cast while the query runs: pawl_cast (x, type). */
 static void call_cast(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -100,9 +110,7 @@ static void call_cast(sqlite3_context *context, int count, sqlite3_value **value
     if (catalog_null(values[0])) return;
     if (text && cast_name(context, catalog_text(values[0]), type)) return;
     if (sqlite3_value_type(values[0]) == SQLITE_FLOAT) {
-        result_integer(context,
-                       (int64_t)llround(fmin(fmax(sqlite3_value_double(values[0]), -9e18), 9e18)),
-                       type);
+        cast_float(context, round(sqlite3_value_double(values[0])), type);
         return;
     }
     if (text && type == SQL_BOOL) {
@@ -205,9 +213,13 @@ static bool same(char a, char b, bool fold)
     return a == b;
 }
 
-/* LIKE, without recursion: after a mismatch it goes on one character behind the last %. */
-static bool like(struct pawl_bytes text, struct pawl_bytes pattern, bool fold)
+/*
+ * LIKE, without recursion: after a mismatch it goes on one character behind the last %. That can
+ * cost the product of their sizes, so steps are counted: -1, too many.
+ */
+static int like(struct pawl_bytes text, struct pawl_bytes pattern, bool fold)
 {
+    size_t steps = 0;
     size_t at = 0;
     size_t p = 0;
     size_t star = SIZE_MAX;
@@ -217,6 +229,7 @@ static bool like(struct pawl_bytes text, struct pawl_bytes pattern, bool fold)
         struct pawl_bytes rest = {text.at + at, text.size - at};
         bool escaped = p + 1 < pattern.size && pattern.at[p] == '\\';
 
+        if (++steps > LIKE_STEPS_MAX) return -1;
         if (p < pattern.size && pattern.at[p] == '%') {
             star = ++p;
             again = at;
@@ -231,7 +244,7 @@ static bool like(struct pawl_bytes text, struct pawl_bytes pattern, bool fold)
             at = again;
             p = star;
         } else {
-            return false;
+            return 0;
         }
     }
     while (p < pattern.size && pattern.at[p] == '%') {
@@ -240,18 +253,29 @@ static bool like(struct pawl_bytes text, struct pawl_bytes pattern, bool fold)
     return p == pattern.size;
 }
 
+static void result_like(sqlite3_context *context, sqlite3_value **values, bool fold)
+{
+    if (catalog_null(values[0]) || catalog_null(values[1])) return;
+    int like_it = like(catalog_text(values[0]), catalog_text(values[1]), fold);
+
+    if (like_it >= 0) {
+        sqlite3_result_int(context, like_it);
+    } else {
+        catalog_raise(context, "54001", "pattern is too complex: LIKE took more than %d steps",
+                      LIKE_STEPS_MAX);
+    }
+}
+
 static void call_like(sqlite3_context *context, int count, sqlite3_value **values)
 {
     (void)count;
-    if (catalog_null(values[0]) || catalog_null(values[1])) return;
-    sqlite3_result_int(context, like(catalog_text(values[0]), catalog_text(values[1]), false));
+    result_like(context, values, false);
 }
 
 static void call_ilike(sqlite3_context *context, int count, sqlite3_value **values)
 {
     (void)count;
-    if (catalog_null(values[0]) || catalog_null(values[1])) return;
-    sqlite3_result_int(context, like(catalog_text(values[0]), catalog_text(values[1]), true));
+    result_like(context, values, true);
 }
 
 /* LIKE x ESCAPE 'c': the pattern with a backslash in c's place. */

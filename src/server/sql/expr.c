@@ -394,6 +394,17 @@ struct sql_expr *sql_build_common(struct sql_builder *builder, struct sql_expr m
     return expr == NULL || expr->type == 0 ? NULL : expr;
 }
 
+/* EXISTS wants no more than one row. */
+static struct sql_expr *until_first(struct sql_builder *builder, struct sql_expr *exists)
+{
+    struct sql_expr *one = sql_expr_new(builder, SQL_EXPR_VALUE, SQL_INT8, 0);
+
+    if (one == NULL) return NULL;
+    one->value = (struct sql_value){.type = SQL_INT8, .number = 1};
+    if (exists->select->limit == NULL) exists->select->limit = one;
+    return exists;
+}
+
 static struct sql_expr *build_sublink(struct sql_builder *builder, const json_t *fields)
 {
     const char *link = sql_tree_text(fields, "subLinkType");
@@ -414,7 +425,7 @@ static struct sql_expr *build_sublink(struct sql_builder *builder, const json_t 
     builder->scope = scope.up;
     expr->outer = scope.looked_up;
     if (expr->select == NULL) return NULL;
-    if (exists) return expr;
+    if (exists) return until_first(builder, expr);
     if (expr->select->column_count != 1) {
         (void)sql_fail(builder->error, "42601", position, "subquery must return only one column");
         return NULL;

@@ -99,6 +99,7 @@ bool sql_value_cast(struct sql_value *value, uint32_t type, struct sql_error *er
     bool done = sql_cast_value(&pool, value, type, -1, error);
     /* A text is the one that came, of which it may be a part. */
     if (done && !sql_type_is_number(type) && (number || type == SQL_NUMERIC)) value->text = text;
+    if (done && !sql_type_is_number(type)) value->number = 0; /* or it would say SQL_VALUE_BINARY */
     sql_pool_free(&pool);
     return done;
 }
