@@ -3,6 +3,7 @@
 #include "pg_fixture.h"
 #include "server/login.h"
 #include "users_fixture.h"
+#include "wire/pg.h"
 
 static void set_users(struct fixture *fixture, const char *text)
 {
@@ -129,6 +130,104 @@ static void tells_whole_names(void **state)
     close_all(&fixture);
 }
 
+/* A message with a long value. */
+static char *long_message(const char *head, size_t head_size, size_t value_size, const char *tail,
+                          size_t tail_size)
+{
+    size_t size = head_size + value_size + tail_size;
+    char *bytes = malloc(size);
+
+    assert_non_null(bytes);
+    memcpy(bytes, head, head_size);
+    memset(bytes + head_size, 'x', value_size);
+    if (tail_size > 0) memcpy(bytes + head_size + value_size, tail, tail_size);
+    (void)pawl_pg_put_u32(bytes + 1, (uint32_t)(size - 1));
+    return bytes;
+}
+
+/* Binds a value of value_size bytes; returns what is answered. */
+static const char *bind_long(struct fixture *fixture, const char *head, size_t head_size,
+                             size_t value_size)
+{
+    size_t size = head_size + value_size + 2;
+    char *bytes = long_message(head, head_size, value_size, "\0", 2);
+    const char *got =
+        world_say_bytes(&fixture->world, &fixture->clients[0], (struct pawl_bytes){bytes, size});
+
+    free(bytes);
+    return talk_show((struct pawl_bytes){got, fixture->world.answered_size});
+}
+
+/* One value of a megabyte may be said often, but not without bounds. */
+static void bounds_what_a_session_keeps(void **state)
+{
+    enum { VALUE_BYTES = 1000000 };
+    static const char query_text[] = "SELECT $1::text";
+    char many[1024];
+    struct fixture fixture;
+    struct talk talk = {0};
+
+    (void)state;
+    open_all(&fixture);
+    size_t size = (size_t)snprintf(many, sizeof many, "%s", query_text);
+    for (int i = 1; i < 100; i++) {
+        size += (size_t)snprintf(many + size, sizeof many - size, ",$1");
+    }
+    talk_parse(&talk, "s", many, 25);
+    expect(&fixture, 0, &talk, "1");
+    int bound = 0;
+    for (const char *got = "2"; strcmp(got, "2") == 0; bound++) {
+        char head[64] = "B....p..";
+        char *at = head + 8;
+
+        assert_true(bound < 256);
+        (void)snprintf(head + 5, sizeof head - 5, "%03d", bound);
+        at = pawl_pg_put_bytes(at + 1, (struct pawl_bytes){"s\0\0\0\0\1", 6});
+        at = pawl_pg_put_u32(at, VALUE_BYTES);
+        got = bind_long(&fixture, head, (size_t)(at - head), VALUE_BYTES);
+        if (strncmp(got, "2", 1) == 0 || strncmp(got, "E(53400 ", 8) == 0) continue;
+        fail_msg("%s", got);
+    }
+    assert_in_range(bound, 10, 40);
+    talk = (struct talk){0};
+    talk_plain(&talk, 'S');
+    expect(&fixture, 0, &talk, "Z(I)");
+    char head[64] = "B....";
+    char *at = pawl_pg_put_bytes(head + 5, (struct pawl_bytes){"\0s\0\0\0\0\1", 7});
+    at = pawl_pg_put_u32(at, VALUE_BYTES);
+    assert_string_equal(bind_long(&fixture, head, (size_t)(at - head), VALUE_BYTES), "2");
+    talk = (struct talk){0};
+    talk_execute(&talk, "", 0);
+    talk_plain(&talk, 'S');
+    expect(&fixture, 0, &talk, "E(54000 the texts of a row have at most 16777216 bytes) Z(I)");
+    close_all(&fixture);
+}
+
+/* Large rows fill the output as well as many. */
+static void waits_between_large_rows(void **state)
+{
+    enum { ROWS = 100, ROW_BYTES = 100000 };
+    static const char begin[] = "Q....SELECT '";
+    static const char end[] = "' FROM generate_series(1, 100)";
+    struct fixture fixture;
+    struct conn *conn = &fixture.clients[0];
+    size_t size = 0;
+
+    (void)state;
+    open_all(&fixture);
+    char *text = long_message(begin, sizeof begin - 1, ROW_BYTES, end, sizeof end);
+    size_t text_size = sizeof begin - 1 + ROW_BYTES + sizeof end;
+    (void)conn_received(conn, (struct pawl_bytes){text, text_size}, fixture.world.now_ns);
+    free(text);
+    assert_in_range(conn->output.size, ROW_BYTES, 3 * ROW_BYTES);
+    for (struct pawl_bytes bytes = conn_output(conn); bytes.size > 0; bytes = conn_output(conn)) {
+        size += bytes.size;
+        conn_output_sent(conn, bytes.size, fixture.world.now_ns);
+    }
+    assert_true(size > (size_t)ROWS * ROW_BYTES);
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +235,8 @@ int main(void)
         cmocka_unit_test(shows_nothing_to_who_is_gone),
         cmocka_unit_test(executes_what_was_prepared_anew),
         cmocka_unit_test(tells_whole_names),
+        cmocka_unit_test(bounds_what_a_session_keeps),
+        cmocka_unit_test(waits_between_large_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

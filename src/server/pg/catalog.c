@@ -116,7 +116,7 @@ static enum pg_step read_relations(struct pg_session *session, struct pg_portal 
 
 static enum pg_step rows(struct pg_session *session, struct pg_portal *portal)
 {
-    for (size_t i = 0; i < PG_ROWS_AT_ONCE; i++) {
+    for (size_t i = 0; i < PG_ROWS_AT_ONCE && pg_has_room(session); i++) {
         const struct sql_value *row = NULL;
 
         if (session->rows_left == 0) return PG_STEP_SUSPENDED;

@@ -105,15 +105,18 @@ static bool value_read(struct pg_session *session, uint32_t type, int format,
 }
 
 /* The values with their texts in one block, since the message goes. */
-static struct sql_value *values_keep(const struct sql_value *values, size_t count)
+static bool values_keep(struct pg_session *session, struct pg_portal *portal,
+                        const struct sql_value *values)
 {
-    size_t size = 0;
+    size_t count = portal->plan->param_count;
+    size_t size = count * sizeof *values;
 
     for (size_t i = 0; i < count; i++) {
         size += values[i].text.size;
     }
-    struct sql_value *kept = malloc(count * sizeof *kept + size);
-    if (kept == NULL) return NULL;
+    if (!pg_portal_keeps(session, portal, size)) return false;
+    struct sql_value *kept = malloc(size);
+    if (kept == NULL) return sql_fail(&session->error, "53200", 0, "out of memory");
     char *to = (char *)(kept + count);
     for (size_t i = 0; i < count; i++) {
         kept[i] = values[i];
@@ -122,7 +125,8 @@ static struct sql_value *values_keep(const struct sql_value *values, size_t coun
         kept[i].text.at = to;
         to += values[i].text.size;
     }
-    return kept;
+    portal->params = kept;
+    return true;
 }
 
 static bool values_bind(struct pg_session *session, struct pg_portal *portal,
@@ -144,8 +148,7 @@ static bool values_bind(struct pg_session *session, struct pg_portal *portal,
             return false;
         }
     }
-    portal->params = values_keep(values, count);
-    return portal->params != NULL || sql_fail(&session->error, "53200", 0, "out of memory");
+    return values_keep(session, portal, values);
 }
 
 /* EXECUTE has the columns of what it names, if there is such a statement. */

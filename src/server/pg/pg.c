@@ -23,7 +23,7 @@ static void let_go(struct pg_session *session)
     }
     session->running = NULL;
     if (portal != NULL && portal->loose) {
-        pg_portal_free(portal);
+        pg_portal_free(session, portal);
     } else if (portal != NULL) {
         portal->done = true;
     }

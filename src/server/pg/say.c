@@ -201,9 +201,16 @@ bool pg_say_row(struct pg_session *session, struct pg_portal *portal, const stru
     pg_say_shape(session, portal);
     size_t count = portal->plan->column_count;
     size_t most = PAWL_PG_HEAD_BYTES + 2;
+    size_t texts = 0;
 
     for (size_t i = 0; i < count; i++) {
-        most += 4 + PG_BINARY_HEAD_BYTES + PG_BINARY_FACTOR * row[i].text.size;
+        texts += row[i].text.size;
+        most += 4 + PG_BINARY_HEAD_BYTES +
+                (format_of(portal, i) == 0 ? 1 : PG_BINARY_FACTOR) * row[i].text.size;
+    }
+    if (texts > PG_ROW_BYTES_MAX) {
+        return sql_fail(&session->error, "54000", 0, "the texts of a row have at most %d bytes",
+                        PG_ROW_BYTES_MAX);
     }
     char *to = room(session, most);
     if (to == NULL) return true; /* the connection ends */

@@ -277,7 +277,7 @@ static bool make_machine(struct pg_session *session, struct pg_portal *portal)
 enum pg_step pg_run_select(struct pg_session *session, struct pg_portal *portal)
 {
     if (portal->machine == NULL && !make_machine(session, portal)) return PG_STEP_FAILED;
-    for (size_t rows = 0; rows < PG_ROWS_AT_ONCE;) {
+    for (size_t rows = 0; rows < PG_ROWS_AT_ONCE && pg_has_room(session);) {
         enum pg_step step = serve(session, portal); /* what it still waits for, if anything */
 
         if (step != PG_STEP_DONE) return step;

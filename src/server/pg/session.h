@@ -24,6 +24,8 @@ enum {
     PG_NAME_BYTES_MAX = 255,                               /* of statements and portals */
     PG_STATEMENTS_MAX = 1024,                              /* prepared in one session */
     PG_PORTALS_MAX = 256,                                  /* open in one session */
+    PG_KEPT_BYTES_MAX = 32 * 1024 * 1024,                  /* all of these, with their values */
+    PG_ROW_BYTES_MAX = 16 * 1024 * 1024,                   /* texts of one row */
     PG_SAVEPOINTS_MAX = 256,                               /* in one transaction */
     PG_LAST_IDS_MAX = 1024,     /* sequences of which one session knows its last id */
     PG_CANDIDATES_MAX = 16,     /* schemas in search_path that are looked at */
@@ -80,6 +82,7 @@ struct pg_portal {
     struct sql_batch *source; /* EXECUTE's own; NULL: it is none */
     size_t item;              /* of what a step does one by one */
     uint64_t taken;           /* ids */
+    size_t kept_bytes;        /* of its session's */
     bool looking;             /* for what stands in FROM */
     bool loose;               /* in no table: freed when it has run */
     uint8_t name_size;
@@ -161,6 +164,7 @@ struct pg_session {
     struct pg_settings settings;
     struct pg_transaction tx;
     struct table statements, portals;
+    size_t kept_bytes; /* of these: a batch counts for each that holds it */
     struct pg_statement *unnamed_statement;
     struct pg_portal *unnamed_portal;
     struct table last_ids;
@@ -260,7 +264,9 @@ struct pg_portal *pg_portal_new(struct pg_session *session, const struct pawl_by
                                 struct sql_batch *batch, const struct sql_plan *plan);
 void pg_portal_drop(struct pg_session *session, struct pg_portal *portal);
 void pg_portals_drop(struct pg_session *session); /* but the one that runs */
-void pg_portal_free(struct pg_portal *portal);
+void pg_portal_free(struct pg_session *session, struct pg_portal *portal);
+/* Its values take so many bytes more: 53400 if that is too much for the session. */
+bool pg_portal_keeps(struct pg_session *session, struct pg_portal *portal, size_t bytes);
 
 /* run.c */
 
@@ -369,6 +375,11 @@ void pg_say_columns(struct pg_session *session, const struct pg_portal *portal,
                     const struct sql_plan *plan);
 /* false: session->error; nothing was said. */
 bool pg_say_row(struct pg_session *session, struct pg_portal *portal, const struct sql_value *row);
+/* For more rows: else the client is to read first what there is. */
+static inline bool pg_has_room(const struct pg_session *session)
+{
+    return session->conn->output.size < CONN_OUTPUT_BYTES_PAUSE;
+}
 void pg_say_complete(struct pg_session *session, const struct pg_portal *portal);
 void pg_say_ready(struct pg_session *session);
 /* FATAL: nothing follows. */

@@ -83,7 +83,7 @@ enum conn_resume pg_query_goes_on(struct pg_session *session)
     }
     pg_say_shape(session, session->running);
     pg_say_complete(session, session->running);
-    pg_portal_free(session->running);
+    pg_portal_free(session, session->running);
     session->running = NULL;
     session->batch_at++;
     if (session->batch_at == session->batch->count) end(session);

@@ -16,6 +16,17 @@ static bool name_fits(struct pg_session *session, struct pawl_bytes name)
                     "names of statements and portals have at most %d bytes", PG_NAME_BYTES_MAX);
 }
 
+static bool keep(struct pg_session *session, size_t bytes)
+{
+    if (bytes > PG_KEPT_BYTES_MAX - session->kept_bytes) {
+        return sql_fail(&session->error, "53400", 0,
+                        "prepared statements and portals of one session take more than %d bytes",
+                        PG_KEPT_BYTES_MAX);
+    }
+    session->kept_bytes += bytes;
+    return true;
+}
+
 /* Statements. */
 
 static bool same_statement(const void *item, const void *key)
@@ -44,8 +55,9 @@ struct pg_statement *pg_statement_find(struct pg_session *session, struct pawl_b
     return found;
 }
 
-static void statement_free(struct pg_statement *statement)
+static void statement_free(struct pg_session *session, struct pg_statement *statement)
 {
+    session->kept_bytes -= statement->batch->bytes;
     sql_batch_release(statement->batch);
     free(statement);
 }
@@ -57,7 +69,7 @@ void pg_statement_drop(struct pg_session *session, struct pg_statement *statemen
     } else {
         table_remove(&session->statements, statement->hash, statement);
     }
-    statement_free(statement);
+    statement_free(session, statement);
 }
 
 void pg_statements_drop(struct pg_session *session)
@@ -67,7 +79,7 @@ void pg_statements_drop(struct pg_session *session)
             struct pg_statement *statement = session->statements.slots[i].item;
 
             table_remove(&session->statements, statement->hash, statement);
-            statement_free(statement);
+            statement_free(session, statement);
         }
     }
 }
@@ -93,9 +105,12 @@ static bool statement_room(struct pg_session *session, struct pawl_bytes name)
 bool pg_statement_add(struct pg_session *session, struct pawl_bytes name, struct sql_batch *batch,
                       const struct sql_plan *plan)
 {
-    if (!statement_room(session, name)) return false;
+    if (!statement_room(session, name) || !keep(session, batch->bytes)) return false;
     struct pg_statement *statement = calloc(1, sizeof *statement + name.size);
-    if (statement == NULL) return no_memory(session);
+    if (statement == NULL) {
+        session->kept_bytes -= batch->bytes;
+        return no_memory(session);
+    }
     statement->hash = pg_hash(session, name);
     statement->plan = plan;
     statement->name_size = (uint8_t)name.size;
@@ -104,6 +119,7 @@ bool pg_statement_add(struct pg_session *session, struct pawl_bytes name, struct
         session->unnamed_statement = statement;
     } else if (!table_add(&session->statements, statement->hash, statement)) {
         free(statement);
+        session->kept_bytes -= batch->bytes;
         return no_memory(session);
     }
     statement->batch = sql_batch_hold(batch);
@@ -135,9 +151,17 @@ struct pg_portal *pg_portal_find(struct pg_session *session, struct pawl_bytes n
     return found;
 }
 
-void pg_portal_free(struct pg_portal *portal)
+bool pg_portal_keeps(struct pg_session *session, struct pg_portal *portal, size_t bytes)
+{
+    if (!keep(session, bytes)) return false;
+    portal->kept_bytes += bytes;
+    return true;
+}
+
+void pg_portal_free(struct pg_session *session, struct pg_portal *portal)
 {
     if (portal == NULL) return;
+    session->kept_bytes -= portal->kept_bytes;
     sql_machine_free(portal->machine);
     if (portal->scan != NULL) sql_scan_free(portal->scan);
     if (portal->batch != NULL) sql_batch_release(portal->batch);
@@ -153,7 +177,7 @@ static void portal_end(struct pg_session *session, struct pg_portal *portal)
     if (portal == session->running) {
         portal->loose = true;
     } else {
-        pg_portal_free(portal);
+        pg_portal_free(session, portal);
     }
 }
 
@@ -220,5 +244,9 @@ struct pg_portal *pg_portal_new(struct pg_session *session, const struct pawl_by
         return NULL;
     }
     portal->batch = sql_batch_hold(batch);
+    if (name != NULL && !pg_portal_keeps(session, portal, batch->bytes)) {
+        pg_portal_drop(session, portal);
+        return NULL;
+    }
     return portal;
 }
