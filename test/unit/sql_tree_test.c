@@ -160,7 +160,7 @@ static void great_texts_are_bounded(void **state)
         {"SELECT '", "x", "", 1000000, "42601"},
         {"SELECT 1 ", "/*", "", 500000, "54001"},
         {"SELECT ", "+", "1", 1000000, "54001"},
-        {"SELECT 1 /*", "=", "*/", 5000, NULL},
+        {"SELECT 1 /*", "=", "*/", 4000, NULL},
         {"SELECT -1", ",0", "", 8000, NULL},
     };
 

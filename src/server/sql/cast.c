@@ -110,7 +110,7 @@ static bool input_bool(struct pawl_bytes text, struct sql_value *value, struct s
 static bool read_double(struct pawl_bytes text, double *number, struct sql_error *error)
 {
     struct pawl_bytes word = without_spaces(text);
-    char copy[128];
+    char copy[SQL_DECIMAL_DIGITS_MAX + 128]; /* a numeric's text fits */
     char *end = NULL;
 
     if (word.size == 0 || word.size >= sizeof copy) return no_input(text, SQL_FLOAT8, error);

@@ -30,6 +30,9 @@ static bool constant(struct build *build, struct scope *scope, const json_t *fie
     } else if (text != NULL) {
         part->literal = sql_tree_text(text, "sval");
         part->sql = build_quote(build, part->literal);
+    } else if (sql_tree_has(fields, "bsval")) {
+        return sql_fail(build->error, "0A000", part->position,
+                        "bit strings are not supported by this server");
     } else {
         part->sql = "NULL";
     }

@@ -15,7 +15,7 @@
 enum {
     SQL_TOKENS_MAX = 16384, /* of one text: bounds the depth of its tree, too; more is 54001 */
     /* Of one text, likewise: the squares of the sizes of runs like +-*, which is what they cost. */
-    SQL_RUNS_COST_MAX = 64 * 1024 * 1024,
+    SQL_RUNS_COST_MAX = 16 * 1024 * 1024,
 };
 
 /*
