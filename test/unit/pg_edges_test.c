@@ -228,6 +228,25 @@ static void waits_between_large_rows(void **state)
     close_all(&fixture);
 }
 
+static void passes_over_schemas_that_a_user_may_not_use(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE orders", "C(CREATE SEQUENCE) Z(I)");
+    query(&fixture, 0, "CREATE SEQUENCE theirs.orders", "C(CREATE SEQUENCE) Z(I)");
+    set_users(&fixture, "shop take orders,mine.* " ERASER "\n");
+    log_in_as(&fixture, 0, "shop");
+    query(&fixture, 0, "SET search_path = theirs, mine, public", "C(SET) Z(I)");
+    query(&fixture, 0, "SELECT nextval('orders')", NEXT("1"));
+    query(&fixture, 0, "SELECT currval('orders')", "T(currval:20) D(1) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "SET search_path = mine, theirs", "C(SET) Z(I)");
+    query(&fixture, 0, "SELECT nextval('orders')",
+          "T(nextval:20) E(42501 permission denied for sequence orders) Z(I)");
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(tells_whole_names),
         cmocka_unit_test(bounds_what_a_session_keeps),
         cmocka_unit_test(waits_between_large_rows),
+        cmocka_unit_test(passes_over_schemas_that_a_user_may_not_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,7 +68,11 @@ bool pg_search_next(struct pg_session *session)
         const char *schema = path_at(session, search->at++);
 
         if (is_passed_over(schema)) continue;
-        return to_store(session, &search->name, schema, &search->store);
+        if (!to_store(session, &search->name, schema, &search->store)) return false;
+        /* As PostgreSQL passes over schemas that a user has no rights on. */
+        if (search->at == search->count ||
+            pg_may(session, pawl_name_bytes(&search->store), "USAGE"))
+            return true;
     }
     (void)pg_no_relation(session, &search->name, "relation");
     return false;
