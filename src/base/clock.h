@@ -5,8 +5,8 @@
 
 #include "base/base.h"
 
-uint64_t pawl_clock_ns(void);    /* monotonic */
-int64_t pawl_clock_wall_s(void); /* since 1970: for show and for margins, never for uniqueness */
+uint64_t pawl_clock_ns(void);     /* monotonic */
+int64_t pawl_clock_wall_s(void);  /* since 1970: for show and for margins, never for uniqueness */
 int64_t pawl_clock_wall_us(void); /* likewise, for show */
 void pawl_entropy(void *bytes, size_t size);
 
