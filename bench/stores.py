@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable ranges per second of each store, as a keeper asks for them, beside the store's own tool
 that does the same update in the same run, taken in turn: pgbench, redis-benchmark, a loop over
-libcurl, an SDK. Then what a sequence costs in writes, on a clock of its own. `make bench-stores` runs it all."""
+libcurl, an SDK. Then what a sequence costs in writes, on a clock of its own. `make bench-stores`
+runs it all."""
 import argparse
 import json
 import os
