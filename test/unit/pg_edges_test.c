@@ -247,6 +247,29 @@ static void passes_over_schemas_that_a_user_may_not_use(void **state)
     close_all(&fixture);
 }
 
+static void runs_nothing_again_that_failed(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct fixture fixture;
+    struct talk talk = {0};
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "BEGIN", "C(BEGIN) Z(T)");
+    talk_parse(&talk, "s", "SELECT lastval()", 0);
+    talk_bind(&talk, "p", "s", none, -1);
+    talk_plain(&talk, 'S');
+    expect(&fixture, 0, &talk, "1 2 Z(T)");
+    query(&fixture, 0, "SAVEPOINT a", "C(SAVEPOINT) Z(T)");
+    talk = (struct talk){0};
+    talk_execute(&talk, "p", 0);
+    talk_plain(&talk, 'S');
+    expect(&fixture, 0, &talk, "E(55000 lastval is not yet defined in this session) Z(E)");
+    query(&fixture, 0, "ROLLBACK TO a", "C(ROLLBACK) Z(T)");
+    expect(&fixture, 0, &talk, "E(55000 portal \"p\" cannot be run) Z(E)");
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +280,7 @@ int main(void)
         cmocka_unit_test(bounds_what_a_session_keeps),
         cmocka_unit_test(waits_between_large_rows),
         cmocka_unit_test(passes_over_schemas_that_a_user_may_not_use),
+        cmocka_unit_test(runs_nothing_again_that_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,7 +296,9 @@ void pg_close(struct pg_session *session, struct pawl_bytes body)
 
 static bool run_again(struct pg_session *session, struct pg_portal *portal)
 {
-    if (portal->plan->kind != SQL_PLAN_SELECT && portal->plan->kind != SQL_PLAN_QUERY) {
+    bool selects = portal->plan->kind == SQL_PLAN_SELECT || portal->plan->kind == SQL_PLAN_QUERY;
+
+    if (portal->failed || !selects) {
         return sql_fail(&session->error, "55000", 0, "portal \"%.*s\" cannot be run",
                         (int)portal->name_size, portal->name);
     }

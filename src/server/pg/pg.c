@@ -53,6 +53,7 @@ void pg_failed(struct pg_session *session)
         pg_say_shape(session, session->running);
     }
     pg_say_error(session, "ERROR", &session->error);
+    if (session->running != NULL) session->running->failed = true;
     let_go(session);
     pg_tx_failed(session);
     if (simple) {

@@ -75,6 +75,7 @@ struct pg_portal {
     size_t step;   /* of a plan that is carried out in steps: see its file */
     uint64_t rows; /* sent so far */
     bool begun, done;
+    bool failed;              /* done, in vain */
     enum sql_want want;       /* of the machine, being served */
     bool described;           /* simple: its columns were sent */
     const char *tag;          /* another than the plan's; NULL: the plan's */
