@@ -156,6 +156,8 @@ static void parameters_are_read(void **state)
         {"SELECT $1::int2", true, PAWL_BYTES("\xff\xfe"), "|-2"},
         {"SELECT $1::bool", true, PAWL_BYTES("\1"), "|t"},
         {"SELECT $1::float8", true, PAWL_BYTES("\x3f\xf8\0\0\0\0\0\0"), "|1.5"},
+        {"SELECT $1::float8", true, PAWL_BYTES(""),
+         "22P03@0 incorrect binary data format in bind parameter"},
         {"SELECT $1::numeric", true, PAWL_BYTES("\0\2\0\0\0\0\0\2\0\14\x13\x88"), "|12.50"},
         {"SELECT * FROM unnest($1::int4[])", true,
          PAWL_BYTES("\0\0\0\1\0\0\0\1\0\0\0\x17\0\0\0\2\0\0\0\1\0\0\0\4\0\0\0\5\xff\xff\xff\xff"),

@@ -452,6 +452,23 @@ static void test_a_null_parameter_is_null(void **state)
     assert_string_equal(world->rows, "= ?column?:25\n| \\N\n");
 }
 
+static void test_binary_parameters_are_read(void **state)
+{
+    struct world *world = *state;
+    struct sql_value params[1] = {{.type = SQL_INT8_ARRAY, .number = SQL_VALUE_BINARY}};
+
+    assert_true(plan(world, "select last_value from pg_sequences where last_value = any($1)"));
+    assert_int_equal(world->plan.param_types[0], SQL_INT8_ARRAY);
+    params[0].text = PAWL_BYTES("\0\0\0\1\0\0\0\0\0\0\0\x14\0\0\0\1\0\0\0\1"
+                                "\0\0\0\10\0\0\0\0\0\0\0\x64");
+    assert_true(run(world, params));
+    assert_string_equal(world->rows, "= last_value:20\n| 100\n");
+    params[0].text.size--;
+    assert_true(plan(world, "select last_value from pg_sequences where last_value = any($1)"));
+    assert_false(run(world, params));
+    assert_string_equal(world->error.sqlstate, "22P03");
+}
+
 static void test_a_regclass_parameter_is_found_by_its_name(void **state)
 {
     struct world *world = *state;
@@ -552,6 +569,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_deep_nesting_is_refused),
         cmocka_unit_test(test_parameters_have_the_types_that_they_meet),
         cmocka_unit_test(test_a_null_parameter_is_null),
+        cmocka_unit_test(test_binary_parameters_are_read),
         cmocka_unit_test(test_a_regclass_parameter_is_found_by_its_name),
         cmocka_unit_test(test_who_may_not_select_is_told),
         cmocka_unit_test(test_errors_have_positions),

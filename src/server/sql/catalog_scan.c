@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/sql/cast.h"
 #include "server/sql/catalog_own.h"
 #include "server/sql/query_own.h"
 
@@ -71,6 +72,8 @@ static bool keep_params(struct sql_scan *scan, const struct sql_value *params)
         scan->params[i].text =
             sql_pool_copy(&scan->pool, params[i].text.at == NULL ? PAWL_BYTES("") : params[i].text);
         if (scan->params[i].text.at == NULL) return false;
+        if (scan->error.sqlstate[0] != '\0') continue;
+        (void)sql_value_settle(&scan->pool, &scan->params[i], &scan->error);
     }
     return scan->params != NULL;
 }
@@ -143,6 +146,8 @@ bool sql_scan_relation(struct sql_scan *scan, size_t index, const struct sql_seq
 static int begin(struct sql_scan *scan)
 {
     const struct sql_query *query = scan->plan->of.query;
+
+    if (scan->error.sqlstate[0] != '\0') return SQLITE_ERROR; /* a parameter is none */
     int code = catalog_need(scan->catalog, query->used);
 
     if (code == SQLITE_OK) {

@@ -36,10 +36,11 @@ static void copy_params(struct sql_machine_state *state, size_t count,
 {
     for (size_t i = 0; i < count; i++) {
         state->params[i] = params[i];
-        if (params[i].text.size == 0) continue;
-        memcpy(texts, params[i].text.at, params[i].text.size);
-        state->params[i].text.at = texts;
-        texts += params[i].text.size;
+        if (params[i].text.size > 0) {
+            memcpy(texts, params[i].text.at, params[i].text.size);
+            state->params[i].text.at = texts;
+            texts += params[i].text.size;
+        }
         if (state->params[i].number != SQL_VALUE_BINARY || state->failed) continue;
         state->failed = !sql_value_settle(&state->run_pool, &state->params[i], error);
     }
