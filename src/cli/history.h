@@ -16,6 +16,7 @@ struct history_taker {
     const char *name;
     const int64_t *ids;
     size_t count;
+    bool cut; /* a last id was, and is left out */
     /* When each call began and when it had returned, in one clock's nanoseconds; NULL: not known.
      */
     const int64_t *begun_ns, *done_ns;

@@ -106,7 +106,8 @@ static pawl_err read_lines(const char *path, struct history_taker *taker, struct
     while (lines->at < lines->end) {
         const char *line_end = memchr(lines->at, '\n', (size_t)(lines->end - lines->at));
 
-        if (line_end == NULL) break; /* cut: left out */
+        taker->cut = line_end == NULL;
+        if (taker->cut) break;
         struct pawl_bytes line = {lines->at, (size_t)(line_end - lines->at)};
         lines->line++;
         pawl_err err = read_line(path, lines, line, error);
@@ -156,6 +157,7 @@ static pawl_err read_one(const char *path, struct history_taker *taker, pawl_err
     if (size <= 4 || strcmp(path + size - 4, ".i64") != 0) return read_text(path, taker, error);
     taker->ids = taker->mapped;
     taker->count = taker->mapped_size / sizeof(int64_t);
+    taker->cut = taker->mapped_size % sizeof(int64_t) != 0;
     return PAWL_OK;
 }
 

@@ -26,6 +26,16 @@ static bool is_good(const struct history_report *report)
     return report->example_count == 0;
 }
 
+static size_t cut_count(const struct history *history)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < history->count; i++) {
+        count += history->takers[i].cut;
+    }
+    return count;
+}
+
 static void print_example(const struct history *history, const struct history_example *example)
 {
     const char *name = history->takers[example->taker].name;
@@ -79,6 +89,9 @@ static void print_text(const struct args *args, const struct history *history,
         (void)printf(", %" PRId64 " to %" PRId64, report->first, report->last);
     }
     (void)printf("; %.1f s\n", seconds);
+    if (cut_count(history) > 0) {
+        (void)printf("%zu last ids left out: their lines or numbers are cut\n", cut_count(history));
+    }
     print_gaps(args, report);
     for (size_t i = 0; i < HISTORY_FAULTS; i++) {
         if (report->faults[i] == 0) continue;
@@ -98,6 +111,7 @@ static void print_json(const struct args *args, const struct history *history,
                  ",\"missing\":%" PRIu64 ",\"gaps\":%" PRIu64,
                  is_good(report) ? "true" : "false", report->ids, history->count, report->distinct,
                  report->missing, report->gaps);
+    (void)printf(",\"cut\":%zu", cut_count(history));
     if (args->burned > 0 && report->missing > args->burned) {
         (void)printf(",\"unexplained\":%" PRIu64, report->missing - args->burned);
     } else if (args->burned > 0) {
@@ -162,6 +176,9 @@ enum exit_code run_verify(const struct args *args)
 
     error.code = history_read(args->files, args->file_count, &history, &error);
     if (error.code == PAWL_OK) error.code = history_check(&history, &rules, &report, &error);
+    if (error.code == PAWL_OK && report.ids == 0) {
+        error.code = pawl_fail(&error, PAWL_BAD_REQUEST, "there are no ids in these files");
+    }
     if (error.code != PAWL_OK) {
         history_free(&history);
         return print_failure(args, &error);

@@ -25,6 +25,12 @@ enum {
 #define RATE_MAX      1e12    /* ids per second that anybody can mean */
 #define RATE_HALVES_S 43200.0 /* a record's rate falls by half in as many seconds of rest */
 
+bool pawl_error_says_elsewhere(const pawl_error *error)
+{
+    return strstr(error->text, PAWL_LEFT_WORDS) != NULL ||
+           strstr(error->text, PAWL_RENAMED_WORDS) != NULL;
+}
+
 /* PostgreSQL says "sequence" where a sequence is dropped and "relation" everywhere else. */
 bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask *ask)
 {
@@ -32,7 +38,7 @@ bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask 
 
     if (pawl_record_is_renamed(record)) {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE,
-                        "%s \"%.*s\" does not exist: it was renamed to \"%.*s\"", what,
+                        "%s \"%.*s\" does not exist: it " PAWL_RENAMED_WORDS " \"%.*s\"", what,
                         NAME(record), (int)record->moved_to.size, record->moved_to.at);
     } else {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "%s \"%.*s\" does not exist", what,

@@ -117,8 +117,12 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
 
 /* Whether it is what a sequence leaves behind that moves to another store: see PAWL_ASK_LEAVE. */
 bool pawl_record_has_left(const struct pawl_record *record);
-/* In the text of every error about one. */
-#define PAWL_LEFT_WORDS "was moved to another store"
+/* In the text of every error about one, and about a name that has another one now. */
+#define PAWL_LEFT_WORDS    "was moved to another store"
+#define PAWL_RENAMED_WORDS "was renamed to"
+/* A PAWL_NO_SEQUENCE of a name whose sequence goes on elsewhere: to create it anew would give its
+ * ids again. */
+bool pawl_error_says_elsewhere(const pawl_error *error);
 
 /*
  * Renaming takes two records, and five writes where each write is of one: see rename.c. A record

@@ -326,17 +326,19 @@ static void serve(struct entry *entry)
     }
 }
 
-/* There is no such sequence: INCR may make it, as --auto-create says, others are told. */
+/* There is no such sequence: INCR may make it, as --auto-create says, others are told. One that
+ * goes on elsewhere is never made anew that way: its ids would come again. */
 static void missing(struct entry *entry, const pawl_error *error)
 {
     struct pending *pending = entry->parked_first;
+    bool elsewhere = pawl_error_says_elsewhere(error);
     bool creates = false;
 
     let_go(entry);
     while (pending != NULL) {
         struct pending *next = pending->parked_next;
 
-        if (pending->creates) {
+        if (pending->creates && !elsewhere) {
             creates = true;
         } else {
             fail_one(pending, error);

@@ -243,7 +243,8 @@ def test_histories_are_judged(tmp_path):
     b = history(tmp_path, "b.ids", "# of another pod\n3\n4\n99")
     done = pawl("verify", a, b)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[1:] == ["5 missing in 1 gap, the longest 5 from 5 on",
+    assert done.stdout.splitlines()[1:] == ["1 last ids left out: their lines or numbers are cut",
+                                            "5 missing in 1 gap, the longest 5 from 5 on",
                                             "good: each id once, in order"]
     assert "1 unexplained" in pawl("verify", "--burned", 4, a, b).stdout
     said = pawl_json("verify", "--burned", 5, a, b)
@@ -273,4 +274,5 @@ def test_what_cannot_be_judged_is_named(tmp_path):
     ends(pawl("verify", str(tmp_path / "none")), 2, "No such file")
     ends(pawl("verify", "--order", "global", history(tmp_path, "a", "1\n")), 2, "has no times")
     ends(pawl("verify"), 2, "needs FILE...")
+    ends(pawl("verify", history(tmp_path, "empty", "# none\n")), 2, "no ids in these files")
     ends(pawl("verify", bad, "--threads", 1, bad), 2, "options must stand before the files")

@@ -164,6 +164,7 @@ static const struct row rows[] = {
     {NULL, "SEQ.RENAME a c\r\n", LETS_GO},
     {NULL, "INCR a\r\n", "-NOSEQ ..."},
     {NULL, "SEQ.INFO a\r\n", "-NOSEQ relation \"a\" does not exist: it was renamed to \"c\"\r\n"},
+    {NULL, "INCR a\r\n", "-NOSEQ relation \"a\" does not exist: it was renamed to \"c\"\r\n"},
     {NULL, "INCR c\r\n", ":11\r\n"},
     {NULL, "SEQ.RENAME a d\r\n", "-NOSEQ ..."},
     {NULL, "SEQ.RENAME c ''\r\n", "-ERR ..."},

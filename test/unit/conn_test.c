@@ -251,6 +251,23 @@ static void creates_what_the_glob_allows(void **state)
     close_all(&fixture);
 }
 
+/* Its ids would come again under the old name. */
+static void never_creates_what_was_renamed(void **state)
+{
+    static const char told[] =
+        "-NOSEQ relation \"auto:a\" does not exist: it was renamed to \"b\"\r\n";
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture, "auto:*");
+    expect(&fixture, 0, "INCRBY auto:a 7\r\n", ":7\r\n");
+    expect_begin(&fixture, 0, "SEQ.RENAME auto:a b\r\n", "+OK ");
+    expect(&fixture, 0, "INCR auto:a\r\n", told);
+    expect(&fixture, 1, "SEQ.LEASE auto:a 10\r\n", told);
+    expect(&fixture, 1, "INCR b\r\n", ":8\r\n");
+    close_all(&fixture);
+}
+
 static void lets_idle_sequences_go(void **state)
 {
     struct fixture fixture;
@@ -477,6 +494,7 @@ int main(void)
         cmocka_unit_test(begins_leases_behind_a_request_that_waits),
         cmocka_unit_test(what_is_wrong_is_told_in_turn),
         cmocka_unit_test(creates_what_the_glob_allows),
+        cmocka_unit_test(never_creates_what_was_renamed),
         cmocka_unit_test(lets_idle_sequences_go),
         cmocka_unit_test(gives_back_a_lease_that_nobody_reads),
         cmocka_unit_test(burns_ids_that_nobody_reads),

@@ -169,7 +169,7 @@ static const char *hint_of(pawl_err code)
         return code == PAWL_UNKNOWN ? "Look at the sequence before you do it again."
                                     : "Nothing that was handed out is lost: do it again.";
     case PAWL_ADVICE_WAIT:
-        return "pawld's store did not answer: see pawld's log, and try again later.";
+        return "pawld's store cannot be used now: see pawld's log, and try again later.";
     case PAWL_ADVICE_NONE:
     case PAWL_ADVICE_FIX:
     case PAWL_ADVICE_STOP:
@@ -203,6 +203,11 @@ void pg_explain(struct pg_session *session)
 
     if (failure->code == PAWL_NO_SEQUENCE && strstr(text, PAWL_LEFT_WORDS) == NULL) {
         (void)pg_no_relation(session, &session->search.name, "relation");
+        const char *renamed = strstr(text, PAWL_RENAMED_WORDS);
+        if (renamed != NULL) {
+            (void)snprintf(session->error.hint, sizeof session->error.hint,
+                           "This server, pawl, has it under another name: it %s.", renamed);
+        }
         return;
     }
     (void)sql_fail(&session->error, state_of(failure->code), 0, "%s", "");
@@ -213,5 +218,7 @@ void pg_explain(struct pg_session *session)
         return;
     }
     without_schema(session, text);
-    (void)snprintf(session->error.hint, sizeof session->error.hint, "%s", hint_of(failure->code));
+    const char *hint = hint_of(failure->code);
+    if (failure->code == PAWL_BEHIND) hint = "To go back all the same: ALTER SEQUENCE … RESTART.";
+    (void)snprintf(session->error.hint, sizeof session->error.hint, "%s", hint);
 }

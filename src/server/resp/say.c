@@ -105,7 +105,7 @@ void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
 
 void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error *error)
 {
-    if (strstr(error->text, PAWL_LEFT_WORDS) != NULL) {
+    if (pawl_error_says_elsewhere(error)) {
         say_failure(conn, error); /* to create it would be the wrong advice */
         return;
     }
