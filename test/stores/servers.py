@@ -84,8 +84,18 @@ class Process:
         if self.child.poll() is None:
             self.child.send_signal(number)
 
+    def stopped(self):
+        """Or it has ended: its state in proc(5) stands behind its name in brackets."""
+        try:
+            stat = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text(encoding="ascii")
+        except OSError:
+            return True
+        return stat.rpartition(")")[2].split()[0] in "TtZX"
+
     def kill(self, number=signal.SIGKILL):
         """Ends it, and its children, which may be in sessions of their own."""
+        self.send(signal.SIGSTOP)  # or it makes one more child while they are counted
+        wait_until(self.stopped, f"process {self.child.pid} stops")
         children = descendants(self.child.pid)
         self.send(number)
         self.send(signal.SIGCONT)
