@@ -47,6 +47,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
 static size_t discard(char *at, size_t size, size_t count, void *arg)
 {
     (void)at;

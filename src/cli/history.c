@@ -148,6 +148,7 @@ static void *look_at_some(void *arg)
     struct worker *worker = arg;
     struct check *check = worker->check;
 
+    PAWL_ASSERT(check != NULL);
     for (;;) {
         (void)pthread_mutex_lock(&check->lock);
         size_t taker = check->next_taker++;
@@ -312,6 +313,7 @@ static void *work_off(void *arg)
     struct worker *worker = arg;
     struct check *check = worker->check;
 
+    PAWL_ASSERT(check != NULL);
     for (;;) {
         uint64_t begin = 0, highest = 0;
         size_t number = 0;

@@ -192,14 +192,14 @@ static bool is_arriving(const struct pawl_record *record)
     return pawl_record_is_renamed(record) && record->branch_size > 0 && record->branch[0] == 'a';
 }
 
-static enum pawl_settle settle_arriving(struct pawl_record *record, struct pawl_record *from,
+static enum pawl_settle settle_arriving(struct pawl_record *arriving, struct pawl_record *leaving,
                                         const struct pawl_moment *moment)
 {
-    if (arrives_from(record, from) && state_is(from, renaming)) {
-        (void)decide(from, record, moment);
+    if (arrives_from(arriving, leaving) && state_is(leaving, renaming)) {
+        (void)decide(leaving, arriving, moment);
         return PAWL_SETTLE_TARGET;
     }
-    now_in_use(record, is_for(from, record), moment);
+    now_in_use(arriving, is_for(leaving, arriving), moment);
     return PAWL_SETTLE_RECORD;
 }
 
@@ -226,6 +226,7 @@ enum pawl_settle pawl_record_settle(struct pawl_record *record, struct pawl_reco
 /* Within one transaction. */
 
 /* inner: for another one, whose target record is. */
+/* NOLINTNEXTLINE(misc-no-recursion): one level, the inner one does not go deeper */
 static int settle(struct pawl_records_within *within, struct pawl_record *record,
                   const struct pawl_moment *moment, pawl_error *error, bool inner)
 {

@@ -71,8 +71,9 @@ bool pg_search_next(struct pg_session *session)
         if (!to_store(session, &search->name, schema, &search->store)) return false;
         /* As PostgreSQL passes over schemas that a user has no rights on. */
         if (search->at == search->count ||
-            pg_may(session, pawl_name_bytes(&search->store), "USAGE"))
+            pg_may(session, pawl_name_bytes(&search->store), "USAGE")) {
             return true;
+        }
     }
     (void)pg_no_relation(session, &search->name, "relation");
     return false;

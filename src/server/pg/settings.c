@@ -59,7 +59,11 @@ static const char *default_of(const struct pg_session *session, const struct pg_
     if (strcmp(known->name, "session_authorization") == 0) return session->user;
     if ((known->flags & PG_SETTING_OF_TX) == 0) return known->value;
     memcpy(name + 8, known->name, size + 1);
-    return pg_setting_show(session, (struct pawl_bytes){name, size + 8});
+    struct pawl_bytes other = {name, size + 8};
+    const struct pg_setting *said = find(session, other);
+    if (said != NULL && value_of(said) != NULL) return value_of(said);
+    known = pg_known_find(other);
+    return known == NULL ? NULL : known->value;
 }
 
 const char *pg_setting_show(const struct pg_session *session, struct pawl_bytes name)
@@ -112,7 +116,6 @@ static void changed(struct pg_session *session, const struct pg_setting *setting
     } else if (strstr(known->name, "transaction_read_only") != NULL) {
         value = pg_setting_show(session, PAWL_BYTES("transaction_read_only"));
         settings->read_only = strcmp(value, "on") == 0;
-        value = pg_setting_show(session, pg_text(known->name));
     } else if (strcmp(known->name, "client_min_messages") == 0) {
         settings->least_notice = pg_choice(known->range, pg_text(value));
     }
@@ -250,8 +253,9 @@ static bool may_be_role(struct pg_session *session, const struct pg_known *known
 {
     if (known == NULL || known->kind != PG_SETTING_ROLE) return true;
     if (pawl_bytes_equal(value, pg_text(session->user))) return true;
-    if (strcmp(known->name, "role") == 0 && pawl_bytes_equal(value, PAWL_BYTES("none")))
+    if (strcmp(known->name, "role") == 0 && pawl_bytes_equal(value, PAWL_BYTES("none"))) {
         return true;
+    }
     return sql_fail(&session->error, "22023", 0, "role \"%.*s\" does not exist",
                     (int)(value.size > 63 ? 63 : value.size), value.at);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions about the session, names, types and rights. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,14 +114,16 @@ static void call_now(sqlite3_context *context, int count, sqlite3_value **values
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * of_year + 2) / 153;
     int64_t shown_year = year + era * 400 + (month > 9 ? 1 : 0);
+    int64_t shown_month = month < 10 ? month + 3 : month - 9;
+    int64_t shown_day = of_year - (153 * month + 2) / 5 + 1;
     char text[64];
 
     (void)count, (void)values;
-    (void)snprintf(text, sizeof text, "%04lld-%02lld-%02lld %02lld:%02lld:%02lld.%06lld+00",
-                   (long long)shown_year, (long long)(month < 10 ? month + 3 : month - 9),
-                   (long long)(of_year - (153 * month + 2) / 5 + 1), (long long)(rest / 3600000000),
-                   (long long)(rest / 60000000 % 60), (long long)(rest / 1000000 % 60),
-                   (long long)(rest % 1000000));
+    (void)snprintf(text, sizeof text,
+                   "%04" PRId64 "-%02" PRId64 "-%02" PRId64 " %02" PRId64 ":%02" PRId64
+                   ":%02" PRId64 ".%06" PRId64 "+00",
+                   shown_year, shown_month, shown_day, rest / 3600000000, rest / 60000000 % 60,
+                   rest / 1000000 % 60, rest % 1000000);
     result_text(context, text);
 }
 
