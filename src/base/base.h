@@ -56,6 +56,8 @@ uint32_t pawl_bytes_crc32(struct pawl_bytes bytes);
 /* The whole of bytes as a decimal number, optional minus; false if it is none or does not fit. */
 bool pawl_bytes_to_i64(struct pawl_bytes bytes, int64_t *value);
 bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value);
+/* 0 to 15, in either case; -1: it is none. */
+int pawl_hex_digit(char c);
 /* Glob with * ? [set] [^set] and backslash, as Redis's KEYS has it. Linear in pattern x text. */
 bool pawl_glob_match(struct pawl_bytes glob, struct pawl_bytes text);
 /* url without its password, cut at size; returns to. For people, logs and errors. */

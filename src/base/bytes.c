@@ -76,6 +76,14 @@ bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value)
     return true;
 }
 
+int pawl_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
 bool pawl_bytes_to_i64(struct pawl_bytes bytes, int64_t *value)
 {
     bool negative = bytes.size > 0 && bytes.at[0] == '-';

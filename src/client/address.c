@@ -78,14 +78,6 @@ static bool is_known(const struct pawl_address *addresses, size_t count)
     return false;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Percent-decoding (RFC 3986, 2.1). Returns what is wrong, or NULL. */
 static const char *decode(struct pawl_bytes part, char *text, size_t room)
 {
@@ -96,8 +88,8 @@ static const char *decode(struct pawl_bytes part, char *text, size_t room)
 
         if (strchr("/?#@", c) != NULL) return "a user or a password has / ? # and @ as %XX only";
         if (c == '%') {
-            int high = i + 2 < part.size ? hex_digit(part.at[i + 1]) : -1;
-            int low = i + 2 < part.size ? hex_digit(part.at[i + 2]) : -1;
+            int high = i + 2 < part.size ? pawl_hex_digit(part.at[i + 1]) : -1;
+            int low = i + 2 < part.size ? pawl_hex_digit(part.at[i + 2]) : -1;
 
             if (high < 0 || low < 0) {
                 return "a % in a user or a password lacks its two hexadecimal digits";

@@ -41,14 +41,6 @@ static pawl_err fail_secret(const struct reading *reading, const char *what, con
                      reading->rules->scheme, what, wrong, reading->rules->example);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Percent-decoding (RFC 3986, 2.1). NULL, or what is wrong. */
 static const char *decode(struct pawl_bytes part, char *text, size_t room)
 {
@@ -58,8 +50,8 @@ static const char *decode(struct pawl_bytes part, char *text, size_t room)
         char c = part.at[i];
 
         if (c == '%') {
-            int high = i + 2 < part.size ? hex_digit(part.at[i + 1]) : -1;
-            int low = i + 2 < part.size ? hex_digit(part.at[i + 2]) : -1;
+            int high = i + 2 < part.size ? pawl_hex_digit(part.at[i + 1]) : -1;
+            int low = i + 2 < part.size ? pawl_hex_digit(part.at[i + 2]) : -1;
 
             if (high < 0 || low < 0) return "has a % without two hexadecimal digits behind it";
             c = (char)(high * 16 + low);

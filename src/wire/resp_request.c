@@ -139,14 +139,6 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* The character that a backslash inside double quotes stands for; *at is behind it then. */
 static char take_escape(struct pawl_bytes line, size_t *at)
 {
@@ -154,9 +146,10 @@ static char take_escape(struct pawl_bytes line, size_t *at)
     static const char meanings[] = "\n\r\t\b\a";
     char c = line.at[*at];
 
-    if (c == 'x' && *at + 2 < line.size && hex_digit(line.at[*at + 1]) >= 0 &&
-        hex_digit(line.at[*at + 2]) >= 0) {
-        char value = (char)(hex_digit(line.at[*at + 1]) * 16 + hex_digit(line.at[*at + 2]));
+    if (c == 'x' && *at + 2 < line.size && pawl_hex_digit(line.at[*at + 1]) >= 0 &&
+        pawl_hex_digit(line.at[*at + 2]) >= 0) {
+        char value =
+            (char)(pawl_hex_digit(line.at[*at + 1]) * 16 + pawl_hex_digit(line.at[*at + 2]));
 
         *at += 3;
         return value;

@@ -30,7 +30,7 @@ enum {
     PG_LAST_IDS_MAX = 1024,     /* sequences of which one session knows its last id */
     PG_CANDIDATES_MAX = 16,     /* schemas in search_path that are looked at */
     PG_START_S = 60,            /* for the start-up and the login: as in PostgreSQL */
-    PG_ROWS_AT_ONCE = 256,      /* before others have their turn */
+    PG_ROWS_AT_ONCE = 256,      /* before it is looked whether there is room for more */
     PG_RESOLVED_MS = 1000,      /* how long a name found by a longer search_path is remembered */
     PG_LIST_PAGE = 250,         /* records in one ask */
     PG_UNDONE_SHOWN_BYTES = 96, /* of the changes that a ROLLBACK leaves */

@@ -31,26 +31,6 @@ static bool copy_lower(struct sql_planner *planner, const char *name, struct paw
     return true;
 }
 
-/* A name that is no plain word stands in quotes where names make a list. */
-static size_t put_name(char *to, struct pawl_bytes text)
-{
-    bool plain = text.size > 0 && (text.at[0] < '0' || text.at[0] > '9');
-    size_t size = 0;
-
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-
-        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_') plain = false;
-    }
-    if (!plain) to[size++] = '"';
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.at[i] == '"') to[size++] = '"';
-        to[size++] = text.at[i];
-    }
-    if (!plain) to[size++] = '"';
-    return size;
-}
-
 static struct pawl_bytes argument(const json_t *constant, char number[24])
 {
     if (sql_tree_has(constant, "sval")) {
@@ -89,7 +69,7 @@ static bool copy_value(struct sql_planner *planner, const json_t *args, struct s
             to[size++] = ' ';
         }
         if (names) {
-            size += put_name(to + size, text);
+            size += sql_put_name(to + size, text);
         } else {
             memcpy(to + size, text.at, text.size);
             size += text.size;

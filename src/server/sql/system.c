@@ -240,21 +240,8 @@ bool sql_serial_sequence(struct sql_call *call)
 bool sql_quote_ident(struct sql_call *call)
 {
     struct pawl_bytes text = call->args[0].text;
-    bool plain = text.size > 0 && (text.at[0] < '0' || text.at[0] > '9');
     char *to = sql_pool_take(call->pool, 2 * text.size + 3);
-    size_t size = 0;
 
     if (to == NULL) return sql_fail(call->error, "53200", 0, "out of memory");
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-
-        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_') plain = false;
-    }
-    if (!plain) to[size++] = '"';
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.at[i] == '"') to[size++] = '"';
-        to[size++] = text.at[i];
-    }
-    if (!plain) to[size++] = '"';
-    return set_text(call, (struct pawl_bytes){to, size});
+    return set_text(call, (struct pawl_bytes){to, sql_put_name(to, text)});
 }

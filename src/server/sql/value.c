@@ -34,3 +34,22 @@ bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1],
     drop_cut_character(error->message, sizeof error->message);
     return false;
 }
+
+size_t sql_put_name(char *to, struct pawl_bytes text)
+{
+    bool plain = text.size > 0 && (text.at[0] < '0' || text.at[0] > '9');
+    size_t size = 0;
+
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_') plain = false;
+    }
+    if (!plain) to[size++] = '"';
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.at[i] == '"') to[size++] = '"';
+        to[size++] = text.at[i];
+    }
+    if (!plain) to[size++] = '"';
+    return size;
+}

@@ -79,6 +79,10 @@ struct sql_error {
 bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1], uint32_t position,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Writes a name, in quotes if it is no plain word, to where 2 * text.size + 2 bytes fit; returns
+ * its size. */
+size_t sql_put_name(char *to, struct pawl_bytes text);
+
 /* What a statement may look up of the session that runs it. Constant for one statement. */
 struct sql_facts {
     const char *user;
