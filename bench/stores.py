@@ -86,12 +86,21 @@ def monitored(server, build):
     return words
 
 
+def copied(server, case, words):
+    """The same words on as many keys, each a copy of the record that they were meant for, named
+    as redis-benchmark names them."""
+    key = words[3].strip('"')
+    with server.client() as client:
+        for number in range(case[0]):
+            client.copy(key, f"{key}:{number:012}", replace=True)
+    return [*words[:3], f"{key}:__rand_int__", *words[4:]]
+
+
 def redis(args, server, case, words):
-    """redis-benchmark, the same script on the same words: one sequence, as it knows no names."""
-    in_flight = case[1]
+    """redis-benchmark, the same script on the same words."""
     rate = 2000
     for _ in range(2):  # first to find how many requests take that long
-        text = run(["redis-benchmark", "-p", server.ports[0], "-c", in_flight, "-n",
+        text = run(["redis-benchmark", "-p", server.ports[0], "-c", case[1], "-r", case[0], "-n",
                     max(int(rate * args.seconds), 100), "--csv", *words])
         values = [v.strip('"') for v in text.splitlines()[-1].split('","')]
         rate = float(values[-7])
@@ -244,7 +253,9 @@ def measure(kind, args):
         for case in CASES:
             runs = {"pawl": [], "native": []}
             pawl(args.build, server, case[0], 1, 1)  # makes the sequences
-            more = [monitored(server, args.build)] if kind == "redis" else []
+            more = []
+            if kind == "redis":
+                more = [copied(server, case, monitored(server, args.build))]
             if tool == "libcurl loop":
                 more = [recorded(args, server, case[0])]
             for _ in range(args.rounds):
