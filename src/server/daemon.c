@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pawl/pawl.h"
+#include "server/gone.h"
 #include "server/ground.h"
 #include "server/io.h"
 #include "server/listener.h"
@@ -23,6 +24,7 @@ struct daemon {
     const struct config *config;
     struct ground ground;
     struct users *users; /* NULL: everybody may do everything */
+    struct gone *gone;
     struct listeners listeners;
     _Atomic uint64_t clients;
     struct server_facts facts;
@@ -92,6 +94,7 @@ static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
                 .facts = &daemon->facts,
                 .users = daemon->users,
                 .setval_back = (enum desk_setval)config->setval_back,
+                .gone = daemon->gone,
             },
     };
 
@@ -239,6 +242,7 @@ void daemon_read_users(struct daemon *daemon)
 static void daemon_free(struct daemon *daemon)
 {
     users_drop(daemon->users);
+    gone_free(daemon->gone);
     free(daemon);
 }
 
@@ -253,6 +257,12 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
         return NULL;
     }
     daemon->config = config;
+    daemon->gone = gone_new();
+    if (daemon->gone == NULL) {
+        (void)pawl_fail(error, PAWL_NO_MEMORY, "no memory to start");
+        daemon_free(daemon);
+        return NULL;
+    }
     (void)pawl_url_show(daemon->store, sizeof daemon->store, config->store);
     if (read_users(config, &daemon->users, error) != PAWL_OK) {
         daemon_free(daemon);

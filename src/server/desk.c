@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/gone.h"
 #include "server/users.h"
 #include "server/work.h"
 
@@ -16,6 +17,14 @@ struct desk *desk_new(const struct desk_settings *settings)
 
     if (desk == NULL) return NULL;
     desk->settings = *settings;
+    if (settings->gone == NULL) {
+        desk->own_gone = gone_new();
+        if (desk->own_gone == NULL) {
+            free(desk);
+            return NULL;
+        }
+        desk->settings.gone = desk->own_gone;
+    }
     if (settings->request_timeout_ns == 0) desk->settings.request_timeout_ns = 5 * PAWL_NS_PER_S;
     if (settings->refill_interval_ns == 0) desk->settings.refill_interval_ns = 30 * PAWL_NS_PER_S;
     if (settings->max_take == 0) desk->settings.max_take = PAWL_TAKE_MAX;
@@ -424,6 +433,17 @@ void entry_answered(struct entry *entry)
 
 /* What the carrier calls. */
 
+/* Told to all sessions of the server before the one who did it has its answer. */
+static void note_gone(struct desk *desk, const struct pawl_ask *ask)
+{
+    bool renames = ask->kind == PAWL_ASK_RENAME;
+
+    if (!renames && ask->kind != PAWL_ASK_DROP) return;
+    if (pawl_err_advice(ask->error.code) == PAWL_ADVICE_FIX) return; /* it certainly stays */
+    bool renamed = renames && ask->error.code == PAWL_OK;
+    gone_add(desk->settings.gone, ask->name, renamed ? ask->to : (struct pawl_bytes){NULL, 0});
+}
+
 void desk_answered(struct desk *desk, struct pawl_ask *ask, uint64_t now_ns)
 {
     struct call *call = PAWL_OWNER(ask, struct call, sent.ask);
@@ -432,6 +452,7 @@ void desk_answered(struct desk *desk, struct pawl_ask *ask, uint64_t now_ns)
     desk->now_ns = now_ns;
     call->with_keeper = false;
     desk->under_way--;
+    note_gone(desk, ask);
     call_settle(call);
     flush_changed(desk);
 }
@@ -502,5 +523,6 @@ void desk_free(struct desk *desk)
     table_free(&desk->by_name);
     table_free(&desk->by_holding);
     users_drop(desk->settings.users);
+    gone_free(desk->own_gone);
     free(desk);
 }

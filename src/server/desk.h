@@ -15,6 +15,7 @@
 
 struct conn;
 struct desk;
+struct gone;
 struct users;
 
 /* What every ask given to submit lies in: PAWL_OWNER(ask, struct desk_ask, ask). */
@@ -48,6 +49,7 @@ struct desk_settings {
     const struct server_facts *facts; /* NULL: INFO shows this desk only */
     struct users *users; /* who may log in, held by each desk; NULL: everybody, who may do all */
     enum desk_setval setval_back;
+    struct gone *gone; /* the server's, outlives the desks; NULL: the desk has its own */
 
     /* The wall clock, seconds since 1970. NULL: the system's. */
     int64_t (*wall_s)(void *arg);

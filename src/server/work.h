@@ -82,6 +82,7 @@ struct entry {
     struct entry *retry_next, *retry_previous;
     uint64_t retry_ns; /* when to ask again; 0: not in that line */
     bool answering;    /* entry_answered is at work, and will ask again itself */
+    uint64_t gone;     /* how many names were gone when it was looked for in the store */
     uint8_t name_size;
     char name[];
 };
@@ -96,6 +97,7 @@ struct desk_annex {
 struct desk {
     struct desk_settings settings;
     struct desk_annex *annex; /* NULL: none */
+    struct gone *own_gone;    /* NULL: it is the server's */
     struct desk_counts counts;
     struct table by_name;    /* entries */
     struct table by_holding; /* those that are open */

@@ -187,7 +187,6 @@ static enum pg_step drop_one(struct pg_session *session, struct pg_portal *porta
     if (session->wait == PG_WAIT_FAILED && !pg_change_missing(session)) {
         return pg_change_explained(session);
     }
-    pg_last_forget(session, store);
     pg_changed(session);
     return PG_STEP_DONE;
 }

@@ -2,6 +2,7 @@
 /* currval and lastval: the last id of each sequence in this session. */
 #include <stdlib.h>
 
+#include "server/gone.h"
 #include "server/pg/session.h"
 
 static struct pawl_bytes name_of(const struct pg_last_id *last)
@@ -14,18 +15,47 @@ static bool same_name(const void *item, const void *key)
     return pawl_bytes_equal(name_of(item), *(const struct pawl_bytes *)key);
 }
 
-struct pg_last_id *pg_last_find(struct pg_session *session, struct pawl_bytes store)
+static struct pg_last_id *find(const struct pg_session *session, struct pawl_bytes store)
 {
     return table_find(&session->last_ids, pg_hash(session, store), same_name, &store);
+}
+
+/* The line of those that are kept, the least recently used one first. */
+
+static void leave(struct pg_session *session, const struct pg_last_id *last)
+{
+    *(last->previous == NULL ? &session->last_first : &last->previous->next) = last->next;
+    *(last->next == NULL ? &session->last_last : &last->next->previous) = last->previous;
+}
+
+static void enter(struct pg_session *session, struct pg_last_id *last)
+{
+    last->next = NULL;
+    last->previous = session->last_last;
+    *(session->last_last == NULL ? &session->last_first : &session->last_last->next) = last;
+    session->last_last = last;
+}
+
+static void used(struct pg_session *session, struct pg_last_id *last)
+{
+    if (last == session->last_last) return;
+    leave(session, last);
+    enter(session, last);
 }
 
 static void drop(struct pg_session *session, struct pg_last_id *last)
 {
     table_remove(&session->last_ids, last->hash, last);
-    *(last->previous == NULL ? &session->last_first : &last->previous->next) = last->next;
-    *(last->next == NULL ? &session->last_last : &last->next->previous) = last->previous;
+    leave(session, last);
     if (session->last == last) session->last = NULL;
     free(last);
+}
+
+static void drop_all(struct pg_session *session)
+{
+    while (session->last_first != NULL) {
+        drop(session, session->last_first);
+    }
 }
 
 static struct pg_last_id *add(struct pg_session *session, struct pawl_bytes store)
@@ -40,48 +70,85 @@ static struct pg_last_id *add(struct pg_session *session, struct pawl_bytes stor
         free(last);
         return NULL;
     }
-    last->previous = session->last_last;
-    *(session->last_last == NULL ? &session->last_first : &session->last_last->next) = last;
-    session->last_last = last;
+    enter(session, last);
     return last;
+}
+
+/* What was dropped and renamed since, by whomever. */
+
+static void gone(struct pg_session *session, const struct gone_name *name)
+{
+    struct pawl_bytes to = pawl_name_bytes(&name->to);
+    struct pg_last_id *old = find(session, to); /* of one that had that name before */
+    struct pg_last_id *last = find(session, pawl_name_bytes(&name->from));
+
+    if (to.size > 0 && old != NULL) drop(session, old);
+    if (last == NULL) return;
+    int64_t id = last->id;
+    bool was_last = session->last == last;
+    drop(session, last);
+    last = to.size > 0 ? add(session, to) : NULL; /* no memory: it is forgotten */
+    if (last == NULL) return;
+    last->id = id;
+    if (was_last) session->last = last;
+}
+
+static void catch_up(struct pg_session *session)
+{
+    struct gone *all = session->conn->desk->settings.gone;
+    struct gone_name name;
+    enum gone_found found = GONE_NOTHING;
+
+    do {
+        found = gone_next(all, &session->gone_seen, &name);
+        if (found == GONE_ONE) gone(session, &name);
+        if (found == GONE_OVERRUN) drop_all(session);
+    } while (found != GONE_NOTHING);
+}
+
+static inline void look_up_gone(struct pg_session *session)
+{
+    if (gone_count(session->conn->desk->settings.gone) != session->gone_seen) catch_up(session);
+}
+
+/* What the rest of the session asks. */
+
+void pg_last_begin(struct pg_session *session)
+{
+    session->gone_seen = gone_count(session->conn->desk->settings.gone);
+}
+
+struct pg_last_id *pg_last_find(struct pg_session *session, struct pawl_bytes store)
+{
+    look_up_gone(session);
+    struct pg_last_id *last = find(session, store);
+    if (last != NULL) used(session, last);
+    return last;
+}
+
+struct pg_last_id *pg_last_of_all(struct pg_session *session)
+{
+    look_up_gone(session);
+    return session->last;
 }
 
 bool pg_last_set(struct pg_session *session, struct pawl_bytes store, int64_t id, bool lastval)
 {
+    look_up_gone(session);
     struct pg_last_id *last = session->last;
-
     if (last == NULL || !pawl_bytes_equal(name_of(last), store)) {
-        last = pg_last_find(session, store);
+        last = find(session, store);
         if (last == NULL) last = add(session, store);
         if (last == NULL) return sql_fail(&session->error, "53200", 0, "out of memory");
+        used(session, last);
     }
     last->id = id;
     if (lastval) session->last = last;
     return true;
 }
 
-void pg_last_forget(struct pg_session *session, struct pawl_bytes store)
-{
-    struct pg_last_id *last = pg_last_find(session, store);
-
-    if (last != NULL) drop(session, last);
-}
-
-void pg_last_rename(struct pg_session *session, struct pawl_bytes from, struct pawl_bytes to)
-{
-    struct pg_last_id *last = pg_last_find(session, from);
-    bool was_last = last != NULL && session->last == last;
-
-    if (last == NULL) return;
-    int64_t id = last->id;
-    drop(session, last);
-    (void)pg_last_set(session, to, id, was_last);
-}
-
 void pg_last_forget_all(struct pg_session *session)
 {
-    while (session->last_first != NULL) {
-        drop(session, session->last_first);
-    }
+    drop_all(session);
     table_free(&session->last_ids);
 }

@@ -262,6 +262,7 @@ static bool open_session(struct conn *conn)
     session->home = home;
     session->settings.least_notice = PG_NOTICE_PLACE;
     conn->session = session;
+    pg_last_begin(session);
     pg_desk_add(session);
     return true;
 }

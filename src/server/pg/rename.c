@@ -61,14 +61,11 @@ enum pg_step pg_run_rename(struct pg_session *session, struct pg_portal *portal)
         portal->step = CHANGE_WAITS;
     }
     if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
-    struct pawl_bytes from = pawl_name_bytes(&session->search.store);
-    struct pawl_bytes to = pawl_name_bytes(&session->target);
     if (session->wait == PG_WAIT_FAILED) {
         if (session->failure.code != PAWL_EXISTS) return pg_change_explained(session);
         session->wait = PG_WAIT_NOTHING;
         return taken(session, change);
     }
-    pg_last_rename(session, from, to);
     pg_changed(session);
     return PG_STEP_DONE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SELECT without tables: serves what the machine wants, ids above all. */
+#include "server/gone.h"
 #include "server/pg/session.h"
 
 /* Steps of a want. */
@@ -82,35 +83,53 @@ static enum pg_step serve_nextval(struct pg_session *session, struct pg_portal *
 
 /* Whether a sequence is there, for what asks nothing else of it. */
 
-/* What ids are taken of here is there: no need to ask the store. */
+/*
+ * What ids are taken of here is there, unless something was dropped or renamed since that was
+ * asked: else no need to ask the store.
+ */
 static bool is_open_here(struct pg_session *session)
 {
+    const struct desk *desk = session->conn->desk;
     const struct entry *entry =
         desk_find(session->conn->desk, pawl_name_bytes(&session->search.store));
 
-    return entry != NULL && entry->holding != NULL;
+    return entry != NULL && entry->holding != NULL &&
+           entry->gone == gone_count(desk->settings.gone);
+}
+
+static void ask_whether(struct pg_session *session)
+{
+    struct call *call = pg_ask(session, PAWL_ASK_READ, pawl_name_bytes(&session->search.store));
+
+    if (call == NULL) return;
+    session->gone_asked = gone_count(session->conn->desk->settings.gone);
+    call_submit(call);
+}
+
+static void is_there(struct pg_session *session)
+{
+    struct entry *entry = desk_find(session->conn->desk, pawl_name_bytes(&session->search.store));
+
+    session->wait = PG_WAIT_NOTHING;
+    if (entry != NULL) entry->gone = session->gone_asked;
+    pg_search_found(session);
 }
 
 /* DONE: it is search.store's. */
 static enum pg_step read_it(struct pg_session *session, struct pg_portal *portal)
 {
-    struct call *call = NULL;
-
     if (portal->step == WANT_BEGINS) {
         if (!search_begins(session, portal)) return PG_STEP_FAILED;
         if (is_open_here(session)) return PG_STEP_DONE;
         portal->step = WANT_WAITS;
-        call = pg_ask(session, PAWL_ASK_READ, pawl_name_bytes(&session->search.store));
-        if (call != NULL) call_submit(call);
+        ask_whether(session);
     }
     while (is_elsewhere(session)) {
-        call = pg_ask(session, PAWL_ASK_READ, pawl_name_bytes(&session->search.store));
-        if (call != NULL) call_submit(call);
+        ask_whether(session);
     }
     if (session->wait == PG_WAIT_UNDER_WAY) return PG_STEP_WAITS;
     if (session->wait == PG_WAIT_FAILED) return explained(session);
-    session->wait = PG_WAIT_NOTHING;
-    pg_search_found(session);
+    is_there(session);
     return PG_STEP_DONE;
 }
 
@@ -139,7 +158,9 @@ static enum pg_step serve_currval(struct pg_session *session, struct pg_portal *
 
 static enum pg_step serve_lastval(struct pg_session *session, struct pg_portal *portal)
 {
-    if (session->last != NULL) return give_number(portal, session->last->id);
+    const struct pg_last_id *last = pg_last_of_all(session);
+
+    if (last != NULL) return give_number(portal, last->id);
     (void)sql_fail(&session->error, "55000", 0, "lastval is not yet defined in this session");
     return PG_STEP_FAILED;
 }

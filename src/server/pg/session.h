@@ -108,7 +108,7 @@ enum pg_step {
 };
 
 struct pg_last_id {
-    struct pg_last_id *next, *previous; /* in order of their first id */
+    struct pg_last_id *next, *previous; /* the least recently used one is the first */
     uint64_t hash;
     int64_t id;
     uint8_t name_size;
@@ -171,6 +171,8 @@ struct pg_session {
     struct table last_ids;
     struct pg_last_id *last_first, *last_last;
     struct pg_last_id *last; /* lastval's */
+    uint64_t gone_seen;      /* of server/gone.h: what last_ids know of */
+    uint64_t gone_asked;     /* likewise, when it was last asked whether a sequence is there */
     struct pg_resolved resolved;
 
     /* A Query that is carried out, or the portal of an Execute. */
@@ -355,10 +357,11 @@ bool pg_is_utf8(struct pg_session *session, struct pawl_bytes text); /* 22021 */
 
 /* last.c: currval and lastval. */
 
+void pg_last_begin(struct pg_session *session);
 bool pg_last_set(struct pg_session *session, struct pawl_bytes store, int64_t id, bool lastval);
+/* NULL: this session has drawn none, or the sequence is gone. */
 struct pg_last_id *pg_last_find(struct pg_session *session, struct pawl_bytes store);
-void pg_last_forget(struct pg_session *session, struct pawl_bytes store);
-void pg_last_rename(struct pg_session *session, struct pawl_bytes from, struct pawl_bytes to);
+struct pg_last_id *pg_last_of_all(struct pg_session *session); /* lastval's; NULL: as above */
 void pg_last_forget_all(struct pg_session *session);
 
 /* say.c */

@@ -132,9 +132,42 @@ SELECT nextval('s'), lastval();
 DROP SEQUENCE s;
 -- B
 SELECT lastval();
--- differs: dropped -> row '11'
 SELECT currval('s');
--- differs: dropped -> row '11'
+SELECT to_regclass('s');
+CREATE SEQUENCE s START 20;
+SELECT lastval();
+SELECT currval('s');
+SELECT nextval('s'), lastval(), currval('s');
+-- A
+SELECT nextval('s');
+DROP SEQUENCE s;
+CREATE SEQUENCE s START 30;
+-- B
+SELECT currval('s');
+SELECT lastval();
+
+-- group: another session renames
+CREATE SEQUENCE a;
+CREATE SEQUENCE b START 100;
+-- B
+SELECT nextval('a'), nextval('b'), nextval('a');
+-- A
+ALTER SEQUENCE a RENAME TO c;
+-- B
+SELECT lastval();
+SELECT currval('c');
+SELECT currval('a');
+-- A
+ALTER SEQUENCE b RENAME TO a;
+ALTER SEQUENCE c RENAME TO b;
+-- B
+SELECT lastval(), currval('a'), currval('b');
+-- A
+DROP SEQUENCE b;
+ALTER SEQUENCE a RENAME TO b;
+-- B
+SELECT lastval();
+SELECT currval('b');
 
 -- group: DROP
 CREATE SEQUENCE a;
