@@ -100,6 +100,7 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
     case PAWL_ASK_WAIT:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
         break;

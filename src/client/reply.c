@@ -388,6 +388,7 @@ static const char *read_reply(struct cursor cursor, struct pawl_ask *ask)
         return value->type == PAWL_RESP_ARRAY ? read_record(cursor, ask) : read_plain(value, ask);
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
     case PAWL_ASK_RETURN:

@@ -231,6 +231,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
     case PAWL_ASK_WAIT:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
         break;

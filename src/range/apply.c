@@ -60,20 +60,6 @@ static double decayed_rate(const struct pawl_record *record, const struct pawl_m
     return rest_s > 0 ? record->rate * exp2(-rest_s / RATE_HALVES_S) : record->rate;
 }
 
-/* Moves next on by count ids, across a cycling sequence's turn; false: fewer are left. */
-static bool skip(struct pawl_record *record, uint64_t count)
-{
-    uint64_t left = pawl_record_left_in_lap(record);
-
-    if (count > left) {
-        if (!record->cycle || count - left > pawl_record_lap_size(record)) return false;
-        count -= left;
-        pawl_record_turn(record);
-    }
-    pawl_record_advance(record, count);
-    return true;
-}
-
 static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
                          const struct pawl_moment *moment)
 {
@@ -197,7 +183,7 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
                         left, NAME(record), NAME(record));
         return false;
     }
-    if (count > left || !skip(&next, count)) {
+    if (count > left || !pawl_record_skip(&next, count)) {
         (void)pawl_fail(&ask->error, PAWL_LIMIT,
                         "cannot skip %" PRIu64 " ids of \"%.*s\": %" PRIu64 " are left", count,
                         NAME(record), left);
@@ -321,7 +307,7 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
         return false;
     }
     if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
-    bool moved = skip(next, (uint64_t)ahead + margin);
+    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
 
     PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
     if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
@@ -467,6 +453,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     if (ask->kind == PAWL_ASK_RETURN) return apply_return(record, ask, moment);
     if (ask->kind == PAWL_ASK_LEAVE) return pawl_record_leave(record, ask, moment);
     if (ask->kind == PAWL_ASK_ARRIVE) return pawl_record_arrive(record, ask, moment);
+    if (ask->kind == PAWL_ASK_RESTORE) return pawl_record_restore(record, ask, moment);
     if (ask->kind == PAWL_ASK_READ && ask->force && record->epoch != 0) {
         if (ask->record != NULL) *ask->record = *record;
         return false;
@@ -499,6 +486,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     case PAWL_ASK_RENAME: /* takes two records */
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_LIST:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:

@@ -64,6 +64,15 @@ bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
 bool pawl_record_arrive(struct pawl_record *record, struct pawl_ask *ask,
                         const struct pawl_moment *moment);
 
+/* Whether a, of the same line, has come further than b. */
+bool pawl_record_is_further(const struct pawl_record *a, const struct pawl_record *b);
+/* Lap, next and what belongs to it. */
+void pawl_record_take_place(struct pawl_record *record, const struct pawl_record *from);
+
+/* restore.c: as pawl_record_apply, of a RESTORE. */
+bool pawl_record_restore(struct pawl_record *record, struct pawl_ask *ask,
+                         const struct pawl_moment *moment);
+
 /* A DROP of what a sequence left behind: its name can be created again. */
 bool pawl_record_forget_left(struct pawl_record *record, struct pawl_ask *ask,
                              const struct pawl_moment *moment);

@@ -132,6 +132,7 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
         break;
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
         pawl_ask_fail(ask, PAWL_BAD_REQUEST, "only a store can be asked that, not a cache");

@@ -97,8 +97,7 @@ bool pawl_record_forget_left(struct pawl_record *record, struct pawl_ask *ask,
     return commit_change(record, &next, ask, moment);
 }
 
-/* Whether a, of the same line, has come further than b. */
-static bool is_further(const struct pawl_record *a, const struct pawl_record *b)
+bool pawl_record_is_further(const struct pawl_record *a, const struct pawl_record *b)
 {
     int order = pawl_mark_order((struct pawl_mark){a->line, a->lap, a->next},
                                 (struct pawl_mark){b->line, b->lap, b->next}, b->increment);
@@ -106,7 +105,7 @@ static bool is_further(const struct pawl_record *a, const struct pawl_record *b)
     return order > 0 || (order == 0 && a->ended && !b->ended);
 }
 
-static void take_place(struct pawl_record *record, const struct pawl_record *from)
+void pawl_record_take_place(struct pawl_record *record, const struct pawl_record *from)
 {
     record->lap = from->lap;
     record->next = from->next;
@@ -150,7 +149,9 @@ static bool arrive_newly(struct pawl_record *record, struct pawl_ask *ask,
     next.branch_size = 0;
     next.epoch = record->epoch;
     next.version = record->version;
-    if (record->line == came->line && is_further(record, came)) take_place(&next, record);
+    if (record->line == came->line && pawl_record_is_further(record, came)) {
+        pawl_record_take_place(&next, record);
+    }
     return arrived(record, &next, ask, moment);
 }
 
@@ -161,12 +162,12 @@ static bool arrive_again(struct pawl_record *record, struct pawl_ask *ask,
     struct pawl_record next = *record;
     char name[LOG_NAME_BYTES];
 
-    if (!pawl_record_has_left(ask->record) || !is_further(ask->record, record)) {
+    if (!pawl_record_has_left(ask->record) || !pawl_record_is_further(ask->record, record)) {
         return arrived(record, NULL, ask, moment);
     }
     pawl_log(PAWL_LOG_WARN, "a sequence was used where it had left: ids may have been given twice",
              "seq=%s", pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)));
-    take_place(&next, ask->record);
+    pawl_record_take_place(&next, ask->record);
     return arrived(record, &next, ask, moment);
 }
 

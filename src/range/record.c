@@ -121,6 +121,19 @@ void pawl_record_advance(struct pawl_record *record, uint64_t count)
     record->next = (int64_t)(record->ended ? next - record->increment : next);
 }
 
+bool pawl_record_skip(struct pawl_record *record, uint64_t count)
+{
+    uint64_t left = pawl_record_left_in_lap(record);
+
+    if (count > left) {
+        if (!record->cycle || count - left > pawl_record_lap_size(record)) return false;
+        count -= left;
+        pawl_record_turn(record);
+    }
+    pawl_record_advance(record, count);
+    return true;
+}
+
 void pawl_record_turn(struct pawl_record *record)
 {
     PAWL_ASSERT(record->cycle);

@@ -90,6 +90,8 @@ void pawl_record_put(struct pawl_record *record, int64_t id);
 void pawl_record_put_used(struct pawl_record *record, int64_t id);
 /* Moves next on by count ids, at most what is left in this lap. */
 void pawl_record_advance(struct pawl_record *record, uint64_t count);
+/* The same across a cycling sequence's turn; false: fewer are left, nothing changed. */
+bool pawl_record_skip(struct pawl_record *record, uint64_t count);
 /* A cycling sequence's next lap, from its turning bound on. */
 void pawl_record_turn(struct pawl_record *record);
 

@@ -34,6 +34,12 @@ enum pawl_ask_kind {
      */
     PAWL_ASK_LEAVE,
     PAWL_ASK_ARRIVE,
+    /*
+     * Stores only. record: as a backup has it. The sequence goes on, in a new epoch, beyond the
+     * further of that and of what is there, by count ids. grant: as ARRIVE's, first the next id;
+     * burned: how many ids lie between. Again, it moves on again.
+     */
+    PAWL_ASK_RESTORE,
     PAWL_ASK_LIST,
     PAWL_ASK_PING,
     PAWL_ASK_INIT,  /* stores only: makes what the store needs before its first record */

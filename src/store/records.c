@@ -288,6 +288,7 @@ static void records_ask(struct pawl_source *self, struct pawl_ask *ask)
     case PAWL_ASK_FENCE:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
         ask_record(records, ask);
         return;
     }

@@ -119,6 +119,7 @@ void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask
     case PAWL_ASK_RENAME:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
+    case PAWL_ASK_RESTORE:
     case PAWL_ASK_LIST:
     case PAWL_ASK_PING:
     case PAWL_ASK_INIT:
