@@ -53,6 +53,8 @@ int pawl_bytes_order(struct pawl_bytes a, struct pawl_bytes b);
 uint64_t pawl_bytes_hash(struct pawl_bytes bytes, uint64_t seed);
 /* CRC-32 of IEEE 802.3: polynomial 0x04C11DB7, reflected (0xEDB88320). For records on disk. */
 uint32_t pawl_bytes_crc32(struct pawl_bytes bytes);
+/* That of what crc is of and bytes behind it; crc 0: of bytes alone. */
+uint32_t pawl_bytes_crc32_more(uint32_t crc, struct pawl_bytes bytes);
 /* The whole of bytes as a decimal number, optional minus; false if it is none or does not fit. */
 bool pawl_bytes_to_i64(struct pawl_bytes bytes, int64_t *value);
 bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value);

@@ -43,7 +43,7 @@ uint64_t pawl_bytes_hash(struct pawl_bytes bytes, uint64_t seed)
     return pawl_random(&hash);
 }
 
-uint32_t pawl_bytes_crc32(struct pawl_bytes bytes)
+uint32_t pawl_bytes_crc32_more(uint32_t crc, struct pawl_bytes bytes)
 {
     /* What four bits do to the remainder of the polynomial 0xedb88320. */
     static const uint32_t steps[16] = {
@@ -51,14 +51,19 @@ uint32_t pawl_bytes_crc32(struct pawl_bytes bytes)
         0x4db26158U, 0x5005713cU, 0xedb88320U, 0xf00f9344U, 0xd6d6a3e8U, 0xcb61b38cU,
         0x9b64c2b0U, 0x86d3d2d4U, 0xa00ae278U, 0xbdbdf21cU,
     };
-    uint32_t crc = UINT32_MAX;
 
+    crc = ~crc;
     for (size_t i = 0; i < bytes.size; i++) {
         crc ^= (unsigned char)bytes.at[i];
         crc = (crc >> 4) ^ steps[crc & 15U];
         crc = (crc >> 4) ^ steps[crc & 15U];
     }
     return ~crc;
+}
+
+uint32_t pawl_bytes_crc32(struct pawl_bytes bytes)
+{
+    return pawl_bytes_crc32_more(0, bytes);
 }
 
 bool pawl_bytes_to_u64(struct pawl_bytes bytes, uint64_t *value)
