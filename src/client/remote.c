@@ -103,6 +103,7 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
     case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
         break;
     }
     pawl_ask_fail(ask, PAWL_BUSY, "%s: %s before the answer came", remote->address, reason);

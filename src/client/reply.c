@@ -391,6 +391,7 @@ static const char *read_reply(struct cursor cursor, struct pawl_ask *ask)
     case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
     case PAWL_ASK_RETURN:
     case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:

@@ -234,6 +234,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
     case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
         break;
     }
     return false;

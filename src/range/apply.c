@@ -7,20 +7,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "range/apply_own.h"
 #include "range/pace.h"
 #include "range/wide.h"
 
 enum {
-    SHARE = 100, /* a block, and a floor's pull, are at most the 100th part of what is left */
-    SHARE_NARROW = 1000, /* a block of a smallint or integer sequence: the 1000th */
-    LOG_NAME_BYTES = 600,
+    SHARE = 100,         /* a block is at most the 100th part of what is left */
+    SHARE_NARROW = 1000, /* of a smallint or integer sequence: the 1000th */
 };
-
-/* Beyond these a request can only be a mistake: it would bring a number of ours near its end. */
-#define EPOCH_ASKED_MAX (EPOCH_MAX / 2)
-#define LAP_JUMP_MAX    (UINT64_C(1) << 40)
 
 #define RATE_MAX      1e12    /* ids per second that anybody can mean */
 #define RATE_HALVES_S 43200.0 /* a record's rate falls by half in as many seconds of rest */
@@ -47,10 +41,12 @@ bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask 
     return false;
 }
 
-static void begin_line(struct pawl_record *record)
+/* Nothing of a new line was ever granted, whatever the store may have lost. */
+static void begin_line(struct pawl_record *record, const struct pawl_moment *moment)
 {
     record->line = record->epoch;
     record->lap = 0;
+    pawl_record_adopt_branch(record, moment);
 }
 
 static double decayed_rate(const struct pawl_record *record, const struct pawl_moment *moment)
@@ -77,7 +73,8 @@ static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
         draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) {
         return false;
     }
-    begin_line(&next);
+    next.branch_size = 0;
+    begin_line(&next, moment);
     next.moved_to.size = 0;
     next.dropped = false;
     next.rate = 0;
@@ -98,7 +95,8 @@ static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
     bool turned_round = (next.increment > 0) != (record->increment > 0);
     bool restarted = (given & (PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START)) != 0;
 
-    if (turned_round || (restarted && pawl_record_behind(record, next.next))) begin_line(&next);
+    if (turned_round || (restarted && pawl_record_behind(record, next.next)))
+        begin_line(&next, moment);
     return commit_change(record, &next, ask, moment);
 }
 
@@ -137,7 +135,7 @@ static bool apply_set(struct pawl_record *record, struct pawl_ask *ask,
         return false;
     }
     if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
-    if (behind) begin_line(&next);
+    if (behind) begin_line(&next, moment);
     return commit_change(record, &next, ask, moment);
 }
 
@@ -190,7 +188,9 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
         return false;
     }
     if (draw_epoch(&next, ask->line, moment, &ask->error) != PAWL_OK) return false;
-    if (ask->line != 0) begin_line(&next);
+    if (ask->line != 0) begin_line(&next, moment);
+    pawl_record_adopt_branch(&next, moment);
+    ask->skipped = count;
     return commit_change(record, &next, ask, moment);
 }
 
@@ -224,105 +224,6 @@ static bool apply_return(struct pawl_record *record, struct pawl_ask *ask,
     next.next = value;
     next.ended = false;
     return commit(record, &next, ask, moment);
-}
-
-/* The first id that would be granted, as a mark; a used-up lap has been turned by then. */
-static struct pawl_mark would_grant(const struct pawl_record *record)
-{
-    return (struct pawl_mark){.line = record->line, .lap = record->lap, .id = record->next};
-}
-
-static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
-{
-    char name[LOG_NAME_BYTES];
-
-    (void)pawl_fail(&ask->error, PAWL_FLOOR,
-                    "the asker of \"%.*s\" has ids of line %" PRIu64 " up to %" PRId64 ", %s: if "
-                    "they are real, the store went back or is another; then: pawl fence %.*s "
-                    "--beyond %" PRIu64,
-                    NAME(record), ask->floor.line, ask->floor.id, why, NAME(record),
-                    ask->floor.line);
-    pawl_log(PAWL_LOG_WARN, "floor refused",
-             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " floor=%" PRIu64 "/%" PRIu64 "/%" PRId64
-             " next=%" PRIu64 "/%" PRId64,
-             pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)), ask->asker,
-             record->line, ask->floor.line, ask->floor.lap, ask->floor.id, record->lap,
-             record->next);
-    return false;
-}
-
-static void log_step_back(const char *event, const struct pawl_record *before,
-                          const struct pawl_record *after, const struct pawl_ask *ask)
-{
-    char name[LOG_NAME_BYTES];
-
-    pawl_log(PAWL_LOG_ERROR, event,
-             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " next=%" PRIu64 "/%" PRId64 " floor=%" PRIu64
-             "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,
-             pawl_log_quote(name, sizeof name, pawl_name_bytes(&before->name)), ask->asker,
-             before->line, before->lap, before->next, ask->floor.lap, ask->floor.id, after->lap,
-             after->next);
-}
-
-/*
- * next would grant what the floor says is handed out: the store went back. Moves next beyond both,
- * by the margin, in the same line. false: the ask failed.
- */
-static bool move_beyond_floor(const struct pawl_record *record, struct pawl_record *next,
-                              struct pawl_ask *ask, const struct pawl_moment *moment)
-{
-    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
-    pawl_wide step = next->increment;
-
-    if (moment->refuse_rollback) {
-        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
-                        "the store of \"%.*s\" went back: %" PRId64 " was handed out, its next "
-                        "id is %" PRId64 "; restore it, or move on: pawl fence %.*s --skip N",
-                        NAME(record), ask->floor.id, next->next, NAME(record));
-        log_step_back("store went back, a sequence stops", record, record, ask);
-        return false;
-    }
-    uint64_t share = pawl_record_left(next) / SHARE;
-    pawl_wide ahead = 0; /* ids up to the floor, itself included */
-
-    if (ask->floor.lap > next->lap) {
-        if (ask->floor.lap > EPOCH_ASKED_MAX || ask->floor.lap - next->lap > LAP_JUMP_MAX) {
-            return fail_floor(record, ask, "laps beyond any store's past");
-        }
-        next->lap = ask->floor.lap;
-    }
-    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
-    if (ahead > share) return fail_floor(record, ask, "beyond 1 % of what is left");
-
-    pawl_wide since_s = (pawl_wide)moment->wall_s - record->written_at;
-    uint64_t margin =
-        pawl_record_margin(next, moment, since_s < INT64_MAX ? (int64_t)since_s : INT64_MAX);
-
-    if (margin == 0) {
-        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
-                        "the store went back and too few ids are left to move \"%.*s\" on by "
-                        "itself: it stops; see how far it had come, then: pawl fence %.*s --skip N",
-                        NAME(record), NAME(record));
-        log_step_back("store went back, a sequence stops", record, record, ask);
-        return false;
-    }
-    if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
-    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
-
-    PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
-    if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
-    log_step_back("store went back", record, next, ask);
-    return true;
-}
-
-/* Judges next against the ask's floor, and moves it where that shows the store went back. */
-static bool heed_floor(const struct pawl_record *record, struct pawl_record *next,
-                       struct pawl_ask *ask, const struct pawl_moment *moment)
-{
-    if (ask->floor.line < record->line) return true;
-    if (ask->floor.line > record->line) return fail_floor(record, ask, "a line not begun here");
-    if (pawl_mark_order(would_grant(next), ask->floor, next->increment) > 0) return true;
-    return move_beyond_floor(record, next, ask, moment);
 }
 
 static bool fail_end(const struct pawl_record *record, struct pawl_ask *ask)
@@ -403,7 +304,7 @@ static bool apply_advance(struct pawl_record *record, struct pawl_ask *ask,
         if (!record->cycle) return fail_end(record, ask);
         pawl_record_turn(&next);
     }
-    if (!heed_floor(record, &next, ask, moment)) return false;
+    if (!pawl_record_heed_past(record, &next, ask, moment)) return false;
 
     uint64_t count =
         ask->kind == PAWL_ASK_TAKE ? take_count(&next, ask) : next_count(&next, ask, &burned);
@@ -448,6 +349,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     ask->error.text[0] = '\0';
     ask->grant = (struct pawl_grant){.lease = 0};
     ask->burned = 0;
+    ask->skipped = 0;
 
     if (ask->kind == PAWL_ASK_PING) return false;
     if (ask->kind == PAWL_ASK_RETURN) return apply_return(record, ask, moment);
@@ -490,6 +392,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     case PAWL_ASK_LIST:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
         break;

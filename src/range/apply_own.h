@@ -9,6 +9,9 @@
 /* For a format's "%.*s". */
 #define NAME(record) (int)(record)->name.size, (record)->name.at
 
+/* Beyond this a line asked for can only be a mistake: see past.c. */
+#define EPOCH_ASKED_MAX (EPOCH_MAX / 2)
+
 /* On the wire an epoch is an integer of RESP: above this, two would look alike to a cache. */
 #define EPOCH_MAX ((uint64_t)INT64_MAX)
 
@@ -57,6 +60,21 @@ bool pawl_record_is_renamed(const struct pawl_record *record);
 
 /* apply.c: no sequence has that name. */
 bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask *ask);
+
+/* past.c */
+
+/* The branch of now, if it is told, becomes the record's. */
+void pawl_record_adopt_branch(struct pawl_record *record, const struct pawl_moment *moment);
+/*
+ * next, of which ids are about to be granted, is the record, and perhaps turned. If record is
+ * astray, moves next on by the margin; it adopts the branch. false: the ask failed.
+ */
+bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_record *next,
+                             struct pawl_ask *ask, const struct pawl_moment *moment);
+/* The same, and judges next against the ask's floor first: where that shows that the store went
+ * back, moves next beyond it. */
+bool pawl_record_heed_past(const struct pawl_record *record, struct pawl_record *next,
+                           struct pawl_ask *ask, const struct pawl_moment *moment);
 
 /* move.c: as pawl_record_apply, of these two kinds of asks. */
 bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,

@@ -135,6 +135,7 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
     case PAWL_ASK_RESTORE:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
         pawl_ask_fail(ask, PAWL_BAD_REQUEST, "only a store can be asked that, not a cache");
         break;
     }

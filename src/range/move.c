@@ -78,6 +78,7 @@ bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
         *ask->record = *record;
         return false;
     }
+    if (!pawl_record_heed_branch(record, &next, ask, moment)) return false;
     if (draw_epoch(&next, ask->line, moment, &ask->error) != PAWL_OK) return false;
     next.dropped = true;
     next.moved_to = next.name;

@@ -21,6 +21,16 @@ struct pawl_name {
     char at[PAWL_NAME_BYTES_MAX];
 };
 
+/*
+ * Which of a store's histories something was written in: it changes where the store may have begun
+ * to go on from an earlier point (a timeline, a vbucket's uuid, a random tag). Design 5.5.
+ */
+struct pawl_branch {
+    uint8_t size; /* 0: not told; nothing follows from it */
+    bool loses;   /* a change to this branch can have lost acknowledged writes */
+    char at[PAWL_BRANCH_BYTES_MAX];
+};
+
 struct pawl_record {
     struct pawl_name name;
     struct pawl_name moved_to; /* of a tombstone: what it was renamed to; its own name: it has left
@@ -44,7 +54,9 @@ struct pawl_record {
     bool ended;   /* next cannot hold "one beyond the last": no id is left in this lap */
     bool dropped; /* a tombstone: recreating goes on from its epoch */
     uint8_t branch_size;
-    char branch[PAWL_BRANCH_BYTES_MAX]; /* of one that has left: where to, '#', the URL's mark */
+    /* In which it was last known to have lost nothing; size 0: in none yet. Of a tombstone that
+     * bears moved_to something else: where it has left to, or how far its rename is. */
+    char branch[PAWL_BRANCH_BYTES_MAX];
 };
 
 /* What the functions below need from outside. */
@@ -53,6 +65,7 @@ struct pawl_moment {
     int64_t wall_s;              /* seconds since 1970 */
     uint64_t refill_interval_ns; /* for margins */
     bool refuse_rollback;        /* a floor that shows a step back stops the sequence */
+    struct pawl_branch branch;   /* the store's, as far as it concerns this record */
 };
 
 struct pawl_ask;
@@ -162,6 +175,14 @@ struct pawl_records_within {
 /* Carries out one ask as pawl_record_apply would, settling what it finds. */
 int pawl_records_ask(struct pawl_records_within *within, struct pawl_ask *ask,
                      const struct pawl_moment *moment);
+
+/*
+ * Whether record was last written in another branch, in which ids may have been granted of which it
+ * knows nothing: what is granted of it must be moved on first.
+ */
+bool pawl_record_is_astray(const struct pawl_record *record, const struct pawl_branch *now);
+/* Whether it bears another one than is told now, or none: what is granted next writes that. */
+bool pawl_record_has_other_branch(const struct pawl_record *record, const struct pawl_branch *now);
 
 void pawl_record_info(const struct pawl_record *record, pawl_info *info);
 

@@ -98,6 +98,8 @@ bool pawl_record_rename(struct pawl_record *record, const struct pawl_record *ta
     if (pawl_record_has_left(record)) return pawl_record_fail_left(record, ask);
     if (!exists(record)) return pawl_record_fail_missing(record, ask);
     if (exists(target) || pawl_record_has_left(target)) return fail_target(target, ask);
+    /* Its tombstone says nothing of branches, so what may be lost is passed now. */
+    if (!pawl_record_heed_branch(record, &next, ask, moment)) return false;
     if (draw_epoch(&next, target->epoch, moment, &ask->error) != PAWL_OK) return false;
     next.dropped = true;
     next.moved_to = target->name;

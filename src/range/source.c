@@ -52,6 +52,8 @@ static void check_ask(const struct pawl_ask *ask)
         PAWL_ASSERT(ask->holding != NULL);
     } else if (ask->kind == PAWL_ASK_CHECK) {
         PAWL_ASSERT(ask->check != NULL && ask->check->item != NULL);
+    } else if (ask->kind == PAWL_ASK_REDRAW) {
+        PAWL_ASSERT(ask->identity != NULL);
     } else if (ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT) {
         PAWL_ASSERT(ask->name.size > 0 && ask->name.size <= PAWL_NAME_BYTES_MAX);
         PAWL_ASSERT(ask->kind != PAWL_ASK_RENAME ||
@@ -66,6 +68,10 @@ void pawl_source_ask(struct pawl_source *source, struct pawl_ask *ask)
     ask->error.text[0] = '\0';
     ask->grant = (struct pawl_grant){.lease = 0};
     ask->burned = 0;
+    ask->skipped = 0;
+    if (ask->identity != NULL && ask->kind != PAWL_ASK_REDRAW) {
+        *ask->identity = (struct pawl_identity){.name_size = 0};
+    }
     ask->next = NULL;
     ask->pending = true;
     /* A layer that only hands an ask down does so from inside its own ask: hence a depth. */

@@ -9,6 +9,8 @@
 #include "range/mark.h"
 #include "range/record.h"
 
+enum { PAWL_STORE_NAME_BYTES_MAX = 63 };
+
 enum pawl_ask_kind {
     PAWL_ASK_TAKE,   /* a range to keep: 1 to count ids. count 0: only whether the epoch stands */
     PAWL_ASK_NEXT,   /* count contiguous ids to hand out at once, fewer only if !exact */
@@ -44,8 +46,25 @@ enum pawl_ask_kind {
     PAWL_ASK_PING,
     PAWL_ASK_INIT,  /* stores only: makes what the store needs before its first record */
     PAWL_ASK_CHECK, /* stores only: whether its settings can keep the promise */
-    PAWL_ASK_OPEN,  /* keepers only: the holding of a name, with its first ids at hand */
-    PAWL_ASK_WAIT,  /* keepers only: answers when ids are at hand in the holding's stock */
+    /*
+     * Stores only. The store went back in time: if its branch still is identity's, draws another
+     * one; once, however often and by how many it is asked. identity: in: as it was when that
+     * showed; out: as it is now. PAWL_BAD_REQUEST: it keeps no branch that could be drawn.
+     */
+    PAWL_ASK_REDRAW,
+    PAWL_ASK_OPEN, /* keepers only: the holding of a name, with its first ids at hand */
+    PAWL_ASK_WAIT, /* keepers only: answers when ids are at hand in the holding's stock */
+};
+
+/*
+ * What a store is known by. Another name is another store. While name and branch stay, position
+ * only rises: where it fell, the store went back in time.
+ */
+struct pawl_identity {
+    uint8_t name_size; /* 0: not told */
+    char name[PAWL_STORE_NAME_BYTES_MAX];
+    struct pawl_branch branch;
+    uint64_t position; /* of the last write; 0: not told */
 };
 
 struct pawl_grant {
@@ -109,10 +128,16 @@ struct pawl_ask {
     struct pawl_page *page;            /* LIST */
     struct pawl_check *check;          /* CHECK */
     struct pawl_holding *holding;      /* WAIT: in; OPEN: out */
+    /* Out, stores only; may be NULL. PING: all of it. Else as of the ask, as far as it is known
+     * without another word to the store, the branch being the one that concerns its record. */
+    struct pawl_identity *identity;
 
     pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
     struct pawl_grant grant; /* out: TAKE, NEXT */
     uint64_t burned; /* out: ids that an error may have burned, or an exact NEXT left behind */
+    /* Out: TAKE, NEXT, FENCE: ids that were jumped over before the grant, as the store had gone
+     * back (or for a FENCE). From stores only. */
+    uint64_t skipped;
 
     void (*done)(struct pawl_ask *ask);
     struct pawl_ask *next; /* whoever holds the ask: links it */

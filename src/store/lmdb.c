@@ -44,7 +44,7 @@ enum outcome {
 static bool is_on_record(const struct pawl_ask *ask)
 {
     return ask->kind != PAWL_ASK_LIST && ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT &&
-           ask->kind != PAWL_ASK_CHECK;
+           ask->kind != PAWL_ASK_CHECK && ask->kind != PAWL_ASK_REDRAW;
 }
 
 static bool may_write(const struct pawl_ask *ask)
@@ -162,7 +162,10 @@ static int carry_out(struct lmdb *lmdb, MDB_txn *txn, struct pawl_asks *asks, ui
     struct pawl_moment moment = pawl_store_moment(&lmdb->options, &lmdb->random);
     struct batch_txn batch = {
         .within = {record_get, writes != NULL ? record_put : NULL}, .lmdb = lmdb, .txn = txn};
+    struct pawl_identity identity;
 
+    pawl_lmdb_env_identity(&lmdb->env, &identity);
+    moment.branch = identity.branch;
     for (struct pawl_ask *ask = asks->first; ask != NULL; ask = ask->next) {
         ask_reset(ask);
         if (!is_on_record(ask)) continue;
@@ -349,6 +352,16 @@ static void list(struct lmdb *lmdb, struct pawl_ask *ask)
     if (lmdb->env.env != NULL) distrust(lmdb, mdb_strerror(failure));
 }
 
+static void redraw(struct lmdb *lmdb, struct pawl_ask *ask)
+{
+    int failure = lmdb->env.env != NULL ? pawl_lmdb_env_redraw(&lmdb->env, &ask->identity->branch)
+                                        : MDB_BAD_TXN;
+
+    if (failure == 0) return;
+    ask_not_carried_out(lmdb, ask, failure_text(lmdb, failure));
+    if (lmdb->env.env != NULL) distrust(lmdb, failure_text(lmdb, failure));
+}
+
 static void answer(struct lmdb *lmdb, struct pawl_asks *batch)
 {
     struct pawl_ask *ask;
@@ -357,6 +370,10 @@ static void answer(struct lmdb *lmdb, struct pawl_asks *batch)
         if (ask->kind == PAWL_ASK_LIST && ask->error.code == PAWL_OK) list(lmdb, ask);
         if (ask->kind == PAWL_ASK_CHECK && ask->error.code == PAWL_OK) {
             pawl_lmdb_check(&lmdb->env, ask->check);
+        }
+        if (ask->kind == PAWL_ASK_REDRAW && ask->error.code == PAWL_OK) redraw(lmdb, ask);
+        if (ask->identity != NULL && lmdb->env.env != NULL) {
+            pawl_lmdb_env_identity(&lmdb->env, ask->identity);
         }
         pawl_ask_answer(ask);
     }

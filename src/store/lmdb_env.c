@@ -58,7 +58,7 @@ static int sync_folder(const struct pawl_lmdb_env *env)
     return failure;
 }
 
-static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, const char *text)
+static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, const char *text, unsigned flags)
 {
     char key_bytes[16];
     char text_bytes[PAWL_LMDB_UUID_BYTES];
@@ -67,7 +67,7 @@ static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, const char *tex
     MDB_val k = {key_size, key_bytes};
     MDB_val v = {text_size, text_bytes};
 
-    return mdb_put(txn, meta, &k, &v, MDB_NOOVERWRITE);
+    return mdb_put(txn, meta, &k, &v, flags);
 }
 
 /* An empty text if there is none. */
@@ -99,22 +99,32 @@ static void uuid_make(char text[PAWL_LMDB_UUID_BYTES])
                    (unsigned long long)(halves[1] & UINT64_C(0xffffffffffff)));
 }
 
+static void branch_make(char text[PAWL_LMDB_UUID_BYTES])
+{
+    uint64_t number = 0;
+
+    pawl_entropy(&number, sizeof number);
+    (void)snprintf(text, PAWL_LMDB_UUID_BYTES, "%016llx", (unsigned long long)number);
+}
+
 static int fill_new(struct pawl_lmdb_env *env, MDB_txn *txn)
 {
     char format[8];
     char created_at[24];
     char uuid[PAWL_LMDB_UUID_BYTES];
+    char branch[PAWL_LMDB_UUID_BYTES];
     MDB_dbi meta;
     int rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
 
     (void)snprintf(format, sizeof format, "%d", (int)PAWL_LMDB_FORMAT);
     (void)snprintf(created_at, sizeof created_at, "%lld", (long long)env->wall_s);
     uuid_make(uuid);
+    branch_make(branch);
     if (rc == 0) rc = mdb_dbi_open(txn, "seq", MDB_CREATE, &env->seq);
-    if (rc == 0) rc = meta_put(txn, meta, "format", format);
-    if (rc == 0) rc = meta_put(txn, meta, "uuid", uuid);
-    if (rc == 0) rc = meta_put(txn, meta, "created_at", created_at);
-    if (rc == 0) rc = meta_put(txn, meta, "branch", "");
+    if (rc == 0) rc = meta_put(txn, meta, "format", format, MDB_NOOVERWRITE);
+    if (rc == 0) rc = meta_put(txn, meta, "uuid", uuid, MDB_NOOVERWRITE);
+    if (rc == 0) rc = meta_put(txn, meta, "created_at", created_at, MDB_NOOVERWRITE);
+    if (rc == 0) rc = meta_put(txn, meta, "branch", branch, MDB_NOOVERWRITE);
     return rc;
 }
 
@@ -181,6 +191,8 @@ static pawl_err check_meta(struct pawl_lmdb_env *env, MDB_txn *txn, MDB_dbi meta
     if (err != PAWL_OK) return err;
     rc = meta_get(txn, meta, "uuid", uuid);
     if (rc != 0) return fail(env, "cannot read its uuid", rc, error);
+    rc = meta_get(txn, meta, "branch", env->branch);
+    if (rc != 0) return fail(env, "cannot read its branch", rc, error);
     rc = mdb_dbi_open(txn, "seq", 0, &env->seq);
     if (rc != 0) return fail(env, "cannot open its sequences", rc, error);
     return check_uuid(env, uuid, error);
@@ -274,6 +286,12 @@ pawl_err pawl_lmdb_env_open(struct pawl_lmdb_env *env, pawl_error *error)
 
     if (err == PAWL_OK) err = ensure_databases(env, error);
     if (err == PAWL_OK) err = open_databases(env, error);
+    if (err == PAWL_OK && env->branch[0] == '\0') { /* of a pawl that did not draw one */
+        const struct pawl_branch none = {.size = 0};
+        int rc = pawl_lmdb_env_redraw(env, &none);
+
+        if (rc != 0) err = fail(env, "cannot draw its branch", rc, error);
+    }
     if (err == PAWL_OK) {
         /* After a failed commit the page cache may hold what the disk does not. */
         int rc = mdb_env_sync(env->env, 1);
@@ -298,6 +316,51 @@ int pawl_lmdb_env_begin(struct pawl_lmdb_env *env, unsigned flags, MDB_txn **txn
     if (rc != MDB_MAP_RESIZED) return rc;
     rc = mdb_env_set_mapsize(env->env, 0);
     return rc == 0 ? mdb_txn_begin(env->env, NULL, flags, txn) : rc;
+}
+
+static int redraw_in(MDB_txn *txn, const struct pawl_branch *was, char branch[PAWL_LMDB_UUID_BYTES])
+{
+    MDB_dbi meta;
+    int rc = mdb_dbi_open(txn, "meta", 0, &meta);
+
+    if (rc == 0) rc = meta_get(txn, meta, "branch", branch);
+    if (rc != 0) return rc;
+    if (!pawl_bytes_equal((struct pawl_bytes){branch, strlen(branch)},
+                          (struct pawl_bytes){was->at, was->size})) {
+        return 0;
+    }
+    branch_make(branch);
+    return meta_put(txn, meta, "branch", branch, 0);
+}
+
+int pawl_lmdb_env_redraw(struct pawl_lmdb_env *env, const struct pawl_branch *was)
+{
+    char branch[PAWL_LMDB_UUID_BYTES];
+    MDB_txn *txn;
+    int rc = pawl_lmdb_env_begin(env, 0, &txn);
+
+    if (rc != 0) return rc;
+    rc = redraw_in(txn, was, branch);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    rc = mdb_txn_commit(txn);
+    if (rc == 0) memcpy(env->branch, branch, sizeof branch);
+    return rc;
+}
+
+void pawl_lmdb_env_identity(const struct pawl_lmdb_env *env, struct pawl_identity *identity)
+{
+    MDB_envinfo info;
+
+    *identity = (struct pawl_identity){
+        .name_size = (uint8_t)strlen(env->uuid),
+        .branch = {.size = (uint8_t)strlen(env->branch), .loses = true},
+    };
+    memcpy(identity->name, env->uuid, identity->name_size);
+    memcpy(identity->branch.at, env->branch, identity->branch.size);
+    if (mdb_env_info(env->env, &info) == 0) identity->position = info.me_last_txnid;
 }
 
 int pawl_lmdb_env_grow(struct pawl_lmdb_env *env)

@@ -7,7 +7,7 @@
 #ifndef PAWL_STORE_LMDB_ENV_H
 #define PAWL_STORE_LMDB_ENV_H
 
-#include "base/base.h"
+#include "range/source.h"
 
 #include <lmdb.h>
 
@@ -23,6 +23,7 @@ struct pawl_lmdb_env {
     MDB_env *env;       /* NULL: not open */
     MDB_dbi seq;
     char uuid[PAWL_LMDB_UUID_BYTES]; /* empty until it was opened once; must stay the same */
+    char branch[PAWL_LMDB_UUID_BYTES];
 };
 
 /*
@@ -36,6 +37,15 @@ void pawl_lmdb_env_close(struct pawl_lmdb_env *env);
 
 /* As mdb_txn_begin; goes on when another program (mdb_load) has enlarged the map. */
 int pawl_lmdb_env_begin(struct pawl_lmdb_env *env, unsigned flags, MDB_txn **txn);
+
+/* Its uuid, its branch, and the number of its last transaction. */
+void pawl_lmdb_env_identity(const struct pawl_lmdb_env *env, struct pawl_identity *identity);
+
+/*
+ * Draws another branch, if it still is `was`. No transaction may be open. Returns what LMDB says;
+ * after a failure the environment must be closed.
+ */
+int pawl_lmdb_env_redraw(struct pawl_lmdb_env *env, const struct pawl_branch *was);
 
 /* Doubles the map. No transaction may be open. After a failure the environment must be closed. */
 int pawl_lmdb_env_grow(struct pawl_lmdb_env *env);

@@ -5,6 +5,8 @@
  */
 #include "store/schemes.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct memory {
     struct pawl_store_options options;
     uint64_t random;
     struct node *root;
+    struct pawl_identity identity; /* a store of its own each time, which cannot go back */
     struct pawl_asks queue;
 };
 
@@ -148,6 +151,7 @@ static int put(struct pawl_records_within *within, const struct pawl_record *rec
         insert(&memory->root, node);
     }
     node->record = *record;
+    memory->identity.position++;
     return 0;
 }
 
@@ -155,6 +159,7 @@ static void apply(struct memory *memory, struct pawl_ask *ask)
 {
     struct pawl_moment moment = pawl_store_moment(&memory->options, &memory->random);
 
+    moment.branch = memory->identity.branch;
     (void)pawl_records_ask(&memory->within, ask, &moment);
 }
 
@@ -183,9 +188,12 @@ static uint64_t memory_turn(struct pawl_source *self, uint64_t now_ns)
             ask->check->item(ask->check, "durability", PAWL_CHECK_BREAKS,
                              "everything is forgotten when the process ends",
                              "use memory: for tests only; lmdb:/folder needs no server either");
+        } else if (ask->kind == PAWL_ASK_REDRAW) {
+            (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "memory: cannot go back in time");
         } else if (ask->kind != PAWL_ASK_PING && ask->kind != PAWL_ASK_INIT) {
             apply(memory, ask);
         }
+        if (ask->identity != NULL) *ask->identity = memory->identity;
         pawl_ask_answer(ask);
     }
     return memory->queue.first != NULL ? now_ns : PAWL_NEVER;
@@ -201,6 +209,17 @@ static void memory_close(struct pawl_source *self)
     }
     free_all(memory->root);
     free(memory);
+}
+
+static struct pawl_identity identity_new(uint64_t seed)
+{
+    struct pawl_identity identity = {.position = 1};
+    int size = snprintf(identity.name, sizeof identity.name, "memory-%016" PRIx64, seed);
+
+    identity.name_size = (uint8_t)size;
+    identity.branch.size = 1;
+    identity.branch.at[0] = '1';
+    return identity;
 }
 
 static const struct pawl_source_ops memory_ops = {
@@ -225,6 +244,7 @@ pawl_err pawl_memory_open(const char *rest, const struct pawl_store_options *opt
     memory->within = (struct pawl_records_within){get, put};
     memory->options = *options;
     memory->random = options->seed;
+    memory->identity = identity_new(options->seed);
     *store = &memory->source;
     return PAWL_OK;
 }

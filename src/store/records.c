@@ -157,6 +157,8 @@ void pawl_work_start(struct work *work, enum pawl_op_kind kind)
 
     work->op.kind = kind;
     work->op.error = (pawl_error){.code = PAWL_OK};
+    work->op.identity = (struct pawl_identity){.name_size = 0};
+    if (kind == PAWL_OP_REDRAW) work->op.identity = *work->asks.first->identity;
     work->op.next = NULL;
     work->op.driver_data = NULL;
     driver->ops->begin(driver, &work->op);
@@ -169,6 +171,9 @@ void pawl_work_answer(struct work *work)
     struct pawl_asks asks = work->asks;
     struct pawl_ask *ask = NULL;
 
+    for (ask = asks.first; ask != NULL; ask = ask->next) {
+        if (ask->identity != NULL) *ask->identity = work->op.identity;
+    }
     free(work->settling);
     free(work);
     if (entry != NULL) {
@@ -257,6 +262,17 @@ static void ask_record(struct pawl_records *records, struct pawl_ask *ask)
     pawl_asks_add(&entry->waiting, ask);
 }
 
+static void ask_redraw(struct pawl_records *records, struct pawl_ask *ask)
+{
+    if (records->driver->ops->redraws) {
+        ask_single(records, ask);
+        return;
+    }
+    (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "%s keeps no branch that could be drawn anew",
+                    records->source.ops->scheme);
+    refuse(records, ask);
+}
+
 static void records_ask(struct pawl_source *self, struct pawl_ask *ask)
 {
     struct pawl_records *records = PAWL_OWNER(self, struct pawl_records, source);
@@ -270,6 +286,9 @@ static void records_ask(struct pawl_source *self, struct pawl_ask *ask)
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
         ask_single(records, ask);
+        return;
+    case PAWL_ASK_REDRAW:
+        ask_redraw(records, ask);
         return;
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
@@ -345,6 +364,8 @@ static enum pawl_op_kind single_kind(const struct pawl_ask *ask)
         return PAWL_OP_INIT;
     case PAWL_ASK_CHECK:
         return PAWL_OP_CHECK;
+    case PAWL_ASK_REDRAW:
+        return PAWL_OP_REDRAW;
     default:
         return PAWL_OP_PING;
     }

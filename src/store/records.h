@@ -31,6 +31,11 @@ enum pawl_op_kind {
     PAWL_OP_PING,  /* connected, allowed in, and settings that can keep the promise */
     PAWL_OP_INIT,  /* makes what the store needs before its first record: pawl store init */
     PAWL_OP_CHECK, /* pawl store check */
+    /*
+     * See PAWL_ASK_REDRAW. If the tag that the store keeps for that is still identity.branch, it is
+     * drawn anew by compare-and-set. DONE in either case. Asked only of drivers that redraw.
+     */
+    PAWL_OP_REDRAW,
 };
 
 enum pawl_op_end {
@@ -69,6 +74,16 @@ struct pawl_op {
     pawl_error error;         /* FAILED, UNKNOWN */
     struct pawl_record found; /* READ, and DONE or REFUSED writes: what is there now */
     uint64_t found_token;
+    /*
+     * Out, at every end where the store answered; all zeros before. PING: all of it. REDRAW: in,
+     * as the ask has it; out. READ, WRITE, ADVANCE: branch, as it was when the store carried it
+     * out, as far as it concerns this record: this is what keeps a store that failed over from
+     * giving ids again, so it must not be older. Most stores have one branch for all records. One
+     * that is never told (size 0) is never compared: for records that cannot bear one, or stores
+     * that have none. Name and position, where they cost nothing.
+     * WRITE and ADVANCE carry and bring the branch that the *record* bears like its other fields.
+     */
+    struct pawl_identity identity;
 
     struct pawl_op *next; /* the driver's, while it has the op */
     void *driver_data;    /* likewise */
@@ -90,6 +105,7 @@ struct pawl_driver {
 struct pawl_driver_ops {
     const char *scheme; /* "redis": for logs and errors */
     bool advances;      /* false: ADVANCE is never asked, WRITE does it */
+    bool redraws;       /* false: REDRAW is never asked */
     void (*begin)(struct pawl_driver *driver, struct pawl_op *op);
     uint64_t (*turn)(struct pawl_driver *driver, uint64_t now_ns);
     void (*close)(struct pawl_driver *driver);

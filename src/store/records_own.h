@@ -23,6 +23,7 @@ struct entry {
     bool known;                /* record and token are set: advice, not truth */
     struct pawl_record record; /* epoch 0: there was none */
     uint64_t token;
+    struct pawl_branch branch; /* the store's, as last told for this record; size 0: never */
 };
 
 /* Asks that are being carried out together, by one operation after the other. */
@@ -68,6 +69,9 @@ static inline bool is_for_ids(const struct pawl_ask *ask)
 {
     return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
 }
+
+/* What pawl_record_apply is told. */
+struct pawl_moment pawl_work_moment(const struct work *work);
 
 void pawl_works_add(struct works *works, struct work *work);
 struct work *pawl_works_pop(struct works *works); /* NULL: empty */

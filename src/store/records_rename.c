@@ -107,8 +107,7 @@ static void remember_own(struct work *work)
 static void leave(struct work *work)
 {
     struct settling *settling = work->settling;
-    struct pawl_records *records = work->records;
-    struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+    struct pawl_moment moment = pawl_work_moment(work);
 
     settling->to = settling->from;
     settling->to_token = settling->from_token;

@@ -19,12 +19,23 @@ static bool in_doubt(const struct work *work)
     return work->doubt_end_ns != 0;
 }
 
+struct pawl_moment pawl_work_moment(const struct work *work)
+{
+    struct pawl_records *records = work->records;
+    struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+
+    moment.branch = work->entry->branch;
+    return moment;
+}
+
 /* Whether ids can simply be granted: nothing has to turn, to move or to be said. */
-static bool is_plain(const struct pawl_record *record, const struct pawl_ask *ask)
+static bool is_plain(const struct pawl_record *record, const struct pawl_ask *ask,
+                     const struct pawl_branch *branch)
 {
     struct pawl_mark next = {.line = record->line, .lap = record->lap, .id = record->next};
 
     if (record->epoch == 0 || record->dropped || record->ended) return false;
+    if (pawl_record_is_astray(record, branch)) return false;
     if (ask->floor.line == 0) return true;
     return ask->floor.line == record->line &&
            pawl_mark_order(next, ask->floor, record->increment) > 0;
@@ -36,12 +47,11 @@ static bool is_plain(const struct pawl_record *record, const struct pawl_ask *as
  */
 static bool apply_plain(struct work *work, struct pawl_record *record)
 {
-    struct pawl_records *records = work->records;
-    const struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+    const struct pawl_moment moment = pawl_work_moment(work);
 
     *record = work->entry->record;
     for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
-        if (!is_for_ids(ask) || !is_plain(record, ask)) return false;
+        if (!is_for_ids(ask) || !is_plain(record, ask, &moment.branch)) return false;
         if (!pawl_record_apply(record, ask, &moment)) return false;
     }
     return record->epoch == work->entry->record.epoch && record->lap == work->entry->record.lap;
@@ -50,8 +60,7 @@ static bool apply_plain(struct work *work, struct pawl_record *record)
 /* Applies them to a copy whatever they are. false: nothing is to be written. */
 static bool apply_all(struct work *work, struct pawl_record *record)
 {
-    struct pawl_records *records = work->records;
-    const struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+    const struct pawl_moment moment = pawl_work_moment(work);
     bool changed = false;
 
     *record = work->entry->record;
@@ -141,7 +150,10 @@ static void work_decide(struct work *work)
     }
     if (apply_plain(work, &work->op.record)) {
         work->op.count = granted(work);
-        if (work->records->driver->ops->advances && set_bounds(work, &entry->record)) {
+        /* An advance leaves the record's branch as it is. */
+        if (work->records->driver->ops->advances &&
+            !pawl_record_has_other_branch(&entry->record, &entry->branch) &&
+            set_bounds(work, &entry->record)) {
             start_write(work, PAWL_OP_ADVANCE);
         } else {
             start_write(work, PAWL_OP_WRITE);
@@ -202,6 +214,21 @@ static void burn(struct work *work, const char *why)
     pawl_work_answer(work);
 }
 
+/*
+ * The store wrote it in a branch in which others' writes may be lost that came after the record was
+ * read: ids from there may have been granted before. What is asked next moves the record on.
+ */
+static bool granted_astray(const struct work *work)
+{
+    return is_for_ids(work->asks.first) &&
+           pawl_record_is_astray(&work->op.found, &work->op.identity.branch);
+}
+
+static void burn_astray(struct work *work)
+{
+    burn(work, "the store has failed over or was restored, and may have lost its last writes");
+}
+
 /* Moves what was worked out from the remembered record to where the store really advanced. */
 static void grant_advanced(struct work *work)
 {
@@ -221,6 +248,10 @@ static void grant_advanced(struct work *work)
                  pawl_log_quote(name, sizeof name, pawl_name_bytes(&found->name)), found->epoch,
                  found->lap, found->next, op->low, op->high);
         burn(work, "the store answered with ids that it cannot have meant");
+        return;
+    }
+    if (granted_astray(work)) {
+        burn_astray(work);
         return;
     }
     for (struct pawl_ask *ask = work->asks.first; ask != NULL; ask = ask->next) {
@@ -267,6 +298,8 @@ static void written(struct work *work)
 {
     if (work->asks.first->kind == PAWL_ASK_RENAME) {
         pawl_settle_left(work);
+    } else if (granted_astray(work)) {
+        burn_astray(work);
     } else {
         pawl_work_answer(work);
     }
@@ -347,6 +380,9 @@ void pawl_work_ended(struct work *work)
     if (work->entry == NULL) {
         single_ended(work);
         return;
+    }
+    if (op->identity.branch.size > 0 && !pawl_work_settling(work)) {
+        work->entry->branch = op->identity.branch;
     }
     if (pawl_work_settling(work)) {
         pawl_settle_ended(work);

@@ -124,6 +124,7 @@ void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask
     case PAWL_ASK_PING:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
         return;
@@ -183,8 +184,11 @@ static void serve(struct sim_store *store, struct request *request)
     struct sim *sim = store->sim;
     struct pawl_ask *ask = &request->ask;
     int seq = sim_seq_find(sim, ask->name);
-    struct pawl_moment moment = {&store->random, sim_store_wall_s(sim),
-                                 sim->plan.refill_interval_ns, false};
+    struct pawl_moment moment = {
+        .random = &store->random,
+        .wall_s = sim_store_wall_s(sim),
+        .refill_interval_ns = sim->plan.refill_interval_ns,
+    };
 
     if (ask->kind == PAWL_ASK_PING) return;
     if (seq < 0 || ask->kind == PAWL_ASK_LIST) {

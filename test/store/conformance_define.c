@@ -13,7 +13,7 @@ static void creates(struct trial *trial)
     EXPECT(trial_read(trial, "shipment", &record) == PAWL_OK);
     EXPECT(record.epoch > 0 && record.line == record.epoch && record.lap == 0);
     EXPECT(record.next == 2000000000 && record.block == 500 && record.increment == 1);
-    EXPECT(!record.dropped && !record.ended && record.branch_size == 0);
+    EXPECT(!record.dropped && !record.ended);
 }
 
 static void creates_once(struct trial *trial)

@@ -354,7 +354,8 @@ static void a_run_of_a_global_sequence_is_not_kept(void **state)
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
+    struct pawl_moment moment = {.random = &world->store.random,
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
     struct pawl_ask alter = {
         .kind = PAWL_ASK_ALTER, .name = PAWL_BYTES("s"), .definition = &global};
 
@@ -382,7 +383,8 @@ static void a_check_that_finds_it_global_wakes_all(void **state)
     pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
+    struct pawl_moment moment = {.random = &world->store.random,
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
     struct pawl_ask alter = {
         .kind = PAWL_ASK_ALTER, .name = PAWL_BYTES("s"), .definition = &global};
     struct pawl_ask wait = {.kind = PAWL_ASK_WAIT, .count = 1, .holding = holding};
@@ -412,7 +414,8 @@ static void an_idle_lane_learns_of_a_change(void **state)
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
     struct pawl_run run = {.size = 0};
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, false};
+    struct pawl_moment moment = {.random = &world->store.random,
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
     struct pawl_ask set = {.kind = PAWL_ASK_SET, .value = 1, .force = true};
     int64_t id = 0;
 
@@ -438,7 +441,9 @@ static void an_idle_lane_learns_of_a_change(void **state)
 static void a_step_back_can_be_refused(void **state)
 {
     struct world *world = world_new(NULL);
-    struct pawl_moment moment = {&world->store.random, 0, INTERVAL_S * PAWL_NS_PER_S, true};
+    struct pawl_moment moment = {.random = &world->store.random,
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S,
+                                 .refuse_rollback = true};
     struct pawl_record before = world->store.record;
     struct pawl_ask take = {.kind = PAWL_ASK_TAKE,
                             .count = 1,

@@ -173,10 +173,13 @@ static void fake_close(struct pawl_driver *driver)
     }
 }
 
-static const struct pawl_driver_ops advancing = {"fake",    true,       fake_begin,
-                                                 fake_turn, fake_close, NULL};
-static const struct pawl_driver_ops comparing = {"fake",    false,      fake_begin,
-                                                 fake_turn, fake_close, NULL};
+static const struct pawl_driver_ops advancing = {.scheme = "fake",
+                                                 .advances = true,
+                                                 .begin = fake_begin,
+                                                 .turn = fake_turn,
+                                                 .close = fake_close};
+static const struct pawl_driver_ops comparing = {
+    .scheme = "fake", .begin = fake_begin, .turn = fake_turn, .close = fake_close};
 
 static void grant(struct world *world, const struct pawl_grant *granted)
 {

@@ -440,6 +440,7 @@ static void etcd_begin(struct pawl_driver *driver, struct pawl_op *op)
         return;
     case PAWL_OP_ADVANCE: /* both: records.c asks only whoever can */
     case PAWL_OP_CHECK:
+    case PAWL_OP_REDRAW:
         break;
     }
     PAWL_ASSERT(false);

@@ -319,6 +319,7 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
         return first->type == PAWL_RESP_ARRAY ? end_with(op, PAWL_OP_DONE) : PAWL_REDIS_SENSELESS;
     case PAWL_OP_PING:
     case PAWL_OP_INIT:
+    case PAWL_OP_REDRAW:
         break;
     }
     return first->type == PAWL_RESP_SIMPLE ? end_with(op, PAWL_OP_DONE) : PAWL_REDIS_SENSELESS;

@@ -192,6 +192,7 @@ size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_set
         break;
     case PAWL_OP_PING:
     case PAWL_OP_INIT:
+    case PAWL_OP_REDRAW: /* records.c asks only whoever can */
         writer.at += pawl_redis_write_words(PAWL_REDIS_WORDS("PING"), writer.at);
         break;
     }

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Never back: what an ask's floor, and a store's branch, say of ids that the record knows nothing
+ * of, and how it is moved beyond them.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "range/apply_own.h"
+#include "range/wide.h"
+
+enum {
+    SHARE = 100, /* a floor pulls at most the 100th part of what is left */
+    LOG_NAME_BYTES = 600,
+    LOG_BRANCH_BYTES = 4 * PAWL_BRANCH_BYTES_MAX + 4,
+};
+
+/* Beyond this a floor can only be a mistake: it would bring a number of ours near its end. */
+#define LAP_JUMP_MAX (UINT64_C(1) << 40)
+
+/* The first id that would be granted, as a mark; a used-up lap has been turned by then. */
+static struct pawl_mark would_grant(const struct pawl_record *record)
+{
+    return (struct pawl_mark){.line = record->line, .lap = record->lap, .id = record->next};
+}
+
+static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
+{
+    char name[LOG_NAME_BYTES];
+
+    (void)pawl_fail(&ask->error, PAWL_FLOOR,
+                    "the asker of \"%.*s\" has ids of line %" PRIu64 " up to %" PRId64 ", %s: if "
+                    "they are real, the store went back or is another; then: pawl fence %.*s "
+                    "--beyond %" PRIu64,
+                    NAME(record), ask->floor.line, ask->floor.id, why, NAME(record),
+                    ask->floor.line);
+    pawl_log(PAWL_LOG_WARN, "floor refused",
+             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " floor=%" PRIu64 "/%" PRIu64 "/%" PRId64
+             " next=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)), ask->asker,
+             record->line, ask->floor.line, ask->floor.lap, ask->floor.id, record->lap,
+             record->next);
+    return false;
+}
+
+static void log_step_back(const char *event, const struct pawl_record *before,
+                          const struct pawl_record *after, const struct pawl_ask *ask)
+{
+    char name[LOG_NAME_BYTES];
+
+    pawl_log(PAWL_LOG_ERROR, event,
+             "seq=%s asker=%" PRIu64 " line=%" PRIu64 " next=%" PRIu64 "/%" PRId64 " floor=%" PRIu64
+             "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, pawl_name_bytes(&before->name)), ask->asker,
+             before->line, before->lap, before->next, ask->floor.lap, ask->floor.id, after->lap,
+             after->next);
+}
+
+/*
+ * next would grant what the floor says is handed out: the store went back. Moves next beyond both,
+ * by the margin, in the same line. false: the ask failed.
+ */
+static bool move_beyond_floor(const struct pawl_record *record, struct pawl_record *next,
+                              struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
+    pawl_wide step = next->increment;
+
+    if (moment->refuse_rollback) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store of \"%.*s\" went back: %" PRId64 " was handed out, its next "
+                        "id is %" PRId64 "; restore it, or move on: pawl fence %.*s --skip N",
+                        NAME(record), ask->floor.id, next->next, NAME(record));
+        log_step_back("store went back, a sequence stops", record, record, ask);
+        return false;
+    }
+    uint64_t share = pawl_record_left(next) / SHARE;
+    pawl_wide ahead = 0; /* ids up to the floor, itself included */
+
+    if (ask->floor.lap > next->lap) {
+        if (ask->floor.lap > EPOCH_ASKED_MAX || ask->floor.lap - next->lap > LAP_JUMP_MAX) {
+            return fail_floor(record, ask, "laps beyond any store's past");
+        }
+        next->lap = ask->floor.lap;
+    }
+    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
+    if (ahead > share) return fail_floor(record, ask, "beyond 1 % of what is left");
+
+    pawl_wide since_s = (pawl_wide)moment->wall_s - record->written_at;
+    uint64_t margin =
+        pawl_record_margin(next, moment, since_s < INT64_MAX ? (int64_t)since_s : INT64_MAX);
+
+    if (margin == 0) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store went back and too few ids are left to move \"%.*s\" on by "
+                        "itself: it stops; see how far it had come, then: pawl fence %.*s --skip N",
+                        NAME(record), NAME(record));
+        log_step_back("store went back, a sequence stops", record, record, ask);
+        return false;
+    }
+    if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
+    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
+
+    PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
+    if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
+    ask->skipped = (uint64_t)ahead + margin;
+    log_step_back("store went back", record, next, ask);
+    return true;
+}
+
+/* Judges next against the ask's floor, and moves it where that shows the store went back. */
+static bool heed_floor(const struct pawl_record *record, struct pawl_record *next,
+                       struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    if (ask->floor.line < record->line) return true;
+    if (ask->floor.line > record->line) return fail_floor(record, ask, "a line not begun here");
+    if (pawl_mark_order(would_grant(next), ask->floor, next->increment) > 0) return true;
+    return move_beyond_floor(record, next, ask, moment);
+}
+
+bool pawl_record_has_other_branch(const struct pawl_record *record, const struct pawl_branch *now)
+{
+    return exists(record) && now->size > 0 &&
+           !pawl_bytes_equal((struct pawl_bytes){record->branch, record->branch_size},
+                             (struct pawl_bytes){now->at, now->size});
+}
+
+bool pawl_record_is_astray(const struct pawl_record *record, const struct pawl_branch *now)
+{
+    return pawl_record_has_other_branch(record, now) && record->branch_size > 0 && now->loses;
+}
+
+void pawl_record_adopt_branch(struct pawl_record *record, const struct pawl_moment *moment)
+{
+    if (moment->branch.size == 0) return;
+    record->branch_size = moment->branch.size;
+    memcpy(record->branch, moment->branch.at, moment->branch.size);
+}
+
+static void log_other_branch(const struct pawl_record *record, const struct pawl_moment *moment)
+{
+    char was[LOG_BRANCH_BYTES];
+    char is[LOG_BRANCH_BYTES];
+    char name[LOG_NAME_BYTES];
+
+    pawl_log(
+        PAWL_LOG_WARN, "store may have lost its last writes", "seq=%s branch=%s now=%s",
+        pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)),
+        pawl_log_quote(was, sizeof was, (struct pawl_bytes){record->branch, record->branch_size}),
+        pawl_log_quote(is, sizeof is, (struct pawl_bytes){moment->branch.at, moment->branch.size}));
+}
+
+bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_record *next,
+                             struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    if (!pawl_record_is_astray(record, &moment->branch) || pawl_record_left(next) == 0) {
+        pawl_record_adopt_branch(next, moment);
+        return true;
+    }
+    uint64_t margin = pawl_record_margin(next, moment, 0);
+
+    log_other_branch(record, moment);
+    if (moment->refuse_rollback || margin == 0) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store of \"%.*s\" was restored or failed over and may have lost its "
+                        "last writes%s: see how far the sequence had come, then: pawl fence %.*s "
+                        "--skip N",
+                        NAME(record),
+                        margin == 0 ? ", and too few ids are left to move on by itself" : "",
+                        NAME(record));
+        log_step_back("store went back, a sequence stops", record, record, ask);
+        return false;
+    }
+    if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
+    bool moved = pawl_record_skip(next, margin);
+
+    PAWL_ASSERT(moved); /* at most 1 % of what is left */
+    if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
+    pawl_record_adopt_branch(next, moment);
+    ask->skipped = margin;
+    log_step_back("store went back", record, next, ask);
+    return true;
+}
+
+bool pawl_record_heed_past(const struct pawl_record *record, struct pawl_record *next,
+                           struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    if (!heed_floor(record, next, ask, moment)) return false;
+    if (next->epoch == record->epoch) return pawl_record_heed_branch(record, next, ask, moment);
+    pawl_record_adopt_branch(next, moment); /* it was moved on beyond the floor, by more */
+    return true;
+}

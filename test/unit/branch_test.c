@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another branch of the store: what it may have lost is passed once, by who next uses a sequence.
+ */
+#include "record_fixture.h"
+
+static void now_in(struct desk *desk, const char *branch, bool loses)
+{
+    desk->moment.branch = (struct pawl_branch){.size = (uint8_t)strlen(branch), .loses = loses};
+    memcpy(desk->moment.branch.at, branch, desk->moment.branch.size);
+}
+
+static void assert_bears(const struct desk *desk, const char *branch)
+{
+    assert_int_equal(desk->record.branch_size, strlen(branch));
+    assert_memory_equal(desk->record.branch, branch, strlen(branch));
+}
+
+/* A sequence in branch "one" whose ids up to 100 are granted. */
+static void desk_in_one(struct desk *desk, pawl_definition definition)
+{
+    desk_set(desk, "s");
+    now_in(desk, "one", true);
+    assert_int_equal(desk_create(desk, &definition).error.code, PAWL_OK);
+    assert_int_equal(desk_next(desk, 100).error.code, PAWL_OK);
+    assert_bears(desk, "one");
+}
+
+static void another_branch_moves_a_sequence_once(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    struct pawl_record before = desk.record;
+
+    now_in(&desk, "two", true);
+    struct pawl_ask ask = desk_take(&desk, 1);
+
+    assert_int_equal(ask.grant.range.first, 101 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(ask.skipped, PAWL_FENCE_IDS_MIN);
+    assert_int_equal(desk.record.line, before.line);
+    assert_true(desk.record.epoch > before.epoch);
+    assert_bears(&desk, "two");
+    uint64_t epoch = desk.record.epoch;
+
+    ask = desk_take(&desk, 1);
+    assert_int_equal(ask.grant.range.first, 102 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(ask.skipped, 0);
+    assert_int_equal(desk.record.epoch, epoch);
+}
+
+static void a_branch_that_lost_nothing_moves_nothing(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    uint64_t epoch = desk.record.epoch;
+
+    now_in(&desk, "two", false);
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 101);
+    assert_int_equal(desk.record.epoch, epoch);
+    assert_bears(&desk, "two");
+}
+
+static void a_record_of_no_branch_adopts_one(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, (pawl_definition){.given = 0});
+    assert_bears(&desk, "");
+    now_in(&desk, "one", true);
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 1);
+    assert_bears(&desk, "one");
+    now_in(&desk, "", false); /* not told: nothing follows */
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 2);
+    assert_bears(&desk, "one");
+}
+
+static void a_floor_and_a_branch_move_it_once(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    now_in(&desk, "two", true);
+    struct pawl_ask ask = {.kind = PAWL_ASK_TAKE, .count = 1, .floor = {desk.record.line, 0, 5000}};
+
+    assert_int_equal(desk_ask(&desk, &ask), PAWL_OK);
+    assert_int_equal(ask.grant.range.first, 5001 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(ask.skipped, 4900 + PAWL_FENCE_IDS_MIN);
+    assert_bears(&desk, "two");
+}
+
+static void looking_moves_nothing(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    now_in(&desk, "two", true);
+    struct pawl_ask check = {.kind = PAWL_ASK_TAKE, .count = 0};
+
+    assert_int_equal(desk_ask(&desk, &check), PAWL_OK);
+    assert_bears(&desk, "one");
+    assert_int_equal(desk.record.next, 101);
+}
+
+static void where_no_margin_fits_it_stops_until_fenced(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition)UP_TO(900000));
+    now_in(&desk, "two", true);
+    struct pawl_ask ask = desk_take(&desk, 1);
+
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    assert_non_null(strstr(ask.error.text, "pawl fence s --skip N"));
+    assert_bears(&desk, "one");
+    assert_int_equal(desk_fence(&desk, 500, 0).error.code, PAWL_OK);
+    assert_bears(&desk, "two");
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 601);
+}
+
+static void refusing_rollbacks_refuses_lost_branches(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    desk.moment.refuse_rollback = true;
+    now_in(&desk, "two", true);
+    assert_int_equal(desk_take(&desk, 1).error.code, PAWL_ROLLBACK);
+    now_in(&desk, "three", false);
+    assert_int_equal(desk_take(&desk, 1).error.code, PAWL_OK);
+}
+
+static void a_new_line_has_lost_nothing(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    now_in(&desk, "two", true);
+    assert_int_equal(desk_put(&desk, 5, true).error.code, PAWL_OK);
+    assert_bears(&desk, "two");
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 5);
+    now_in(&desk, "three", true);
+    assert_int_equal(desk_put(&desk, 5000, false).error.code, PAWL_OK); /* forward: the same line */
+    assert_bears(&desk, "two");
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 5000 + PAWL_FENCE_IDS_MIN);
+}
+
+static void what_leaves_passes_what_may_be_lost(void **state)
+{
+    struct desk desk;
+    struct pawl_record mark = {.branch_size = 4, .branch = "to#m"};
+    struct pawl_ask leave = {.kind = PAWL_ASK_LEAVE, .record = &mark};
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    now_in(&desk, "two", true);
+    assert_int_equal(desk_ask(&desk, &leave), PAWL_OK);
+    assert_int_equal(desk.record.next, 101 + PAWL_FENCE_IDS_MIN);
+    assert_bears(&desk, "to#m");
+    now_in(&desk, "three", true);
+    assert_false(pawl_record_has_other_branch(&desk.record, &desk.moment.branch)); /* a tombstone */
+}
+
+static void what_is_renamed_passes_what_may_be_lost(void **state)
+{
+    struct desk desk;
+    struct pawl_record target = {.epoch = 0};
+    pawl_error error = {.code = PAWL_OK};
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition){.given = 0});
+    assert_int_equal(pawl_name_set(&target.name, (struct pawl_bytes){"t", 1}, &error), PAWL_OK);
+    now_in(&desk, "two", true);
+    struct pawl_ask ask = {.kind = PAWL_ASK_RENAME, .to = {"t", 1}};
+
+    assert_true(pawl_record_rename(&desk.record, &target, &ask, &desk.moment));
+    assert_int_equal(desk.record.next, 101 + PAWL_FENCE_IDS_MIN);
+    while (pawl_record_settle(&desk.record, &target, &desk.moment, &error) != PAWL_SETTLE_DONE) {
+    }
+    assert_false(target.dropped);
+    assert_int_equal(target.branch_size, 0);
+    assert_int_equal(target.next, 101 + PAWL_FENCE_IDS_MIN);
+}
+
+static void a_sequence_that_has_ended_goes_on_being_ended(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, (pawl_definition)UP_TO(100));
+    now_in(&desk, "two", true);
+    assert_int_equal(desk_take(&desk, 1).error.code, PAWL_END);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_branch_moves_a_sequence_once),
+        cmocka_unit_test(a_branch_that_lost_nothing_moves_nothing),
+        cmocka_unit_test(a_record_of_no_branch_adopts_one),
+        cmocka_unit_test(a_floor_and_a_branch_move_it_once),
+        cmocka_unit_test(looking_moves_nothing),
+        cmocka_unit_test(where_no_margin_fits_it_stops_until_fenced),
+        cmocka_unit_test(refusing_rollbacks_refuses_lost_branches),
+        cmocka_unit_test(a_new_line_has_lost_nothing),
+        cmocka_unit_test(what_leaves_passes_what_may_be_lost),
+        cmocka_unit_test(what_is_renamed_passes_what_may_be_lost),
+        cmocka_unit_test(a_sequence_that_has_ended_goes_on_being_ended),
+    };
+
+    return cmocka_run_group_tests_name("branch", tests, NULL, NULL);
+}
