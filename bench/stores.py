@@ -154,6 +154,8 @@ def recorded(args, server, sequences):
     """What pawl says to advance each of its sequences once or more."""
     recorder = Recorder(server.ports[0])
     url = server.url.replace(str(server.ports[0]), str(recorder.port))
+    for port in server.ports[1:]:  # whoever could be asked without it
+        url = url.replace(f",127.0.0.1:{port}", "")
     env = {**os.environ, **getattr(server, "env", {})}
     run([args.build / "bench/store_bench", url, sequences, 1, 4], env=env)
     recorder.listening.close()
