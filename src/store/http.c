@@ -57,23 +57,18 @@ static void transfer_free(struct transfer *transfer)
     free(transfer);
 }
 
-/* NULL: no memory. */
-static struct transfer *transfer_new(struct pawl_http *http)
+/* Undoes what set_request, set_signing and begin_anew have set: the next one may be another kind.
+ */
+static void forget_request(CURL *easy)
 {
-    struct transfer *transfer = http->spare;
-
-    if (transfer != NULL) {
-        http->spare = transfer->next;
-        http->spare_count--;
-        return transfer;
-    }
-    transfer = calloc(1, sizeof *transfer);
-    if (transfer == NULL) return NULL;
-    transfer->http = http;
-    transfer->easy = curl_easy_init();
-    if (transfer->easy != NULL) return transfer;
-    free(transfer);
-    return NULL;
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_USERNAME, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_PASSWORD, NULL);
 }
 
 /* Keeps the handle for the next exchange; connections are the multi handle's in any case. */
@@ -85,7 +80,7 @@ static void transfer_spare(struct transfer *transfer)
         transfer_free(transfer);
         return;
     }
-    curl_easy_reset(transfer->easy);
+    forget_request(transfer->easy);
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
     if (transfer->room > SPARE_BUFFER_BYTES_MAX) {
@@ -148,6 +143,17 @@ static bool header_value(struct pawl_bytes line, const char *name, char *value, 
     return true;
 }
 
+/* Most answers bear the second that the one before bore. */
+static int64_t date_of(struct pawl_http *http, const char *text)
+{
+    if (strcmp(http->date_text, text) == 0) return http->date_s;
+    time_t date = curl_getdate(text, NULL);
+
+    (void)snprintf(http->date_text, sizeof http->date_text, "%s", text);
+    http->date_s = date > 0 ? date : 0;
+    return http->date_s;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): curl's type */
 static size_t header_came(char *bytes, size_t one, size_t count, void *arg)
 {
@@ -156,9 +162,7 @@ static size_t header_came(char *bytes, size_t one, size_t count, void *arg)
     char value[64];
 
     if (header_value(line, "Date:", value, sizeof value)) {
-        time_t date = curl_getdate(value, NULL);
-
-        exchange->answer_date_s = date > 0 ? date : 0;
+        exchange->answer_date_s = date_of(((struct transfer *)arg)->http, value);
     } else if (header_value(line, "x-amz-crc32:", value, sizeof value)) {
         uint64_t crc = 0;
 
@@ -270,7 +274,7 @@ void pawl_http_settle(struct pawl_http *http)
     }
 }
 
-/* What is the same for all. false: this libcurl cannot. */
+/* What is the same for all. */
 static bool set_manners(struct transfer *transfer)
 {
     struct pawl_http *http = transfer->http;
@@ -306,6 +310,26 @@ static bool set_manners(struct transfer *transfer)
     if (http->cert_file != NULL) SET(CURLOPT_SSLCERT, http->cert_file);
     if (http->key_file != NULL) SET(CURLOPT_SSLKEY, http->key_file);
     return fine;
+}
+
+/* NULL: no memory, or a libcurl that cannot. */
+static struct transfer *transfer_new(struct pawl_http *http)
+{
+    struct transfer *transfer = http->spare;
+
+    if (transfer != NULL) {
+        http->spare = transfer->next;
+        http->spare_count--;
+        return transfer;
+    }
+    transfer = calloc(1, sizeof *transfer);
+    if (transfer == NULL) return NULL;
+    transfer->http = http;
+    transfer->easy = curl_easy_init();
+    if (transfer->easy != NULL && set_manners(transfer)) return transfer;
+    curl_easy_cleanup(transfer->easy);
+    free(transfer);
+    return NULL;
 }
 
 static bool set_request(struct transfer *transfer)
@@ -398,7 +422,7 @@ void pawl_http_send(struct pawl_http *http, struct pawl_http_exchange *exchange)
     }
     transfer->exchange = exchange;
     exchange->io = transfer;
-    if (!set_manners(transfer) || !set_request(transfer) || !set_signing(transfer) ||
+    if (!set_request(transfer) || !set_signing(transfer) ||
         curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK) {
         refuse(http, exchange,
                transfer->error[0] != '\0' ? transfer->error : "libcurl refuses the request");

@@ -13,18 +13,25 @@
 
 enum { UNACKED_MS_MAX = 10000 };
 
-/* A socket that curl has open. */
-struct open_socket {
-    struct pawl_descriptor descriptor;
-    int local_port; /* 0: not asked for yet */
-    struct open_socket *next;
-};
-
-/* A socket that curl waits for. */
+/* What the loop watches a socket of curl's by. */
 struct watch {
     uv_poll_t poll;
     struct pawl_http *http;
     curl_socket_t fd;
+    int events;  /* that the loop looks for; 0: none */
+    bool wanted; /* by curl */
+};
+
+/*
+ * A socket that curl has open for a connection. Its watch stays as long: curl forgets a connection
+ * after each answer and wants it again for the next request, which cost eight system calls each
+ * time.
+ */
+struct open_socket {
+    struct pawl_descriptor descriptor;
+    int local_port; /* 0: not asked for yet */
+    struct watch *watch;
+    struct open_socket *next;
 };
 
 void pawl_http_closed(uv_handle_t *handle)
@@ -67,6 +74,12 @@ curl_socket_t pawl_http_socket_open(void *arg, curlsocktype purpose, struct curl
     return fd;
 }
 
+static void watch_end(struct watch *watch)
+{
+    (void)uv_poll_stop(&watch->poll);
+    uv_close((uv_handle_t *)&watch->poll, watch_closed);
+}
+
 int pawl_http_socket_close(void *arg, curl_socket_t fd)
 {
     struct pawl_http *http = arg;
@@ -76,6 +89,7 @@ int pawl_http_socket_close(void *arg, curl_socket_t fd)
         struct open_socket *closed = *at;
 
         *at = closed->next;
+        if (closed->watch != NULL) watch_end(closed->watch);
         free(closed);
         break;
     }
@@ -122,6 +136,11 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
     struct pawl_http *http = watch->http;
     int flags = 0, running = 0;
 
+    if (!watch->wanted) { /* the server has hung up, most likely: try_begins will see it */
+        (void)uv_poll_stop(&watch->poll);
+        watch->events = 0;
+        return;
+    }
     if (status < 0) flags = CURL_CSELECT_ERR;
     if ((events & UV_READABLE) != 0) flags |= CURL_CSELECT_IN;
     if ((events & UV_WRITABLE) != 0) flags |= CURL_CSELECT_OUT;
@@ -160,6 +179,28 @@ static struct watch *watch_new(struct pawl_http *http, curl_socket_t fd)
     return watch;
 }
 
+/* NULL: a socket of curl's own, no connection. */
+static struct open_socket *open_find(struct pawl_http *http, curl_socket_t fd)
+{
+    struct open_socket *at = http->sockets;
+
+    while (at != NULL && at->descriptor.fd != fd) {
+        at = at->next;
+    }
+    return at;
+}
+
+/* NULL: no memory. */
+static struct watch *watch_get(struct pawl_http *http, curl_socket_t fd)
+{
+    struct open_socket *opened = open_find(http, fd);
+
+    if (opened != NULL && opened->watch != NULL) return opened->watch;
+    struct watch *watch = watch_new(http, fd);
+    if (opened != NULL) opened->watch = watch;
+    return watch;
+}
+
 int pawl_http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
     struct pawl_http *http = arg;
@@ -168,20 +209,22 @@ int pawl_http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
-            (void)uv_poll_stop(&watch->poll);
-            uv_close((uv_handle_t *)&watch->poll, watch_closed);
-            (void)curl_multi_assign(http->multi, fd, NULL);
-        }
+        if (watch == NULL) return 0;
+        (void)curl_multi_assign(http->multi, fd, NULL);
+        watch->wanted = false;
+        if (open_find(http, fd) == NULL) watch_end(watch);
         return 0;
     }
     if (watch == NULL) {
-        watch = watch_new(http, fd);
+        watch = watch_get(http, fd);
         if (watch == NULL) return -1;
         (void)curl_multi_assign(http->multi, fd, watch);
     }
     if ((what & CURL_POLL_IN) != 0) events |= UV_READABLE;
     if ((what & CURL_POLL_OUT) != 0) events |= UV_WRITABLE;
+    watch->wanted = true;
+    if (watch->events == events) return 0;
+    watch->events = events;
     return uv_poll_start(&watch->poll, events, socket_ready) == 0 ? 0 : -1;
 }
 

@@ -22,6 +22,8 @@ struct pawl_http {
     struct pawl_http_exchange *refused; /* linked by io */
     struct open_socket *sockets;
     bool verify, closing;
+    char date_text[64]; /* the last Date header, and what it means */
+    int64_t date_s;
     const char *ca_file, *cert_file, *key_file; /* the owner's */
 };
 

@@ -3,12 +3,17 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "range/wide.h"
 #include "store/fields.h"
 
-enum { NUMBER_BYTES_MAX = 48, EXPRESSION_BYTES_MAX = 2048 };
+enum {
+    NUMBER_BYTES_MAX = 48,
+    EXPRESSION_BYTES_MAX = 2048,
+    ADVANCE_BYTES_MORE = 12 * NUMBER_BYTES_MAX, /* of the numbers in the form */
+};
 
 /* {"N": "1500"}: numbers travel as texts. */
 static json_t *number(const char *digits)
@@ -25,10 +30,9 @@ static json_t *number_i64(int64_t value)
 }
 
 /* A step over more than half of int64 does not fit it. */
-static json_t *number_wide(pawl_wide value)
+static const char *wide_text(pawl_wide value, char digits[NUMBER_BYTES_MAX])
 {
-    char digits[NUMBER_BYTES_MAX];
-    char *at = digits + sizeof digits;
+    char *at = digits + NUMBER_BYTES_MAX;
     bool negative = value < 0;
 
     *--at = '\0';
@@ -39,7 +43,7 @@ static json_t *number_wide(pawl_wide value)
         value /= 10;
     } while (value != 0);
     if (negative) *--at = '-';
-    return number(at);
+    return at;
 }
 
 static json_t *text(struct pawl_bytes bytes)
@@ -63,7 +67,7 @@ static json_t *value_of(const struct pawl_fields *fields, enum pawl_field field)
 /* Takes root over. */
 static char *dump(json_t *root)
 {
-    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *body = root != NULL ? json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 
     json_decref(root);
     return body;
@@ -173,36 +177,52 @@ char *pawl_dynamodb_write(const char *table, const struct pawl_op *op)
     return update_body(&update, table, &op->record.name, condition);
 }
 
+/* The one request that is sent for every block: a form that is filled in, as putting it together
+ * from parts took a tenth of the time that a client spends on it. */
+#define ADVANCE                                                                              \
+    "{\"TableName\":%s,\"Key\":{\"" PAWL_DYNAMODB_KEY "\":{\"S\":%s}},"                      \
+    "\"UpdateExpression\":\"SET #tag = :tag, #rate = :rate, #written_at = :written_at "      \
+    "ADD #next :n, #version :one\","                                                         \
+    "\"ConditionExpression\":\"#format = :format AND #epoch = :epoch AND #lap = :lap AND "   \
+    "#dropped = :zero AND #ended = :zero AND #next BETWEEN :low AND :high\","                \
+    "\"ExpressionAttributeNames\":{\"#tag\":\"tag\",\"#rate\":\"rate\","                     \
+    "\"#written_at\":\"written_at\",\"#next\":\"next\",\"#version\":\"version\","            \
+    "\"#format\":\"format\",\"#epoch\":\"epoch\",\"#lap\":\"lap\",\"#dropped\":\"dropped\"," \
+    "\"#ended\":\"ended\"},"                                                                 \
+    "\"ExpressionAttributeValues\":{\":tag\":{\"N\":\"%.*s\"},\":rate\":{\"N\":\"%.*s\"},"   \
+    "\":written_at\":{\"N\":\"%.*s\"},\":n\":{\"N\":\"%s\"},\":one\":{\"N\":\"1\"},"         \
+    "\":zero\":{\"N\":\"0\"},\":format\":{\"N\":\"%d\"},\":epoch\":{\"N\":\"%" PRIu64 "\"}," \
+    "\":lap\":{\"N\":\"%" PRIu64 "\"},\":low\":{\"N\":\"%" PRId64                            \
+    "\"},\":high\":{\"N\":\"%" PRId64 "\"}},"                                                \
+    "\"ReturnValues\":\"ALL_NEW\",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}"
+
+#define VALUE(field) (int)fields.values[field].size, fields.values[field].at
+
 char *pawl_dynamodb_advance(const char *table, const struct pawl_op *op)
 {
-    struct update update = update_begin();
+    char digits[NUMBER_BYTES_MAX];
     struct pawl_fields fields;
+    char *table_text = dump(json_string(table));
+    char *name_text = dump(json_stringn(op->record.name.at, op->record.name.size));
+    char *body = NULL;
 
     pawl_fields_write(&op->record, &fields);
-    add_set(&update, &fields, PAWL_FIELD_tag);
-    add_set(&update, &fields, PAWL_FIELD_rate);
-    add_set(&update, &fields, PAWL_FIELD_written_at);
-    add_words(&update, " ADD ");
-    add_name(&update, PAWL_FIELD_next);
-    add_words(&update, " :n, ");
-    add_name(&update, PAWL_FIELD_version);
-    add_words(&update, " :one");
-    add_value(&update, ":n", number_wide((pawl_wide)op->count * op->expected.increment));
-    add_value(&update, ":one", number_i64(1));
-    add_value(&update, ":zero", number_i64(0));
-    add_value(&update, ":format", number_i64(PAWL_RECORD_FORMAT));
-    add_value(&update, ":epoch", number_i64((int64_t)op->expected.epoch));
-    add_value(&update, ":lap", number_i64((int64_t)op->expected.lap));
-    add_value(&update, ":low", number_i64(op->low));
-    add_value(&update, ":high", number_i64(op->high));
-    bind_name(&update, PAWL_FIELD_format);
-    bind_name(&update, PAWL_FIELD_epoch);
-    bind_name(&update, PAWL_FIELD_lap);
-    bind_name(&update, PAWL_FIELD_dropped);
-    bind_name(&update, PAWL_FIELD_ended);
-    return update_body(&update, table, &op->record.name,
-                       "#format = :format AND #epoch = :epoch AND #lap = :lap AND #dropped = :zero "
-                       "AND #ended = :zero AND #next BETWEEN :low AND :high");
+    const char *step = wide_text((pawl_wide)op->count * op->expected.increment, digits);
+
+    if (table_text != NULL && name_text != NULL) {
+        size_t room = sizeof ADVANCE + strlen(table_text) + strlen(name_text) + ADVANCE_BYTES_MORE;
+
+        body = malloc(room);
+        int size = body == NULL ? 0
+                                : snprintf(body, room, ADVANCE, table_text, name_text,
+                                           VALUE(PAWL_FIELD_tag), VALUE(PAWL_FIELD_rate),
+                                           VALUE(PAWL_FIELD_written_at), step, PAWL_RECORD_FORMAT,
+                                           op->expected.epoch, op->expected.lap, op->low, op->high);
+        PAWL_ASSERT(size >= 0 && (size_t)size < room);
+    }
+    free(table_text);
+    free(name_text);
+    return body;
 }
 
 char *pawl_dynamodb_scan(const char *table, struct pawl_bytes after, uint32_t count)
