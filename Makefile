@@ -2,7 +2,7 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test test-drivers tidy sim sabotage models bench bench-stores \
+.PHONY: help setup build run test test-drivers tidy sim sabotage models chaos bench bench-stores \
     bench-postgres install clean
 
 help: ## lists these verbs
@@ -41,6 +41,10 @@ sabotage: build ## breaks pawl in a dozen ways and sees that the simulation noti
 
 models: setup ## checks the protocol models exhaustively with spin
 	@models/run
+
+chaos: setup build ## everything fails for ten minutes; SECONDS=n, STORES=a,b, PAWL_SEED=n again
+	@.venv/bin/python test/chaos/chaos.py $(if $(SECONDS),--seconds $(SECONDS)) \
+	    $(if $(STORES),--stores $(STORES))
 
 bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
 	@bench/run

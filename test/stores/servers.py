@@ -3,6 +3,7 @@
 127.0.0.1, stopped by process id. Every class here has
 
   url          the store's URL, for pawl
+  at           where it runs: loopback, if nothing else is said
   env          what pawl's environment needs besides: credentials
   ports        where clients connect; url_for(ports) is the URL with others in their place: proxies
   start()      returns when the server answers
@@ -29,19 +30,12 @@ import redis
 
 from fake_couchbase import FakeCouchbase, Settings
 from live import ROOT, free_port, wait_until
+from process import LOOPBACK, Process, descendants, need, signal_one
 
 POSTGRES_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 INSTALLED = ROOT / ".servers"
 VENV_BIN = ROOT / ".venv/bin"
 JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"]
-
-
-def need(program):
-    """The path of a program, which must be there."""
-    found = shutil.which(program)
-    if found is None:
-        pytest.fail(f"{program} is missing: run tools/setup", pytrace=False)
-    return found
 
 
 def http(url, body=None, limit_s=2, headers=()):
@@ -56,84 +50,14 @@ def http(url, body=None, limit_s=2, headers=()):
         return None
 
 
-class Process:
-    """One process of a server, with its log."""
-
-    def __init__(self, words, log_path, user=None, cwd=None):
-        self.log_path = log_path
-        how = {} if user is None else {"user": user, "group": user, "extra_groups": []}
-        with open(log_path, "ab") as log:
-            self.child = subprocess.Popen([need(str(words[0])), *map(str, words[1:])], cwd=cwd,
-                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
-
-    def log(self):
-        return pathlib.Path(self.log_path).read_text(encoding="utf-8", errors="replace")[-4000:]
-
-    def wait_ready(self, answers, what):
-        def ready():
-            code = self.child.poll()
-            assert code is None, f"{what} ended with {code}:\n{self.log()}"
-            return answers()
-
-        try:
-            wait_until(ready, f"{what} answers", 30)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log()}") from None
-
-    def send(self, number):
-        if self.child.poll() is None:
-            self.child.send_signal(number)
-
-    def stopped(self):
-        """Or it has ended: its state in proc(5) stands behind its name in brackets."""
-        try:
-            stat = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text(encoding="ascii")
-        except OSError:
-            return True
-        return stat.rpartition(")")[2].split()[0] in "TtZX"
-
-    def kill(self, number=signal.SIGKILL):
-        """Ends it, and its children, which may be in sessions of their own."""
-        self.send(signal.SIGSTOP)  # or it makes one more child while they are counted
-        wait_until(self.stopped, f"process {self.child.pid} stops")
-        children = descendants(self.child.pid)
-        self.send(number)
-        self.send(signal.SIGCONT)
-        try:
-            self.child.wait(20)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait(20)
-        for pid in children:
-            signal_one(pid, signal.SIGKILL)
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in children),
-                   "children end")
-
-
-def signal_one(pid, number):
-    """A server's child may have ended by itself meanwhile."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def descendants(pid):
-    try:
-        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    except OSError:
-        return []
-    children = [int(word) for word in text.split()]
-    return children + [one for child in children for one in descendants(child)]
-
-
 class Server:
     """What they share. A subclass sets ports, and has url_for, launch and answers."""
 
     env = {}
     durable = True  # what was answered is there after kill and start
 
-    def __init__(self):
+    def __init__(self, at=LOOPBACK):
+        self.at = at
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pawl-stores-"))
         self.folder.chmod(0o711)  # PostgreSQL's user passes through
         self.processes = []
@@ -195,8 +119,8 @@ class Server:
 class Postgres(Server):
     """PostgreSQL 15, alone. Superuser postgres without a password; sql() asks it."""
 
-    def __init__(self, source=None, settings=()):
-        super().__init__()
+    def __init__(self, source=None, settings=(), at=LOOPBACK):
+        super().__init__(at)
         self.ports = [free_port()]
         self.data = self.folder / "data"
         self.user = "postgres" if os.getuid() == 0 else None
@@ -206,8 +130,12 @@ class Postgres(Server):
         if source is None:
             self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
                      "-E", "UTF8", "--locale=C.UTF-8")
+            if self.at is not LOOPBACK:
+                with open(self.data / "pg_hba.conf", "a", encoding="ascii") as rules:
+                    rules.write("host all,replication all samenet trust\n")
         else:
-            self.run("pg_basebackup", "-D", self.data, "-h", "127.0.0.1", "-p", source.ports[0],
+            self.run("pg_basebackup", "-D", self.data, "-h", source.at.address, "-p",
+                     source.ports[0],
                      "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync")
 
     def run(self, name, *words):
@@ -220,23 +148,23 @@ class Postgres(Server):
         return done.stdout
 
     def launch(self):
-        settings = [f"port={self.ports[0]}", "listen_addresses=127.0.0.1", "fsync=on",
+        settings = [f"port={self.ports[0]}", f"listen_addresses={self.at.address}", "fsync=on",
                     "unix_socket_directories=", "shared_buffers=16MB", "max_connections=200",
                     "max_wal_senders=10", "wal_level=replica", "cluster_name=standby",
                     "wal_retrieve_retry_interval=100ms",
                     *self.settings]
         return Process([POSTGRES_BIN / "postgres", "-D", self.data,
                         *(word for one in settings for word in ("-c", one))],
-                       self.folder / "log", self.user, "/")
+                       self.folder / "log", self.user, "/", self.at)
 
     def answers(self):
-        done = subprocess.run([POSTGRES_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p",
+        done = subprocess.run([POSTGRES_BIN / "pg_isready", "-q", "-h", self.at.address, "-p",
                                str(self.ports[0])], check=False, timeout=10)
         return done.returncode == 0
 
     def sql(self, text, limit_s=20):
         """Rows as text, a line each, columns parted by |."""
-        done = subprocess.run([POSTGRES_BIN / "psql", "-XAtq", "-h", "127.0.0.1", "-p",
+        done = subprocess.run([POSTGRES_BIN / "psql", "-XAtq", "-h", self.at.address, "-p",
                                str(self.ports[0]), "-U", "postgres", "-c", text], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=limit_s,
                               check=False)
@@ -244,7 +172,7 @@ class Postgres(Server):
         return done.stdout.strip()
 
     def url_for(self, ports):
-        return f"postgres://postgres@127.0.0.1:{ports[0]}/postgres?table=pawl_sequences"
+        return f"postgres://postgres@{self.at.address}:{ports[0]}/postgres?table=pawl_sequences"
 
 
 class PostgresPair(Postgres):
@@ -252,14 +180,15 @@ class PostgresPair(Postgres):
 
     synchronous = True
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, at=(LOOPBACK, LOOPBACK)):
+        super().__init__(at=at[0])
+        self.standby_at = at[1]
         self.standby = None
 
     def start(self):
         super().start()
         if self.standby is None:
-            self.standby = Postgres(self)
+            self.standby = Postgres(self, at=self.standby_at)
             self.standby.start()
         wait_until(lambda: self.sql("SELECT state FROM pg_stat_replication") == "streaming",
                    "the standby streams")
@@ -287,20 +216,26 @@ class PostgresAsync(PostgresPair):
 class Etcd(Server):
     """etcd with `size` members; with three, lose_quorum() stops two of them until resume()."""
 
-    def __init__(self, size=1):
-        super().__init__()
+    def __init__(self, size=1, at=None):
+        self.members_at = at or [LOOPBACK] * size
+        super().__init__(self.members_at[0])
         self.ports = [free_port() for _ in range(size)]
         self.peers = [free_port() for _ in range(size)]
 
+    def at_port(self, ports, i):
+        return f"{self.members_at[i].address}:{ports[i]}"
+
     def member(self, i):
-        client, peer = (f"http://127.0.0.1:{one[i]}" for one in (self.ports, self.peers))
-        cluster = ",".join(f"m{k}=http://127.0.0.1:{port}" for k, port in enumerate(self.peers))
+        client, peer = (f"http://{self.at_port(one, i)}" for one in (self.ports, self.peers))
+        cluster = ",".join(f"m{k}=http://{self.at_port(self.peers, k)}"
+                           for k in range(len(self.peers)))
         return Process(["etcd", "--name", f"m{i}", "--data-dir", self.folder / f"m{i}",
                         "--listen-client-urls", client, "--advertise-client-urls", client,
                         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                         "--initial-cluster", cluster, "--initial-cluster-token", "pawl",
                         "--heartbeat-interval", "50", "--election-timeout", "500",
-                        "--logger", "zap", "--log-level", "warn"], self.folder / f"m{i}.log")
+                        "--logger", "zap", "--log-level", "warn"], self.folder / f"m{i}.log",
+                       at=self.members_at[i])
 
     def start(self):
         self.processes = [self.member(i) for i in range(len(self.ports))]
@@ -309,7 +244,7 @@ class Etcd(Server):
         return self
 
     def healthy(self, i):
-        text = http(f"http://127.0.0.1:{self.ports[i]}/health")
+        text = http(f"http://{self.at_port(self.ports, i)}/health")
         return text is not None and '"true"' in text
 
     def restart_member(self, i):
@@ -322,7 +257,7 @@ class Etcd(Server):
             process.send(signal.SIGSTOP)
 
     def etcdctl(self, *words):
-        done = subprocess.run([need("etcdctl"), "--endpoints", f"127.0.0.1:{self.ports[0]}",
+        done = subprocess.run([need("etcdctl"), "--endpoints", self.at_port(self.ports, 0),
                                *map(str, words)], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=30, check=False,
                               env=dict(os.environ, ETCDCTL_API="3"))
@@ -330,12 +265,13 @@ class Etcd(Server):
         return done.stdout
 
     def url_for(self, ports):
-        return "etcd://" + ",".join(f"127.0.0.1:{port}" for port in ports) + "/pawl"
+        members = (self.at_port(ports, i) for i in range(len(ports)))
+        return "etcd://" + ",".join(members) + "/pawl"
 
 
 class Etcd3(Etcd):
-    def __init__(self):
-        super().__init__(3)
+    def __init__(self, at=None):
+        super().__init__(3, at)
 
 
 class Redis(Server):
@@ -343,19 +279,21 @@ class Redis(Server):
 
     options = ""
 
-    def __init__(self, settings=()):
-        super().__init__()
+    def __init__(self, settings=(), at=LOOPBACK):
+        super().__init__(at)
         self.ports = [free_port()]
         self.settings = list(settings)
 
     def launch(self):
-        return Process(["redis-server", "--port", self.ports[0], "--bind", "127.0.0.1", "--dir",
-                        self.folder, "--appendonly", "yes", "--appendfsync", "always", "--save",
-                        "", "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0",
-                        *self.settings], self.folder / "log")
+        return Process(["redis-server", "--port", self.ports[0], "--bind", self.at.address,
+                        "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "always",
+                        "--save", "", "--maxmemory-policy", "noeviction", "--protected-mode", "no",
+                        "--repl-diskless-sync-delay", "0", *self.settings], self.folder / "log",
+                       at=self.at)
 
     def client(self):
-        return redis.Redis(port=self.ports[0], socket_timeout=5, decode_responses=True)
+        return redis.Redis(self.at.address, self.ports[0], socket_timeout=5,
+                           decode_responses=True)
 
     def answers(self):
         try:
@@ -365,7 +303,7 @@ class Redis(Server):
             return False
 
     def url_for(self, ports):
-        return f"redis://127.0.0.1:{ports[0]}/0?prefix=pawl:{self.options}"
+        return f"redis://{self.at.address}:{ports[0]}/0?prefix=pawl:{self.options}"
 
 
 class RedisPair(Redis):
@@ -373,14 +311,16 @@ class RedisPair(Redis):
 
     options = "&replicas=1"
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, at=(LOOPBACK, LOOPBACK)):
+        super().__init__(at=at[0])
+        self.replica_at = at[1]
         self.replica = None
 
     def start(self):
         super().start()
         if self.replica is None:
-            self.replica = Redis(["--replicaof", f"127.0.0.1 {self.ports[0]}"])
+            self.replica = Redis(["--replicaof", f"{self.at.address} {self.ports[0]}"],
+                                 self.replica_at)
             self.replica.start()
         wait_until(self.replicated, "the replica is in line")
         return self
@@ -404,15 +344,15 @@ class Dynamo(Server):
            "AWS_EC2_METADATA_DISABLED": "true"}
     table = "pawl"
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, at=LOOPBACK):
+        super().__init__(at)
         self.ports = [free_port()]
 
     def call(self, operation, **words):
         """One operation, past pawl; the answer as a dictionary."""
         key = self.env["AWS_ACCESS_KEY_ID"]
         credential = f"Credential={key}/20260101/eu-west-1/dynamodb/aws4_request"
-        text = http(f"http://127.0.0.1:{self.ports[0]}/", json.dumps(words).encode(), 10, {
+        text = http(f"http://{self.at.address}:{self.ports[0]}/", json.dumps(words).encode(), 10, {
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
             "Content-Type": "application/x-amz-json-1.0", "X-Amz-Date": "20260101T000000Z",
             "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=00"})
@@ -424,7 +364,7 @@ class Dynamo(Server):
 
     def url_for(self, ports):
         return (f"dynamodb://{self.table}?region=eu-west-1"
-                f"&endpoint=http://127.0.0.1:{ports[0]}")
+                f"&endpoint=http://{self.at.address}:{ports[0]}")
 
 
 class Dynalite(Dynamo):
@@ -454,7 +394,7 @@ class DynamoLocal(Dynamo):
                         class_path(False),
                         "software.amazon.dynamodb.services.local.main.ServerRunner", "-sharedDb",
                         "-dbPath", data, "-port", self.ports[0], "-disableTelemetry"],
-                       self.folder / "log", cwd=self.folder)
+                       self.folder / "log", cwd=self.folder, at=self.at)
 
 
 class CouchbaseMock(Server):
