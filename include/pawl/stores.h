@@ -112,6 +112,113 @@ PAWL_API pawl_err pawl_store_copy(const char *from, const char *to,
                                   const pawl_copy_options *options, pawl_copied *copied,
                                   pawl_error *error) PAWL_CHECK;
 
+/* What a backup has. */
+typedef struct pawl_backed_up {
+    int64_t at;          /* when it was begun: seconds since 1970 */
+    uint64_t sequences;  /* in use */
+    uint64_t tombstones; /* dropped, renamed, moved to another store */
+    uint64_t left_out;   /* created meanwhile, all the time: only a later backup has them */
+} pawl_backed_up;
+
+typedef struct pawl_backup_options {
+    /* Where its text goes, piece by piece; false: it cannot be written. Needed. */
+    bool (*write)(const char *bytes, size_t size, void *arg);
+    const char *match;   /* a glob of names; default all */
+    bool sql;            /* statements for PostgreSQL; not to be restored by pawl */
+    uint64_t timeout_ns; /* how long to try again where the store cannot be used; default 30 s */
+    /* Now and then: how many records were looked at. false: stop. */
+    bool (*progress)(uint64_t looked_at, void *arg);
+    void *arg;
+} pawl_backup_options;
+
+/**
+ * Writes all records of a store, marks and tombstones with them, as they were at one moment during
+ * the call, while the store is in use: but a mark may be of a moment later.
+ *
+ * Blocks:   until it is written
+ * Threads:  any; write and progress run in the calling thread
+ * Memory:   *made may be NULL
+ * Errors:   PAWL_BAD_REQUEST  the url or an option cannot be meant
+ *           PAWL_CLOSED       write or progress said so: what was written is no backup
+ *           PAWL_BUSY         definitions change all the time; error names one
+ *           any other         the store cannot be used
+ */
+PAWL_API pawl_err pawl_store_backup(const char *url, const pawl_backup_options *options,
+                                    pawl_backed_up *made, pawl_error *error) PAWL_CHECK;
+
+/* What became of one sequence of a backup. */
+typedef enum pawl_restored_how {
+    PAWL_RESTORED_NEW,       /* the store had nothing of its name */
+    PAWL_RESTORED_BACK,      /* the backup's record was further */
+    PAWL_RESTORED_KEPT,      /* the store's was as far, or further */
+    PAWL_RESTORED_LINE,      /* they were of two lines: a new one begins beyond both */
+    PAWL_RESTORED_TOMBSTONE, /* none is in use, as the backup has it */
+    PAWL_RESTORED_STAYED,    /* nothing was to be done */
+    PAWL_RESTORED_FAILED,    /* error says why; it stays as it is */
+} pawl_restored_how;
+
+/* Why it skips as many ids as it does. */
+typedef enum pawl_skip_why {
+    PAWL_SKIP_NONE,   /* no id is left, or none is in use */
+    PAWL_SKIP_GIVEN,  /* options->skip */
+    PAWL_SKIP_RATE,   /* its rate for options->skip_for_ns */
+    PAWL_SKIP_MARGIN, /* that is less than the least that is safe */
+} pawl_skip_why;
+
+typedef struct pawl_restored_one {
+    const char *name;
+    pawl_restored_how how;
+    pawl_skip_why why;
+    int64_t from;            /* the next id that the further of backup and store knew */
+    int64_t next;            /* where it goes on */
+    uint64_t skipped;        /* ids between the two */
+    double rate;             /* ids per second, the largest lately */
+    const pawl_error *error; /* NULL: none */
+} pawl_restored_one;
+
+typedef struct pawl_restored {
+    int64_t at;          /* when the backup was begun: seconds since 1970; 0: it is none */
+    uint64_t total;      /* records of the backup, of those that match */
+    uint64_t restored;   /* sequences that go on, moved beyond */
+    uint64_t tombstones; /* names of the backup that no sequence bears now */
+    uint64_t only_there; /* sequences in use that only the store has: they stay as they are */
+    uint64_t failed;
+    uint64_t skipped; /* ids, of all of them; saturates */
+} pawl_restored;
+
+typedef struct pawl_restore_options {
+    const char *backup; /* the whole text of a backup. Needed, as its size is */
+    size_t backup_size;
+    uint64_t skip;        /* how many ids at most were taken of a sequence since the backup; or */
+    uint64_t skip_for_ns; /* for how long it was used since: at its rate. One of them is needed */
+    const char *match;    /* a glob of names; default all */
+    bool dry_run;         /* looks only */
+    uint32_t in_flight;   /* sequences at once; default 128 */
+    uint64_t timeout_ns;  /* how long to try again for one of them; default 30 s */
+    void (*one)(const pawl_restored_one *one, void *arg);
+    /* Now and then. false: begin nothing more. */
+    bool (*progress)(uint64_t done, uint64_t total, void *arg);
+    void *arg;
+} pawl_restore_options;
+
+/**
+ * Makes the sequences of a backup go on in a store, each beyond what may have been taken of it
+ * since the backup, in a new epoch. Nothing goes back by it: where the store's own record is
+ * further, that one is moved on. It may end at any moment and be called again: what was restored
+ * moves on again.
+ *
+ * Blocks:   until all are restored
+ * Threads:  any; one and progress run in the calling thread
+ * Memory:   *restored may be NULL; it is set whatever is returned. What one is told is valid during
+ *           its call only
+ * Errors:   PAWL_BAD_REQUEST  the url or an option cannot be meant, or it is no whole backup;
+ * nothing was written PAWL_STORE        a newer pawl wrote the backup, likewise; or the store
+ * cannot be used PAWL_CLOSED       progress said so any other         the first failure; the other
+ * sequences were restored all the same, unless the store could not be used for timeout_ns
+ */
+PAWL_API pawl_err pawl_store_restore(const char *url, const pawl_restore_options *options,
+                                     pawl_restored *restored, pawl_error *error) PAWL_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@ enum kind {
     KIND_I64,
     KIND_U64,
     KIND_SECONDS,
+    KIND_TIME,
     KIND_BLOCK,
     KIND_ORDER,
     KIND_TYPE,
@@ -24,7 +25,8 @@ enum kind {
 #define IN_ALL      (IN(COMMAND_COUNT) - 1)
 #define IN_STORES                                                                \
     (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY) | \
-     IN(COMMAND_PASSWD) | IN(COMMAND_VERIFY)) /* and what needs no store either */
+     IN(COMMAND_BACKUP) | IN(COMMAND_RESTORE) | IN(COMMAND_PASSWD) |             \
+     IN(COMMAND_VERIFY)) /* and what needs no store either */
 #define IN_CLIENTS (IN_ALL & ~IN_STORES)
 #define IN_DEFINE  (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
 #define IN_SHAPE   (IN_DEFINE | IN(COMMAND_VERIFY))
@@ -70,6 +72,8 @@ static const char *const types[] = {[PAWL_TYPE_BIGINT] = "bigint",
                                     [PAWL_TYPE_SMALLINT] = "smallint"};
 
 enum { SECONDS_MAX = 1000000 };
+
+#define TIME_MAX_S (UINT64_C(36500) * 86400)
 
 const char *args_order_name(pawl_order order)
 {
@@ -134,6 +138,8 @@ static const char *meaning(const struct option *option)
         return "a whole number from 1";
     case KIND_SECONDS:
         return "seconds, more than 0 and at most 1000000";
+    case KIND_TIME:
+        return "a time such as 90, 30m, 6h or 2d, at most 36500d";
     case KIND_BLOCK:
         return "a whole number from 1, or auto";
     case KIND_FLAG:
@@ -173,6 +179,28 @@ static bool to_seconds(const char *value, uint64_t *ns)
     if (!isfinite(seconds) || seconds <= 0 || seconds > SECONDS_MAX) return false;
     *ns = (uint64_t)(seconds * (double)PAWL_NS_PER_S);
     return *ns > 0;
+}
+
+/* A whole number of seconds, or of what a letter behind it says. */
+static bool to_time(const char *value, uint64_t *ns)
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    struct pawl_bytes number = bytes_of(value);
+    uint64_t unit = 1;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < PAWL_COUNT(units) && number.size > 0; i++) {
+        if (value[number.size - 1] != units[i].letter) continue;
+        unit = units[i].seconds;
+        number.size--;
+        break;
+    }
+    if (!pawl_bytes_to_u64(number, &count) || count == 0 || count > TIME_MAX_S / unit) return false;
+    *ns = count * unit * PAWL_NS_PER_S;
+    return true;
 }
 
 static pawl_err set_restart(struct args *args, const struct option *option, const char *value,
@@ -219,6 +247,8 @@ static pawl_err set_option(struct args *args, const struct option *option, const
         return PAWL_OK;
     case KIND_SECONDS:
         return to_seconds(value, at) ? PAWL_OK : wrong(option, value, error);
+    case KIND_TIME:
+        return to_time(value, at) ? PAWL_OK : wrong(option, value, error);
     case KIND_BLOCK:
         if (pawl_bytes_equal_nocase(bytes_of(value), PAWL_BYTES("auto"))) return PAWL_OK;
         if (!pawl_bytes_to_u64(bytes_of(value), &number) || number == 0) break;
@@ -330,6 +360,14 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
         *(index == 0 ? &args->file : &args->name) = word;
         return PAWL_OK;
     }
+    if (strcmp(behind, "URL FILE") == 0 && index < 2) {
+        *(index == 0 ? &args->url : &args->file) = word;
+        return PAWL_OK;
+    }
+    if (strcmp(behind, "FILE URL") == 0 && index < 2) {
+        *(index == 0 ? &args->file : &args->url) = word;
+        return PAWL_OK;
+    }
     if (index == 0 && strcmp(behind, "[GLOB]") == 0) {
         args->glob = word;
         return PAWL_OK;
@@ -392,6 +430,13 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
     }
     if (args->skip != 0 && args->beyond != 0) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--skip and --beyond do not go together");
+    }
+    if (args->command == COMMAND_RESTORE && (args->skip == 0) == (args->skip_for_ns == 0)) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "pawl restore needs either --skip N or --skip-for TIME: what was handed "
+                         "out since the backup is not in it, so it would be handed out again. Say "
+                         "how many ids at most were taken of a sequence since then, or for how "
+                         "long");
     }
     if (args->command == COMMAND_ALTER && args->definition.given == 0) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "pawl alter needs an option that says what");

@@ -26,7 +26,7 @@ struct args {
     const char *url;      /* a store's command: the store, or the one to copy from */
     const char *to;       /* the one to copy to */
     const char *name;     /* of a sequence, or a user; NULL where a command has none */
-    const char *file;     /* of users */
+    const char *file;     /* of users, or a backup */
     char *const *files;   /* histories, file_count of them */
     size_t file_count;
     const char *role;  /* NULL: not given */
@@ -36,12 +36,13 @@ struct args {
     uint64_t count;
     pawl_definition definition;
     uint64_t skip, beyond;
-    uint64_t burned; /* 0: not given */
+    uint64_t skip_for_ns; /* 0: not given */
+    uint64_t burned;      /* 0: not given */
     uint64_t layers;
     uint64_t threads;    /* verify: 0 is one per core */
     uint64_t timeout_ns; /* 0: a store's command, and not given */
     uint64_t refill_interval_ns, seconds_ns;
-    bool json, help, version, force, wait, lane, dry_run, remove, keep_password;
+    bool json, help, version, force, wait, lane, dry_run, remove, keep_password, sql;
 };
 
 enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/newfile.h"
 #include "cli/print.h"
 #include "server/users_edit.h"
 
@@ -93,19 +94,7 @@ static void close_file(struct users_file *file)
     free(file->text);
 }
 
-/* Writing: a new file takes the old one's place at once, or not at all. */
-
-static bool write_all(int fd, const char *text, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t wrote = write(fd, text + done, size - done);
-
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return false;
-        done += (size_t)wrote;
-    }
-    return true;
-}
+/* Writing. */
 
 /* It stays whose it was, and its group may go on reading it: pawld may run as one of that. */
 static bool keep_owner(const struct users_file *file, int fd)
@@ -118,22 +107,14 @@ static bool keep_owner(const struct users_file *file, int fd)
 static pawl_err write_file(struct users_file *file, const char *text, size_t size,
                            pawl_error *error)
 {
-    char path[PATH_MAX + 16];
+    struct newfile new = {.fd = -1};
+    pawl_err err = newfile_begin(&new, file->path, error);
 
-    (void)snprintf(path, sizeof path, "%s.XXXXXX", file->path);
-    int fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0) return system_fail(error, file->folder, "nothing can be written there");
-    bool done = keep_owner(file, fd) && write_all(fd, text, size) && fsync(fd) == 0;
-    pawl_err err = done ? PAWL_OK : system_fail(error, file->path, "cannot be written");
-
-    if (close(fd) != 0 && err == PAWL_OK) err = system_fail(error, file->path, "cannot be written");
-    if (err == PAWL_OK && rename(path, file->path) != 0) {
-        err = system_fail(error, file->path, "cannot be replaced");
-    }
-    if (err != PAWL_OK) (void)unlink(path);
-    if (err == PAWL_OK && fsync(file->folder_fd) != 0) {
-        err = system_fail(error, file->path, "may not be on the disk");
-    }
+    if (err != PAWL_OK) return err;
+    if (!keep_owner(file, new.fd)) err = system_fail(error, file->path, "cannot be written");
+    if (err == PAWL_OK) err = newfile_write(&new, text, size, error);
+    if (err == PAWL_OK) return newfile_commit(&new, error);
+    newfile_abort(&new);
     return err;
 }
 

@@ -3,19 +3,14 @@
 #include "pawl/stores.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 
-enum { URL_SHOWN_MAX = 512, BAR_CELLS = 30 };
-
-/* A line on progress where there is no terminal. */
-#define LINE_EVERY_NS (2 * PAWL_NS_PER_S)
+enum { URL_SHOWN_MAX = 512 };
 
 static void json_member(const char *name, const char *text)
 {
@@ -113,72 +108,25 @@ enum exit_code run_store_check(const struct args *args)
 }
 
 struct copying {
-    bool json, terminal;
-    bool shown; /* a bar is on the terminal */
-    bool ending;
-    sigset_t ends; /* Ctrl-C and the like: held back, and looked for now and then */
-    uint64_t begun_ns, line_ns, failures;
+    struct bar bar;
+    bool json;
+    uint64_t failures;
 };
-
-static uint64_t done_count(const pawl_copied *copied)
-{
-    return copied->moved + copied->moved_before + copied->dropped + copied->failed;
-}
-
-static void clear_bar(struct copying *copying)
-{
-    if (copying->shown) (void)fputs("\r\033[K", stderr);
-    copying->shown = false;
-}
-
-static void print_progress(struct copying *copying, const pawl_copied *copied)
-{
-    uint64_t done = done_count(copied);
-    uint64_t now_ns = pawl_clock_ns();
-
-    if (copying->json || copied->total == 0) return;
-    if (copying->terminal) {
-        char bar[BAR_CELLS + 1];
-        size_t cells = (size_t)(done * BAR_CELLS / copied->total);
-
-        memset(bar, '.', BAR_CELLS);
-        memset(bar, '#', cells < BAR_CELLS ? cells : BAR_CELLS);
-        bar[BAR_CELLS] = '\0';
-        (void)fprintf(stderr, "\r[%s] %" PRIu64 " of %" PRIu64 "\033[K", bar, done, copied->total);
-        copying->shown = true;
-    } else if (now_ns - copying->line_ns >= LINE_EVERY_NS) {
-        copying->line_ns = now_ns;
-        (void)fprintf(stderr, "%" PRIu64 " of %" PRIu64 "\n", done, copied->total);
-    }
-}
-
-/* After the first Ctrl-C a second one ends it at once: it can go on later all the same. */
-static bool goes_on(struct copying *copying)
-{
-    const struct timespec at_once = {.tv_sec = 0};
-
-    if (!copying->ending && sigtimedwait(&copying->ends, NULL, &at_once) > 0) {
-        copying->ending = true;
-        (void)sigprocmask(SIG_UNBLOCK, &copying->ends, NULL);
-        clear_bar(copying);
-        (void)fputs("stopping, once what has left its store has arrived\n", stderr);
-    }
-    return !copying->ending;
-}
 
 static bool copy_progressed(const pawl_copied *copied, void *arg)
 {
     struct copying *copying = arg;
 
-    print_progress(copying, copied);
-    return goes_on(copying);
+    bar_show(&copying->bar, copied->moved + copied->moved_before + copied->dropped + copied->failed,
+             copied->total);
+    return bar_goes_on(&copying->bar, "stopping, once what has left its store has arrived");
 }
 
 static void print_failed(const char *name, const pawl_error *error, void *arg)
 {
     struct copying *copying = arg;
 
-    clear_bar(copying);
+    bar_clear(&copying->bar);
     if (copying->json) {
         (void)fputs(copying->failures == 0 ? "{" : ",\n{", stdout);
         json_member("name", name);
@@ -232,11 +180,8 @@ static void print_copied(const struct args *args, const pawl_copied *copied, dou
 
 enum exit_code run_store_copy(const struct args *args)
 {
-    struct copying copying = {
-        .json = args->json,
-        .terminal = isatty(STDERR_FILENO) == 1,
-        .begun_ns = pawl_clock_ns(),
-    };
+    struct copying copying = {.json = args->json};
+    uint64_t begun_ns = pawl_clock_ns();
     const pawl_copy_options options = {
         .match = args->glob,
         .dry_run = args->dry_run,
@@ -248,15 +193,11 @@ enum exit_code run_store_copy(const struct args *args)
     pawl_copied copied;
     pawl_error error = {.code = PAWL_OK};
 
-    (void)sigemptyset(&copying.ends);
-    (void)sigaddset(&copying.ends, SIGINT);
-    (void)sigaddset(&copying.ends, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &copying.ends, NULL);
-    copying.line_ns = copying.begun_ns;
+    bar_begin(&copying.bar, args->json);
     if (args->json) (void)fputs("{\"failures\":[", stdout);
     error.code = pawl_store_copy(args->url, args->to, &options, &copied, &error);
-    clear_bar(&copying);
-    double seconds = (double)(pawl_clock_ns() - copying.begun_ns) / (double)PAWL_NS_PER_S;
+    bar_clear(&copying.bar);
+    double seconds = (double)(pawl_clock_ns() - begun_ns) / (double)PAWL_NS_PER_S;
 
     if (args->json) {
         print_copied_json(args, &copied, seconds);

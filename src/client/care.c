@@ -157,6 +157,36 @@ pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct
     return ask->pending ? PAWL_TIMEOUT : ask->error.code;
 }
 
+bool pawl_care_is_passing(pawl_err err)
+{
+    pawl_advice advice = pawl_err_advice(err);
+
+    return advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
+}
+
+static uint64_t until_time(void *arg)
+{
+    const uint64_t *time_ns = arg;
+
+    return pawl_clock_ns() >= *time_ns ? PAWL_PUMP_OVER : *time_ns;
+}
+
+pawl_err pawl_care_insist(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
+                          uint64_t timeout_ns)
+{
+    uint64_t until_ns = pawl_clock_ns() + timeout_ns;
+
+    for (;;) {
+        pawl_err err = pawl_care_run(care, store, ask, timeout_ns);
+
+        if (err == PAWL_OK || ask->pending) return err;
+        if (!pawl_care_is_passing(err) || pawl_clock_ns() >= until_ns) return err;
+        uint64_t again_ns = pawl_clock_ns() + PAWL_CARE_DELAY_NS;
+
+        pawl_care_loop(care, until_time, &again_ns);
+    }
+}
+
 void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX])
 {
     char path[PATH_MAX];

@@ -9,6 +9,9 @@
 
 enum { PAWL_CARE_STORES_MAX = 2, PAWL_CARE_WHERE_MAX = 600 };
 
+/* Before a store that could not be used is asked again: so long at first. */
+#define PAWL_CARE_DELAY_NS (20 * PAWL_NS_PER_MS)
+
 struct pawl_care {
     uv_loop_t loop;
     struct pawl_pump pump;
@@ -47,6 +50,12 @@ void pawl_care_loop(struct pawl_care *care, pawl_pump_turn *step, void *arg);
  * must stay until pawl_care_free. */
 pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
                        uint64_t timeout_ns);
+
+/* Whether what went wrong may be right a moment later. */
+bool pawl_care_is_passing(pawl_err err);
+/* As pawl_care_run, asked again for as long as the store cannot be used, timeout_ns at most. */
+pawl_err pawl_care_insist(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
+                          uint64_t timeout_ns);
 
 /*
  * Which store a URL means, whoever uses it with whichever password: for people, and to tell whether

@@ -29,7 +29,6 @@ enum {
 #define AWAY_NS_MAX (100 * PAWL_NS_PER_MS)
 
 #define USUAL_TIMEOUT_NS  (30 * PAWL_NS_PER_S)
-#define DELAY_LEAST_NS    (20 * PAWL_NS_PER_MS)
 #define PROGRESS_EVERY_NS (100 * PAWL_NS_PER_MS)
 
 /* A name at the source, as it was listed. */
@@ -136,13 +135,6 @@ static void listed(struct pawl_page *page, const struct pawl_record *record)
     copy->copied.total++;
 }
 
-static bool is_passing(pawl_err err)
-{
-    pawl_advice advice = pawl_err_advice(err);
-
-    return advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
-}
-
 static void progress(struct copy *copy, bool at_once)
 {
     uint64_t now_ns = pawl_clock_ns();
@@ -155,35 +147,19 @@ static void progress(struct copy *copy, bool at_once)
     copy->stopped = true;
 }
 
-static uint64_t until_time(void *arg)
-{
-    const uint64_t *time_ns = arg;
-
-    return pawl_clock_ns() >= *time_ns ? PAWL_PUMP_OVER : *time_ns;
-}
-
 /* One ask of a store, again for as long as it cannot be used. */
 static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl_ask *ask,
                        pawl_error *error)
 {
-    uint64_t until_ns = pawl_clock_ns() + copy->options.timeout_ns;
+    pawl_err err = pawl_care_insist(copy->care, store, ask, copy->options.timeout_ns);
 
-    for (;;) {
-        pawl_err err = pawl_care_run(copy->care, store, ask, copy->options.timeout_ns);
-
-        if (err == PAWL_OK) return PAWL_OK;
-        if (ask->pending) {
-            return pawl_fail(error, err, "%.400s: no answer came in time",
-                             store == copy->from ? copy->from_where : copy->to_where);
-        }
-        if (!is_passing(err) || pawl_clock_ns() >= until_ns) {
-            if (error != NULL) *error = ask->error;
-            return err;
-        }
-        uint64_t again_ns = pawl_clock_ns() + DELAY_LEAST_NS;
-
-        pawl_care_loop(copy->care, until_time, &again_ns);
+    if (err == PAWL_OK) return PAWL_OK;
+    if (ask->pending) {
+        return pawl_fail(error, err, "%.400s: no answer came in time",
+                         store == copy->from ? copy->from_where : copy->to_where);
     }
+    if (error != NULL) *error = ask->error;
+    return err;
 }
 
 static pawl_err list_all(struct copy *copy, struct pawl_ask *ask, pawl_error *error)
@@ -261,7 +237,7 @@ static void retry_or_fail(struct move *move, const pawl_error *error)
     uint64_t now_ns = pawl_clock_ns();
     unsigned doublings = move->tries < DELAY_DOUBLINGS_MAX ? move->tries : DELAY_DOUBLINGS_MAX;
 
-    if (!is_passing(error->code)) {
+    if (!pawl_care_is_passing(error->code)) {
         fail(move, error);
         return;
     }
@@ -271,7 +247,7 @@ static void retry_or_fail(struct move *move, const pawl_error *error)
         return;
     }
     move->tries++;
-    move->due_ns = now_ns + (DELAY_LEAST_NS << doublings);
+    move->due_ns = now_ns + (PAWL_CARE_DELAY_NS << doublings);
     move->next = copy->waiting;
     copy->waiting = move;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sequences that leave for another store and arrive from one: each step once, however often asked.
- */
+/* Sequences that leave for another store and arrive from one: each step once, however often asked;
+ * and those that come back from a backup, each time further on. */
 #include "conformance.h"
 
 #include <string.h>
@@ -193,6 +193,62 @@ static void remembers_what_has_left(struct trial *trial)
     EXPECT(trial_create(trial, "orders", NULL) == PAWL_DENIED);
 }
 
+static struct pawl_ask restore(struct trial *trial, const char *word, struct pawl_record *came,
+                               uint64_t count)
+{
+    struct deed deed = trial_deed(trial, PAWL_ASK_RESTORE, word);
+
+    deed.ask.record = came;
+    deed.ask.count = count;
+    (void)drive(trial->store, &deed);
+    return deed.ask;
+}
+
+static void comes_back_from_a_backup(struct trial *trial)
+{
+    struct pawl_grant grant;
+    struct pawl_record came;
+    struct pawl_record there;
+
+    EXPECT(trial_create(trial, "old", NULL) == PAWL_OK);
+    EXPECT(trial_take(trial, "old", 40, &grant) == PAWL_OK);
+    EXPECT(trial_read(trial, "old", &came) == PAWL_OK);
+    came = renamed(trial, &came, "new");
+
+    struct pawl_ask first = restore(trial, "new", &came, 100);
+
+    EXPECT(first.error.code == PAWL_OK && first.burned == 100);
+    EXPECT(first.grant.range.first == 141 && first.grant.line == came.line);
+    EXPECT(trial_read(trial, "new", &there) == PAWL_OK);
+    EXPECT(there.epoch == first.grant.epoch && there.epoch > came.epoch && there.next == 141);
+    EXPECT(trial_take(trial, "new", 10, &grant) == PAWL_OK && grant.range.first == 141);
+    EXPECT(restore(trial, "new", &came, 100).grant.range.first == 251);
+    EXPECT(trial_return(trial, "new", &grant, 150) == PAWL_NOT_KEPT);
+    EXPECT(restore(trial, "new", &came, INT64_MAX).error.code == PAWL_LIMIT);
+    EXPECT(trial_take(trial, "new", 10, &grant) == PAWL_OK && grant.range.first == 251);
+}
+
+static void brings_back_what_was_dropped_and_what_was_renamed(struct trial *trial)
+{
+    struct pawl_record came;
+    struct pawl_record gone;
+    struct pawl_record there;
+
+    EXPECT(trial_create(trial, "old", NULL) == PAWL_OK);
+    EXPECT(trial_read(trial, "old", &came) == PAWL_OK);
+    EXPECT(trial_drop(trial, "old") == PAWL_OK);
+    EXPECT(look(trial, "old", &gone) == PAWL_OK);
+    EXPECT(restore(trial, "old", &came, 7).grant.range.first == 8);
+    EXPECT(trial_read(trial, "old", &there) == PAWL_OK && there.epoch > gone.epoch);
+    gone = renamed(trial, &gone, "new");
+    gone.moved_to = came.name;
+    EXPECT(restore(trial, "new", &gone, 7).grant.epoch == 0);
+    EXPECT(look(trial, "new", &there) == PAWL_OK && there.dropped);
+    EXPECT(pawl_bytes_equal(pawl_name_bytes(&there.moved_to), pawl_name_bytes(&came.name)));
+    came = renamed(trial, &came, "new");
+    EXPECT(restore(trial, "new", &came, 7).error.code == PAWL_EXISTS);
+}
+
 const struct conformance_case conformance_moves[] = {
     {"leaves for another store, once", leaves_once, NEEDS_RECORD},
     {"gives nothing of what has left", gives_nothing_of_what_has_left, NEEDS_RECORD},
@@ -201,5 +257,8 @@ const struct conformance_case conformance_moves[] = {
     {"copies what was dropped", copies_what_was_dropped, NEEDS_RECORD},
     {"comes back", comes_back, NEEDS_RECORD},
     {"remembers what has left", remembers_what_has_left, NEEDS_RECORD | NEEDS_MEMORY},
+    {"comes back from a backup, further on", comes_back_from_a_backup, NEEDS_RECORD},
+    {"brings back what was dropped", brings_back_what_was_dropped_and_what_was_renamed,
+     NEEDS_RECORD},
     {.name = NULL},
 };
