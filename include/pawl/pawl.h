@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "pawl/err.h"
+#include "pawl/gaps.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,6 +87,8 @@ typedef struct pawl_info {
     pawl_type data_type;
     bool cycle;
     bool ended; /* no id is left in this lap */
+    /* pawl_show: as the server counts them that was asked, and of what it reserved itself. */
+    pawl_gaps gaps;
 } pawl_info;
 
 /**

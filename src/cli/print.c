@@ -21,6 +21,29 @@ void print_json_text(FILE *to, const char *text)
     (void)fputc('"', to);
 }
 
+static const struct {
+    const char *word;
+    bool bound;
+    const char *text;
+} causes[] = {
+#define CAUSE(constant, word, bound, text) {word, bound, text},
+    PAWL_CAUSE_MAP(CAUSE)
+#undef CAUSE
+};
+
+static void gaps_json(FILE *to, const pawl_gaps *gaps)
+{
+    (void)fprintf(to, ",\"gaps\":{\"since\":%" PRId64, gaps->since);
+    for (size_t i = 0; i < PAWL_COUNT(causes); i++) {
+        (void)fprintf(to, ",\"%s\":%" PRIu64, causes[i].word, gaps->burned[i]);
+    }
+    if (gaps->crash_bounded) {
+        (void)fprintf(to, ",\"crash_after\":%" PRId64 ",\"crash_to\":%" PRId64, gaps->crash_after,
+                      gaps->crash_to);
+    }
+    (void)fputc('}', to);
+}
+
 static void record_json(FILE *to, const pawl_info *info)
 {
     (void)fputs("{\"name\":", to);
@@ -35,19 +58,57 @@ static void record_json(FILE *to, const pawl_info *info)
     (void)fprintf(to,
                   ",\"epoch\":%" PRIu64 ",\"line\":%" PRIu64 ",\"lap\":%" PRIu64
                   ",\"version\":%" PRIu64 ",\"rate\":%.3f,\"created_at\":%" PRId64
-                  ",\"changed_at\":%" PRId64 "}",
+                  ",\"changed_at\":%" PRId64,
                   info->epoch, info->line, info->lap, info->version, info->rate, info->created_at,
                   info->changed_at);
+    if (info->gaps.since != 0) gaps_json(to, &info->gaps);
+    (void)fputc('}', to);
+}
+
+enum { TIME_BYTES = 32 };
+
+static const char *time_text(char text[TIME_BYTES], int64_t seconds)
+{
+    struct tm utc;
+    time_t at = (time_t)seconds;
+
+    (void)snprintf(text, TIME_BYTES, "?");
+    if (gmtime_r(&at, &utc) != NULL) (void)strftime(text, TIME_BYTES, "%Y-%m-%d %H:%M:%S", &utc);
+    return text;
 }
 
 static void time_line(FILE *to, const char *what, int64_t seconds)
 {
-    char text[32] = "?";
-    struct tm utc;
-    time_t at = (time_t)seconds;
+    char text[TIME_BYTES];
 
-    if (gmtime_r(&at, &utc) != NULL) (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
-    (void)fprintf(to, "%-11s %s UTC\n", what, text);
+    (void)fprintf(to, "%-11s %s UTC\n", what, time_text(text, seconds));
+}
+
+/* Why ids are missing, as far as the server that was asked reserved them. */
+static void gaps_text(FILE *to, const pawl_gaps *gaps)
+{
+    char since[TIME_BYTES];
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < PAWL_COUNT(causes); i++) {
+        sum += gaps->burned[i];
+    }
+    (void)time_text(since, gaps->since);
+    if (sum == 0) {
+        (void)fprintf(to, "%-11s none by this server since %s UTC\n", "gaps", since);
+        return;
+    }
+    (void)fprintf(to, "%-11s %" PRIu64 " ids by this server since %s UTC:\n", "gaps", sum, since);
+    for (size_t i = 0; i < PAWL_COUNT(causes); i++) {
+        if (gaps->burned[i] == 0) continue;
+        (void)fprintf(to, "%-11s %s%" PRIu64 " %s: %s", "", causes[i].bound ? "up to " : "",
+                      gaps->burned[i], causes[i].word, causes[i].text);
+        if (i == PAWL_CAUSE_CRASH && gaps->crash_bounded) {
+            (void)fprintf(to, " (lately between %" PRId64 " and %" PRId64 ")", gaps->crash_after,
+                          gaps->crash_to);
+        }
+        (void)fputc('\n', to);
+    }
 }
 
 static void record_text(FILE *to, const pawl_info *info)
@@ -77,6 +138,7 @@ static void record_text(FILE *to, const pawl_info *info)
     (void)fprintf(to, "%-11s %.3f ids/s\n", "rate", info->rate);
     time_line(to, "created", info->created_at);
     time_line(to, "changed", info->changed_at);
+    if (info->gaps.since != 0) gaps_text(to, &info->gaps);
 }
 
 void print_record(FILE *to, const pawl_info *info, bool json)

@@ -123,8 +123,12 @@ pawl_err pawl_show(pawl_client *client, const char *name, pawl_info *info, pawl_
     uint64_t deadline_ns = pawl_deadline_ns(client->options.timeout_ns);
 
     if (call == NULL) return refused(error, &why);
+    call->ask.gaps = &call->gaps;
     pawl_err err = pawl_call_run(&call, deadline_ns, error);
-    if (err == PAWL_OK) pawl_record_info(&call->record, info);
+    if (err == PAWL_OK) {
+        pawl_record_info(&call->record, info);
+        info->gaps = call->gaps;
+    }
     pawl_call_end(call);
     return err;
 }

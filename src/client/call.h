@@ -23,6 +23,7 @@ struct pawl_call {
     struct pawl_name name, to;
     pawl_definition definition;
     struct pawl_record record;
+    pawl_gaps gaps;
     struct pawl_page page;
     pawl_info *infos; /* LIST: what the page had */
     size_t info_count, info_room;

@@ -98,6 +98,7 @@ static void end_sent(struct pawl_remote *remote, struct pawl_ask *ask, const cha
     case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_RESTORE:

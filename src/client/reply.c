@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/request.h"
+#include "range/ledger.h"
 #include "wire/resp.h"
 
 enum {
@@ -176,8 +177,32 @@ static void skip_inside(struct cursor *cursor, const struct pawl_resp_value *val
     }
 }
 
-/* Reads a record: an array of names and values. */
-static bool take_record(struct cursor *cursor, struct pawl_record *record)
+static bool set_gap(pawl_gaps *gaps, struct pawl_bytes label, const struct pawl_resp_value *value)
+{
+    static const char prefix[] = "burned_";
+    const size_t prefix_size = sizeof prefix - 1;
+
+    if (pawl_bytes_equal(label, PAWL_BYTES("gaps_since"))) return to_i64(value, &gaps->since);
+    if (pawl_bytes_equal(label, PAWL_BYTES("crash_after"))) {
+        return to_i64(value, &gaps->crash_after);
+    }
+    if (pawl_bytes_equal(label, PAWL_BYTES("crash_to"))) {
+        gaps->crash_bounded = true;
+        return to_i64(value, &gaps->crash_to);
+    }
+    if (label.size < prefix_size || memcmp(label.at, prefix, prefix_size) != 0) return true;
+    label = (struct pawl_bytes){label.at + prefix_size, label.size - prefix_size};
+    for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {
+        const char *word = pawl_cause_name((enum pawl_cause)cause);
+
+        if (!pawl_bytes_equal(label, (struct pawl_bytes){word, strlen(word)})) continue;
+        return to_u64(value, &gaps->burned[cause]);
+    }
+    return true;
+}
+
+/* Reads a record: an array of names and values; and, unless NULL, what goes with it. */
+static bool take_record(struct cursor *cursor, struct pawl_record *record, pawl_gaps *gaps)
 {
     const struct pawl_resp_value *array = take(cursor);
 
@@ -189,6 +214,7 @@ static bool take_record(struct cursor *cursor, struct pawl_record *record)
 
         if (label == NULL || value == NULL || label->type == PAWL_RESP_ARRAY) return false;
         if (!set_named(record, label->text, value)) return false;
+        if (gaps != NULL && !set_gap(gaps, label->text, value)) return false;
         skip_inside(cursor, value);
     }
     return record->name.size > 0 && record->epoch > 0 && record->increment != 0;
@@ -268,10 +294,11 @@ static const char *read_page(struct cursor cursor, struct pawl_ask *ask)
     }
     struct cursor records = cursor;
     for (uint32_t i = 0; i < list->count; i++) { /* all are looked at before one is told */
-        if (!take_record(&cursor, &record)) return "its listing has a record of a wrong shape";
+        if (!take_record(&cursor, &record, NULL))
+            return "its listing has a record of a wrong shape";
     }
     for (uint32_t i = 0; i < list->count; i++) {
-        PAWL_ASSERT(take_record(&records, &record));
+        PAWL_ASSERT(take_record(&records, &record, NULL));
         ask->page->each(ask->page, &record);
     }
     ask->page->more = end.size > 0;
@@ -282,12 +309,14 @@ static const char *read_page(struct cursor cursor, struct pawl_ask *ask)
 static const char *read_record(struct cursor cursor, struct pawl_ask *ask)
 {
     struct pawl_record record;
+    pawl_gaps gaps = {.since = 0};
 
-    if (!take_record(&cursor, &record)) return "its record has a wrong shape";
+    if (!take_record(&cursor, &record, &gaps)) return "its record has a wrong shape";
     if (!pawl_bytes_equal(pawl_name_bytes(&record.name), ask->name)) {
         return "it told of another sequence";
     }
     if (ask->record != NULL) *ask->record = record;
+    if (ask->gaps != NULL) *ask->gaps = gaps;
     return NULL;
 }
 
@@ -396,6 +425,7 @@ static const char *read_reply(struct cursor cursor, struct pawl_ask *ask)
     case PAWL_ASK_PING:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
         break;
     }
     return read_plain(value, ask);

@@ -162,7 +162,12 @@ static void add_grant(struct words *words, const struct pawl_ask *ask)
         if (ask->exact) add(words, PAWL_BYTES("EXACT"));
     }
     add_floor(words, ask->floor);
-    if (ask->kind == PAWL_ASK_TAKE) add_rate(words, ask->rate);
+    if (ask->kind != PAWL_ASK_TAKE) return;
+    add_rate(words, ask->rate);
+    if (ask->holds == 0) return;
+    add(words, PAWL_BYTES("HELD"));
+    add_u64(words, ask->holds < INT64_MAX ? ask->holds : INT64_MAX);
+    add_i64(words, ask->holds_last);
 }
 
 static void add_fence(struct words *words, const struct pawl_ask *ask)
@@ -229,6 +234,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
         return true;
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_RESTORE:

@@ -395,6 +395,7 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
     case PAWL_ASK_REDRAW:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
         break;
     }
     (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "a store cannot be asked that of one sequence");

@@ -4,18 +4,6 @@
 
 #include <stdlib.h>
 
-const char *pawl_cause_name(enum pawl_cause cause)
-{
-    static const char *const names[] = {
-#define PAWL_CAUSE_NAME(constant, name) name,
-        PAWL_CAUSE_MAP(PAWL_CAUSE_NAME)
-#undef PAWL_CAUSE_NAME
-    };
-
-    PAWL_ASSERT(cause < PAWL_CAUSE_COUNT);
-    return names[cause];
-}
-
 static uint32_t users(const struct kept *kept)
 {
     return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
@@ -174,6 +162,7 @@ static void schedule(struct kept *kept, uint64_t low)
     uint64_t due = kept->expiry_ns;
     uint64_t held = pawl_kept_held(kept);
 
+    if (kept->out > 0) due = earlier(due, kept->swept_ns + interval_ns);
     if (kept->errand == ERRAND_NONE) {
         bool wants = held < low || waited_for(kept) || thirsty(kept);
 
@@ -195,6 +184,7 @@ static bool spent(const struct kept *kept)
 {
     if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
     if (atomic_load_explicit(&kept->queued, memory_order_acquire) != 0) return false;
+    if (kept->out > 0 && !kept->keeper->draining) return false; /* they may come back */
     return pawl_kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
 }
 
@@ -240,6 +230,7 @@ void pawl_kept_step(struct kept *kept)
     uint64_t low = 0;
 
     pawl_kept_notice(kept);
+    pawl_asker_sweep(kept);
     pawl_kept_fail_expired(kept);
     if (kept->keeper->draining) fail_closed(kept);
     if (waited_for(kept) || thirsty(kept)) {
@@ -462,6 +453,7 @@ void pawl_keeper_free(struct pawl_keeper *keeper)
         pawl_ask_fail(ask, PAWL_CLOSED, "the server has stopped");
     }
     each_kept(keeper, kept_end);
+    pawl_ledger_free(&keeper->ledger);
     free(keeper->table);
     free(keeper->heap);
     free(keeper);

@@ -8,28 +8,10 @@
 #ifndef PAWL_KEEPER_H
 #define PAWL_KEEPER_H
 
+#include "range/ledger.h"
 #include "range/pace.h"
 #include "range/source.h"
 #include "range/stock.h"
-
-/* Why ids were reserved and will never be handed out. X(constant, name in INFO and logs) */
-#define PAWL_CAUSE_MAP(X)                    \
-    X(PAWL_CAUSE_LOST, "lost-answer")        \
-    X(PAWL_CAUSE_LATE, "late")               \
-    X(PAWL_CAUSE_ROLLBACK, "rollback-jump")  \
-    X(PAWL_CAUSE_EXACT, "exact-tail")        \
-    X(PAWL_CAUSE_OVERRUN, "overrun")         \
-    X(PAWL_CAUSE_CHANGE, "change")           \
-    X(PAWL_CAUSE_NOT_KEPT, "not-taken-back") \
-    X(PAWL_CAUSE_UNREAD, "answer-not-sent")
-
-enum pawl_cause {
-#define PAWL_CAUSE_ENUM(constant, name) constant,
-    PAWL_CAUSE_MAP(PAWL_CAUSE_ENUM)
-#undef PAWL_CAUSE_ENUM
-        PAWL_CAUSE_COUNT
-};
-const char *pawl_cause_name(enum pawl_cause cause);
 
 enum { PAWL_LATENCY_BUCKETS = 40 }; /* bucket i: below 2^i us */
 
@@ -46,7 +28,7 @@ struct pawl_counts {
     _Atomic uint64_t held;       /* ids reserved and not handed out */
     _Atomic uint64_t rollbacks;  /* grants discarded because they did not lie beyond our floor */
     _Atomic uint64_t holdings;   /* sequences in memory */
-    _Atomic uint64_t burned[PAWL_CAUSE_COUNT];
+    _Atomic uint64_t burned[PAWL_CAUSE_COUNT]; /* the sum of all ledgers; crash: of lives before */
     _Atomic uint64_t latency[PAWL_LATENCY_BUCKETS]; /* of refills */
 };
 
@@ -65,6 +47,10 @@ struct pawl_keeper_settings {
     void *(*stock_new)(size_t size, void *arg);
     void (*stock_free)(void *stock, size_t size, void *arg);
     void *arg;
+    /* Counts gaps by sequence, too, and says so to those who ask: servers. since: seconds since
+     * 1970, from when on; 0: it does not. */
+    int64_t ledger_since;
+    struct pawl_archive *archive; /* NULL: a ledger lives as long as its keeper */
 };
 
 struct pawl_keeper;
@@ -82,6 +68,9 @@ struct pawl_keeper *pawl_keeper_new(struct pawl_source *below,
                                     const struct pawl_keeper_settings *settings);
 struct pawl_source *pawl_keeper_source(struct pawl_keeper *keeper);
 const struct pawl_counts *pawl_keeper_counts(const struct pawl_keeper *keeper); /* any thread */
+/* What became of a sequence's ids here, as far as noticed. All zero: nothing is known of it. */
+void pawl_keeper_books(struct pawl_keeper *keeper, struct pawl_bytes name,
+                       struct pawl_books *books);
 
 /* Does all that is due, below too; returns when it wants to be turned next. */
 uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns);

@@ -30,6 +30,7 @@ static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum p
     *ask = (struct pawl_ask){
         .kind = kind,
         .name = pawl_name_bytes(&kept->holding.name),
+        .tell = pawl_kept_tell,
         .done = errand_done,
     };
     return ask;
@@ -67,12 +68,19 @@ static void set_floor(struct kept *kept, struct pawl_asks *asks)
     kept->errand_ask.floor = floor;
 }
 
+static void set_holds(const struct kept *kept, struct pawl_ask *ask)
+{
+    ask->holds = pawl_kept_held(kept) + kept->out;
+    ask->holds_last = kept->top.id;
+}
+
 void pawl_errand_take(struct kept *kept, uint64_t count)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_TAKE, PAWL_ASK_TAKE);
 
     ask->count = count;
     ask->rate = kept->rate;
+    set_holds(kept, ask);
     set_floor(kept, &kept->takes);
     errand_send(kept);
 }
@@ -82,6 +90,7 @@ void pawl_errand_check(struct kept *kept)
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHECK, PAWL_ASK_TAKE);
 
     ask->rate = kept->rate;
+    set_holds(kept, ask);
     ask->floor = kept->top;
     errand_send(kept);
 }
@@ -289,8 +298,8 @@ static void ids_failed(struct kept *kept, const struct pawl_ask *ask)
     pawl_advice advice = pawl_err_advice(error->code);
 
     if (advice == PAWL_ADVICE_AGAIN && ask->burned > 0) {
-        pawl_count_add(&kept->keeper->counts.reserved, ask->burned);
-        pawl_count_add(&kept->keeper->counts.burned[PAWL_CAUSE_LOST], ask->burned);
+        pawl_kept_flow(kept, PAWL_FLOW_RESERVED, ask->burned);
+        pawl_kept_burned(kept, ask->burned, PAWL_CAUSE_LOST);
     }
     if (error->code == PAWL_GLOBAL) {
         now_global(kept, error);
@@ -316,12 +325,10 @@ static bool grant_good(struct kept *kept, const struct pawl_ask *ask)
     bool late = !back && grant->line == kept->top.line &&
                 pawl_mark_order(first, kept->top, grant->range.increment) <= 0;
 
-    pawl_count_add(&kept->keeper->counts.reserved, grant->range.count + ask->burned);
-    pawl_count_add(&kept->keeper->counts.burned[PAWL_CAUSE_EXACT],
-                   ask->burned); /* left in the lap before */
+    pawl_kept_flow(kept, PAWL_FLOW_RESERVED, grant->range.count + ask->burned);
+    pawl_kept_burned(kept, ask->burned, PAWL_CAUSE_EXACT); /* left in the lap before */
     if (!back && !late) return true;
-    pawl_count_add(&kept->keeper->counts.burned[back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE],
-                   grant->range.count);
+    pawl_kept_burned(kept, grant->range.count, back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE);
     if (back) pawl_count_add(&kept->keeper->counts.rollbacks, 1);
     log_about(kept, PAWL_LOG_ERROR, "discarded a grant",
               back ? "it lies behind our floor: the store went back in time" : "it comes late");
@@ -381,7 +388,7 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
         return;
     }
     grant_adopt(kept, grant);
-    pawl_count_add(&kept->keeper->counts.held, grant->range.count);
+    pawl_kept_hold(kept, grant->range.count);
     if (ask->kind == PAWL_ASK_TAKE) {
         kept->client_epoch = grant->epoch;
     } else if (kept->run_for != NULL && grant->epoch != kept->client_epoch &&
@@ -480,8 +487,8 @@ void pawl_errand_ended(struct kept *kept)
         break;
     case ERRAND_RETURN:
         if (ask->error.code == PAWL_OK) {
-            pawl_count_add(&kept->keeper->counts.given_back, ask->count);
-            pawl_count_sub(&kept->keeper->counts.held, ask->count);
+            pawl_kept_flow(kept, PAWL_FLOW_GIVEN_BACK, ask->count);
+            pawl_kept_unhold(kept, ask->count);
         } else {
             pawl_kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
         }

@@ -2,10 +2,7 @@
 /* What a keeper holds of a sequence: reserve and stock, in order, and the books about both. */
 #include "range/kept.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum { SUMS_PER_INTERVAL = 64 };
 
 static void notice(struct kept *kept, uint64_t left)
 {
@@ -19,11 +16,11 @@ static void notice(struct kept *kept, uint64_t left)
     kept->put = left;
     kept->used_ns = kept->drawn_ns = keeper->now_ns;
     pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
-    pawl_count_sub(&keeper->counts.held, used);
+    pawl_kept_unhold(kept, used);
     if (overruns > used) overruns = used; /* the rest belongs to takes not yet noticed */
     kept->overruns += overruns;
-    pawl_count_add(&keeper->counts.burned[PAWL_CAUSE_OVERRUN], overruns);
-    pawl_count_add(&keeper->counts.handed, used - overruns);
+    pawl_kept_burned(kept, overruns, PAWL_CAUSE_OVERRUN);
+    pawl_kept_flow(kept, PAWL_FLOW_HANDED, used - overruns);
 }
 
 void pawl_kept_notice(struct kept *kept)
@@ -44,13 +41,6 @@ uint64_t pawl_kept_reserved(const struct kept *kept)
 uint64_t pawl_kept_held(const struct kept *kept)
 {
     return pawl_kept_reserved(kept) + kept->put;
-}
-
-void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
-{
-    if (count == 0) return;
-    pawl_count_add(&kept->keeper->counts.burned[cause], count);
-    pawl_count_sub(&kept->keeper->counts.held, count);
 }
 
 static void reserve_remove(struct kept *kept, size_t at)
@@ -225,106 +215,4 @@ void pawl_kept_publish(struct kept *kept)
         published = true;
     }
     if (published) kept->lease_count = 0; /* the stock has moved past what was leased before */
-}
-
-/* Askers and their rates. */
-
-static struct asker *asker_slot(struct askers *askers, uint64_t id)
-{
-    size_t at = (size_t)(id * 0x9e3779b97f4a7c15U >> 32) & (askers->size - 1);
-
-    while (askers->at[at].id != 0 && askers->at[at].id != id) {
-        at = (at + 1) & (askers->size - 1);
-    }
-    return &askers->at[at];
-}
-
-static void asker_roll(struct asker *asker, uint64_t interval_ns, uint64_t now_ns)
-{
-    uint64_t windows = (now_ns - asker->window_ns) / interval_ns;
-
-    if (windows == 0) return;
-    asker->granted_before = windows == 1 ? asker->granted : 0;
-    asker->granted = 0;
-    asker->window_ns += windows * interval_ns;
-}
-
-/* Copies those that asked in the last two refill intervals into a table of `size`. */
-static bool askers_move(struct kept *kept, size_t size)
-{
-    uint64_t two_ns = 2 * kept->keeper->settings.pace.refill_interval_ns;
-    struct askers moved = {.size = size, .at = calloc(size, sizeof *moved.at)};
-
-    if (moved.at == NULL) return false;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        const struct asker *asker = &kept->askers.at[i];
-
-        if (asker->id == 0 || kept->keeper->now_ns - asker->told_ns >= two_ns) continue;
-        *asker_slot(&moved, asker->id) = *asker;
-        moved.count++;
-    }
-    free(kept->askers.at);
-    kept->askers = moved;
-    return true;
-}
-
-/* Without memory an asker's rate does not count: it is served all the same. */
-void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask)
-{
-    struct askers *askers = &kept->askers;
-
-    if (ask->asker == 0) return;
-    if (askers->count * 2 >= askers->size) {
-        size_t size = askers->size == 0 ? 8 : askers->size * 2;
-
-        if (!askers_move(kept, size)) return;
-    }
-    struct asker *asker = asker_slot(askers, ask->asker);
-    if (asker->id == 0) {
-        *asker = (struct asker){.id = ask->asker, .window_ns = kept->keeper->now_ns};
-        askers->count++;
-    }
-    asker_roll(asker, kept->keeper->settings.pace.refill_interval_ns, kept->keeper->now_ns);
-    asker->told_ns = kept->keeper->now_ns;
-    asker->rate = ask->rate > 0 ? ask->rate : 0; /* a NaN is none */
-}
-
-void pawl_asker_granted(struct kept *kept, uint64_t id, uint64_t count)
-{
-    if (id == 0 || kept->askers.size == 0) return;
-    struct asker *asker = asker_slot(&kept->askers, id);
-
-    if (asker->id == id) asker->granted += count;
-}
-
-/*
- * A rate counts at most twice what its asker was granted in the last two refill intervals. Summed
- * often enough to follow growth, not at every lease: there may be many askers.
- */
-void pawl_asker_sum(struct kept *kept)
-{
-    uint64_t now_ns = kept->keeper->now_ns;
-    uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
-    double sum = 0;
-    size_t stale = 0;
-
-    if (kept->askers.count == 0 || now_ns - kept->summed_ns < interval_ns / SUMS_PER_INTERVAL) {
-        return;
-    }
-    kept->summed_ns = now_ns;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        struct asker *asker = &kept->askers.at[i];
-
-        if (asker->id == 0) continue;
-        if (now_ns - asker->told_ns >= 2 * interval_ns) {
-            stale++;
-            continue;
-        }
-        asker_roll(asker, interval_ns, now_ns);
-        double granted = (double)(asker->granted + asker->granted_before);
-        double most = granted / ((double)interval_ns / 1e9);
-        sum += asker->rate < most ? asker->rate : most;
-    }
-    if (stale * 2 > kept->askers.count) (void)askers_move(kept, kept->askers.size);
-    kept->pace.asked_rate = sum;
 }

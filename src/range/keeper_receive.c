@@ -81,10 +81,27 @@ static void receive_wait(struct pawl_ask *ask)
     wait_in(kept, &kept->waits, ask);
 }
 
+/* Nothing waits for it, and it changes nothing but the books. */
+static void receive_unread(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    struct kept *kept = pawl_kept_get(keeper, ask->name, &ask->error);
+
+    if (kept != NULL) {
+        pawl_kept_unread(kept, ask->count);
+        ask->error.code = PAWL_OK;
+        pawl_kept_step(kept);
+    }
+    pawl_ask_answer(ask);
+}
+
 void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
     struct kept *kept = NULL;
 
+    if (ask->kind == PAWL_ASK_UNREAD) {
+        receive_unread(keeper, ask);
+        return;
+    }
     if (keeper->draining) {
         pawl_ask_fail(ask, PAWL_CLOSED, "the server is stopping: ask another one, or later");
         return;
@@ -120,6 +137,7 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
         break;
     case PAWL_ASK_READ:
     case PAWL_ASK_LIST:
+        pawl_keeper_tell_gaps(keeper, ask);
         if (ask->used) {
             pawl_keeper_read(keeper, ask);
         } else {
@@ -130,6 +148,7 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
     case PAWL_ASK_PING:
         pawl_source_ask(keeper->below, ask);
         break;
+    case PAWL_ASK_UNREAD: /* above */
     case PAWL_ASK_LEAVE:
     case PAWL_ASK_ARRIVE:
     case PAWL_ASK_RESTORE:

@@ -120,9 +120,9 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
     kept->used_ns = keeper->now_ns;
     kept->pace.since_grant += ask->count;
     pawl_note_left(kept, ask);
-    pawl_asker_granted(kept, ask->asker, cut.range.count);
-    pawl_count_add(&keeper->counts.leased, cut.range.count);
-    pawl_count_sub(&keeper->counts.held, cut.range.count);
+    pawl_asker_granted(kept, ask->asker, cut.range);
+    pawl_kept_flow(kept, PAWL_FLOW_LEASED, cut.range.count);
+    pawl_kept_unhold(kept, cut.range.count);
     answer_ok(ask);
     return true;
 }
@@ -226,8 +226,10 @@ void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask)
         return;
     }
     kept->lease_count = keep;
-    pawl_count_add(&kept->keeper->counts.returned, tail.range.count);
-    pawl_count_add(&kept->keeper->counts.held, tail.range.count);
+    pawl_asker_returned(kept, ask->asker, tail.range.count);
+    pawl_kept_flow(kept, PAWL_FLOW_RETURNED, tail.range.count);
+    pawl_kept_hold(kept, tail.range.count);
+    pawl_kept_books_save(kept); /* or a crash would burn more than they say it can have */
     answer_ok(ask);
 }
 
@@ -241,8 +243,8 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
     };
     kept->used_ns = kept->keeper->now_ns;
     pawl_kept_handed(kept, pawl_range_last(held.range));
-    pawl_count_add(&kept->keeper->counts.handed, held.range.count);
-    pawl_count_sub(&kept->keeper->counts.held, held.range.count);
+    pawl_kept_flow(kept, PAWL_FLOW_HANDED, held.range.count);
+    pawl_kept_unhold(kept, held.range.count);
     pawl_pace_used(&kept->pace, &kept->keeper->settings.pace, kept->keeper->now_ns,
                    held.range.count);
     pawl_note_left(kept, ask);

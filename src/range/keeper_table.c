@@ -90,6 +90,7 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
         .expiry_ns = PAWL_NEVER,
         .used_ns = keeper->now_ns,
     };
+    pawl_kept_books_open(kept);
     pawl_stock_init(&shelf->stock, kept_wake);
     shelf->kept = kept;
     struct kept **into = bucket(keeper->table, keeper->table_size, name);
@@ -107,6 +108,7 @@ void pawl_kept_free(struct kept *kept)
         bucket(keeper->table, keeper->table_size, pawl_name_bytes(&kept->holding.name));
     struct shelf *shelf = PAWL_OWNER(kept->holding.stock, struct shelf, stock);
 
+    pawl_kept_books_close(kept);
     pawl_kept_due(kept, PAWL_NEVER);
     while (*link != kept) {
         PAWL_ASSERT(*link != NULL);

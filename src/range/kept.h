@@ -9,6 +9,7 @@
 enum {
     KEPT_RESERVE_MAX = 8,       /* ranges reserved and neither published nor leased */
     KEPT_LEASES_MAX = 8,        /* latest leases that could still be taken back */
+    KEPT_MATCHED_MAX = 4096,    /* askers among whom one is looked for that has come back */
     KEEPER_RETRIES_PER_S = 200, /* refills tried again per second, over all sequences */
     KEEPER_ROUNDS_MAX = 16,     /* in one turn, so that its owner gets to other work */
 };
@@ -21,7 +22,7 @@ struct shelf {
     struct kept *kept;
 };
 
-/* One asker above, as far as its rate counts: design 5.4. */
+/* One asker above, as far as its rate counts (design 5.4), or its leases may be lost. */
 struct asker {
     uint64_t id; /* 0: free */
     double rate;
@@ -29,6 +30,8 @@ struct asker {
     uint64_t window_ns;      /* start of its present window of one refill interval */
     uint64_t granted;        /* in that window */
     uint64_t granted_before; /* in the one before */
+    uint64_t out;            /* ids leased to it that it may still hold unused, at most */
+    int64_t last;            /* the last of them */
 };
 
 struct askers {
@@ -89,6 +92,11 @@ struct kept {
     size_t lease_count;
     struct askers askers;
     uint64_t summed_ns; /* when their rates were last summed */
+    uint64_t out;       /* all of theirs */
+    uint64_t swept_ns;  /* when it was last looked for those who are no more */
+
+    uint64_t flows[PAWL_FLOW_COUNT];
+    struct pawl_row *row; /* NULL: no gaps */
 
     uint64_t put;      /* ids published and not yet noticed as taken */
     uint64_t overruns; /* of the stock, noticed so far */
@@ -130,6 +138,7 @@ struct pawl_keeper {
     uint64_t retry_tokens_ns;
     bool draining;
     bool turning;
+    struct pawl_ledger ledger;
     struct pawl_asks inbox;
     struct pawl_asks answered; /* errands that have come back */
     _Atomic(struct kept *) wanted;
@@ -161,7 +170,31 @@ void pawl_kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of th
 void pawl_kept_step(
     struct kept *kept); /* does the next thing for it; the way in after every event */
 
-/* keeper_hold.c: what is held, and the books */
+/* keeper_books.c: what became of the ids, in the sums and in the ledger */
+void pawl_kept_flow(struct kept *kept, enum pawl_flow flow, uint64_t count);
+/* What is held grows or shrinks by it. */
+void pawl_kept_hold(struct kept *kept, uint64_t count);
+void pawl_kept_unhold(struct kept *kept, uint64_t count);
+/* Of ids that are not held, or no more. */
+void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause);
+void pawl_kept_unread(struct kept *kept, uint64_t count); /* of NEXT, or taken from the stock */
+void pawl_kept_books(const struct kept *kept, struct pawl_books *books);
+void pawl_kept_tell(struct pawl_ask *errand, struct pawl_books *books);
+void pawl_kept_books_open(struct kept *kept);
+void pawl_kept_books_save(const struct kept *kept); /* where an archive is */
+void pawl_kept_books_close(struct kept *kept);
+/* READ: the ledger's answer, as far as it is asked for. */
+void pawl_keeper_tell_gaps(struct pawl_keeper *keeper, struct pawl_ask *ask);
+
+/* keeper_askers.c: who is leased of it, at what rate, and who is no more */
+void pawl_asker_sum(struct kept *kept); /* sets pace.asked_rate */
+void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask);
+void pawl_asker_granted(struct kept *kept, uint64_t id, struct pawl_range range);
+void pawl_asker_returned(struct kept *kept, uint64_t id, uint64_t count);
+/* Leases whose holder is not heard of any more are `unreported`: they cannot come back now. */
+void pawl_asker_sweep(struct kept *kept);
+
+/* keeper_hold.c: what is held */
 void pawl_kept_notice(struct kept *kept); /* counts what takers took since the last look */
 uint64_t pawl_kept_held(const struct kept *kept);
 uint64_t pawl_kept_reserved(const struct kept *kept); /* in reserve, not in stock */
@@ -180,9 +213,6 @@ void pawl_kept_publish(struct kept *kept);
 bool pawl_kept_is_drawn(const struct kept *kept);
 void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for show */
 void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
-void pawl_asker_sum(struct kept *kept);                                /* sets pace.asked_rate */
-void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask);
-void pawl_asker_granted(struct kept *kept, uint64_t id, uint64_t count);
 
 /* keeper_errand.c: the one ask below */
 void pawl_errand_take(struct kept *kept, uint64_t count);

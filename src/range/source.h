@@ -52,8 +52,9 @@ enum pawl_ask_kind {
      * showed; out: as it is now. PAWL_BAD_REQUEST: it keeps no branch that could be drawn.
      */
     PAWL_ASK_REDRAW,
-    PAWL_ASK_OPEN, /* keepers only: the holding of a name, with its first ids at hand */
-    PAWL_ASK_WAIT, /* keepers only: answers when ids are at hand in the holding's stock */
+    PAWL_ASK_OPEN,   /* keepers only: the holding of a name, with its first ids at hand */
+    PAWL_ASK_WAIT,   /* keepers only: answers when ids are at hand in the holding's stock */
+    PAWL_ASK_UNREAD, /* keepers only: count ids of answers that nobody reads any more are burned */
 };
 
 /*
@@ -75,6 +76,7 @@ struct pawl_grant {
 };
 
 struct pawl_holding;
+struct pawl_books;
 
 /* One page of a listing. Names come in one order that does not change; where the store can,
  * pawl_bytes_order's. */
@@ -121,6 +123,8 @@ struct pawl_ask {
     uint64_t epoch;         /* RETURN: likewise */
     struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it */
     double rate;            /* TAKE: the asker's own use, ids per second */
+    uint64_t holds;         /* TAKE: ids granted before that the asker may still hold unused */
+    int64_t holds_last;     /* TAKE: of those, the last one */
     uint64_t asker;       /* TAKE, RETURN: who asks (a connection), for summing rates; 0: nobody */
     uint64_t deadline_ns; /* whoever may let it wait answers PAWL_TIMEOUT then; 0: never */
     const pawl_definition *definition; /* CREATE, ALTER */
@@ -131,6 +135,10 @@ struct pawl_ask {
     /* Out, stores only; may be NULL. PING: all of it. Else as of the ask, as far as it is known
      * without another word to the store, the branch being the one that concerns its record. */
     struct pawl_identity *identity;
+    /* READ: what the first that counts them knows; NULL: not asked for */
+    pawl_gaps *gaps;
+    /* TAKE, NEXT, RETURN: the asker's books as they stand without this answer; NULL: none */
+    void (*tell)(struct pawl_ask *ask, struct pawl_books *books);
 
     pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
     struct pawl_grant grant; /* out: TAKE, NEXT */

@@ -72,12 +72,22 @@ static void give_back(struct call *call)
         call->sent.ask.epoch = grant.epoch;
         call->sent.ask.deadline_ns = call->desk->now_ns + call->desk->settings.request_timeout_ns;
         call_submit(call);
+    } else if (call->sent.ask.kind == PAWL_ASK_NEXT) {
+        call->sent.ask.kind = PAWL_ASK_UNREAD;
+        call->sent.ask.count = grant.range.count;
+        call_submit(call);
     } else {
-        if (call->sent.ask.kind == PAWL_ASK_NEXT) {
-            pawl_count_add(&call->desk->counts.unread, grant.range.count);
-        }
         call_free(call);
     }
+}
+
+void call_unread(struct desk *desk, struct pawl_bytes name, uint64_t count)
+{
+    struct call *call = count > 0 ? call_new(desk, PAWL_ASK_UNREAD, name) : NULL;
+
+    if (call == NULL) return;
+    call->sent.ask.count = count;
+    call_submit(call);
 }
 
 void call_settle(struct call *call)

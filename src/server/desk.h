@@ -84,7 +84,6 @@ struct desk_counts {
     _Atomic uint64_t ids;      /* handed out from stock */
     _Atomic uint64_t parked;   /* requests waiting for ids now */
     _Atomic uint64_t timeouts; /* requests that waited in vain */
-    _Atomic uint64_t unread;   /* ids burned since their asker had hung up */
     _Atomic uint64_t open;     /* sequences open here */
     _Atomic uint64_t refused;  /* logins */
 };

@@ -153,6 +153,7 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
     keeper->clock = pawl_clock_ns;
     keeper->retry_least_ns = RETRY_LEAST_NS;
     keeper->retry_most_ns = RETRY_MOST_NS;
+    keeper->ledger_since = pawl_clock_wall_s();
     keeper->refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE;
     return pawl_turner_start(ground->turner, source, keeper, error);
 }

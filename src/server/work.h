@@ -59,6 +59,7 @@ struct call {
     struct pawl_name to; /* RENAME */
     pawl_error failure;  /* of an entry's call: why the one before was in vain */
     struct pawl_record *record;
+    pawl_gaps gaps; /* READ for SEQ.INFO */
     pawl_definition definition;
     struct pawl_page page;
     struct text text;               /* LIST: elements so far; EXISTS: names still to look at */
@@ -142,6 +143,8 @@ void desk_forget_changed(struct desk *desk, struct conn *conn);
 
 /* A call about a name, with nobody who waits for it yet. NULL: no memory. */
 struct call *call_new(struct desk *desk, enum pawl_ask_kind kind, struct pawl_bytes name);
+/* The keeper books count ids of name, which somebody who has hung up was to be told. */
+void call_unread(struct desk *desk, struct pawl_bytes name, uint64_t count);
 /* Its asker is a cache, whose patience with us is short: answered in 2 s, if with PAWL_TIMEOUT. */
 void call_hurry(struct call *call);
 void call_submit(struct call *call);

@@ -292,6 +292,7 @@ static void records_ask(struct pawl_source *self, struct pawl_ask *ask)
         return;
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
         (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "a store cannot be asked that");
         refuse(records, ask);
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole fleets of the real code on a clock, a network and a store of our own, driven by a seed.
- * The laws stand in sim_ledger.h (ids), sim_tap.c (asks), sim_node.c (counts) and below.
+ * The laws stand in sim_ledger.h (ids), sim_books.h (gaps), sim_tap.c (asks), sim_node.c (counts)
+ * and below.
  *
  *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
  *     PAWL_SEEDS=n   so many runs instead of 2,000
@@ -181,6 +182,7 @@ static void end_fleet(struct sim *sim)
             if (sim->nodes[i]->depth == depth) sim_node_stop(sim->nodes[i], false);
         }
         run_until(sim, sim->now_ns + (uint64_t)END_S * PAWL_NS_PER_S);
+        if (depth > 1) sim_books_check_unreported(sim, depth - 1);
         if (depth > 1 && sim->plan.faultless && !sim->plan.faults.restart) {
             sim_nodes_check_links(sim, depth - 1);
         }

@@ -33,8 +33,8 @@ void sim_account_close(struct sim_node *node)
     account->crash += held + node->granted - read_count(&counts->reserved);
     account->used += taken + read_count(&counts->leased) + read_count(&counts->given_back) -
                      read_count(&counts->returned);
-    for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++) {
-        account->burned[i] += read_count(&counts->burned[i]);
+    for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {
+        if (sim_burned_here(cause)) account->burned[cause] += read_count(&counts->burned[cause]);
     }
 }
 

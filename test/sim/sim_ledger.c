@@ -29,10 +29,12 @@ static uint64_t offset_of(const struct sim_span *span, int64_t id)
 
 /*
  * Which lap a cycling sequence's id is of is a guess, once its store went back or where servers
- * lease of what they hold themselves.
+ * lease of what they hold themselves. Likewise which line, where a store that went back comes to
+ * the same few ids again in a line that a fence began.
  */
 static bool guessed(const struct sim *sim, int seq)
 {
+    if (sim->seqs[seq].small) return sim->era > 0;
     return sim->seqs[seq].cycle && (sim->era > 0 || sim->layers > 1);
 }
 

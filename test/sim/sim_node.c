@@ -23,6 +23,12 @@ uint64_t sim_node_taken(const struct sim_node *node)
     return node->taken + node->unread + sim_users_in_lanes(node);
 }
 
+bool sim_burned_here(int cause)
+{
+    return cause != PAWL_CAUSE_CRASH && cause != PAWL_CAUSE_UNREPORTED &&
+           cause != PAWL_CAUSE_UNREAD;
+}
+
 /* Ids that came to this keeper are somewhere, and in one place. */
 void sim_node_check(struct sim_node *node)
 {
@@ -32,14 +38,15 @@ void sim_node_check(struct sim_node *node)
     uint64_t went = read_count(&counts->handed) + read_count(&counts->leased) +
                     read_count(&counts->given_back) + read_count(&counts->held);
 
-    for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++) {
-        went += read_count(&counts->burned[i]);
+    for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {
+        if (sim_burned_here(cause)) went += read_count(&counts->burned[cause]);
     }
     if (came != went) {
         sim_fail(node->sim, SIM_NO_SEQ, "conserved",
                  "node %d: %" PRIu64 " ids came, %" PRIu64 " are accounted for", node->index, came,
                  went);
     }
+    sim_books_check(node);
     uint64_t taken = sim_node_taken(node);
 
     if (node->role == SIM_SERVER) taken = UINT64_MAX; /* what its clients got travels */
@@ -182,6 +189,7 @@ struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, co
                               .depth = depth,
                               .url = url,
                               .turn_ns = PAWL_NEVER};
+    sim_books_draw(node);
     node->net = sim_alloc(sim, sizeof *node->net);
     sim_net_init(node->net, sim, node->index);
     sim->nodes[sim->node_count++] = node;
@@ -226,9 +234,12 @@ void sim_node_start(struct sim_node *node)
         .wake = keeper_wakes,
         .idle = keeper_idle,
         .arg = node,
+        .ledger_since = 1,
+        .archive = node->ledger.kept ? &node->ledger.archive : NULL,
     };
 
     PAWL_ASSERT(node->keeper == NULL);
+    sim_books_start(node);
     node->life++;
     node->dead = node->closing = false;
     node->granted = node->leased = node->given_back = 0;
@@ -256,13 +267,14 @@ static void starts_again(void *object, uint64_t life)
 }
 
 /* Its memory goes, and the world hears nothing of it: what is below is closed first. */
-static void bury(struct sim_node *node)
+static void bury(struct sim_node *node, bool crashed)
 {
     struct sim *sim = node->sim;
     struct pawl_source *below = sim_tap_source(node->tap);
 
     sim_node_check(node);
     sim_account_close(node);
+    sim_books_close(node, crashed);
     node->up = node->closing = false;
     node->dead = true;
     sim_net_left(node->net);
@@ -287,7 +299,7 @@ void sim_node_crash(struct sim_node *node, bool again)
     if (node->keeper == NULL) return;
     SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "crashes");
     node->again = again;
-    bury(node);
+    bury(node, true);
 }
 
 void sim_node_drain(struct sim_node *node)
@@ -330,5 +342,5 @@ static void ended(struct sim_node *node)
         sim_fail(node->sim, SIM_NO_SEQ, "live", "node %d does not drain", node->index);
     }
     SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "ends");
-    bury(node);
+    bury(node, !pawl_keeper_drained(node->keeper));
 }

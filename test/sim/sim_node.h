@@ -4,6 +4,7 @@
 #define PAWL_SIM_NODE_H
 
 #include "range/keeper.h"
+#include "sim_books.h"
 #include "sim_ledger.h"
 
 enum sim_role {
@@ -36,6 +37,7 @@ struct sim_node {
     struct sim_net *net;        /* for dialling */
     struct sim_server *server;  /* NULL: nobody connects to it */
 
+    struct sim_books ledger; /* the product's; it outlives the node's lives */
     struct sim_book books[SIM_SEQS];
     struct sim_context contexts[SIM_SEQS];
     uint64_t turns;
@@ -60,6 +62,7 @@ void sim_node_check_few(struct sim_node *node, uint64_t intervals);
 /* What servers of a depth leased came to the nodes above them, and what those gave back to them. */
 void sim_nodes_check_links(struct sim *sim, int depth);
 void sim_node_check(struct sim_node *node); /* the laws about its counts */
+bool sim_burned_here(int cause); /* of what came to its keeper, and was not used before */
 uint64_t sim_node_taken(const struct sim_node *node);
 
 /* sim_server.c */

@@ -127,6 +127,7 @@ void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask
     case PAWL_ASK_REDRAW:
     case PAWL_ASK_OPEN:
     case PAWL_ASK_WAIT:
+    case PAWL_ASK_UNREAD:
         return;
     }
 }

@@ -45,6 +45,7 @@ static void check_grant(struct sim_node *node, int seq, const struct pawl_ask *a
     }
     if (ask->kind == PAWL_ASK_TAKE) node->leased += grant->range.count;
     node->granted += grant->range.count + ask->burned; /* what a turn of the lap left behind */
+    sim_books_granted(node, seq, grant->range.count + ask->burned);
     sim_granted(node, seq, ask);
 }
 
@@ -67,9 +68,11 @@ static void passed_done(struct pawl_ask *ask)
         if (ask->error.code == PAWL_OK) check_grant(node, seq, ask);
         if (ask->error.code != PAWL_OK) {
             node->granted += ask->burned;
+            sim_books_granted(node, seq, ask->burned);
             if (node->depth == 1) node->sim->account.guessed += ask->burned;
         }
     }
+    if (!node->dead && gives_ids(ask->kind)) sim_books_write(node, seq, from, true);
     if (node->dead && node->depth == 1) sim_account_unheard(node->sim, ask, true);
     if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
     passing->next = tap->spare;
@@ -102,6 +105,7 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
     if (seq >= 0) {
         if (gives_ids(ask->kind)) sim_floor_sent(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_returning(node, seq, ask);
+        if (ask->kind == PAWL_ASK_RETURN) sim_books_write(node, seq, ask, false);
     }
     tap->inside = true;
     pawl_source_ask(tap->below, &passing->ask);

@@ -117,7 +117,7 @@ static const struct row rows[] = {
     {NULL, "SEQ.CREATE s IFNOTEXISTS\r\n", "+OK\r\n"},
     {NULL, "INCR s\r\n", ":10\r\n"},
     {NULL, "INCR s\r\n", ":8\r\n"},
-    {NULL, "SEQ.INFO s\r\n", "*40\r\n$4\r\nname\r\n$1\r\ns\r\n$5\r\nepoch\r\n:..."},
+    {NULL, "SEQ.INFO s\r\n", "*62\r\n$4\r\nname\r\n$1\r\ns\r\n$5\r\nepoch\r\n:..."},
     {NULL, "SEQ.CREATE t START\r\n", "-ERR START takes a whole number from -922..."},
     {NULL, "SEQ.CREATE t START 9223372036854775808\r\n", "-ERR START takes a whole number..."},
     {NULL, "SEQ.CREATE t FOO\r\n", "-ERR SEQ.CREATE has no option 'FOO'\r\n"},
@@ -188,6 +188,9 @@ static const struct row rows[] = {
     {NULL, "SEQ.LEASE s 0\r\n", "*8\r\n:0\r\n:0\r\n:0\r\n:..."},
     {NULL, "SEQ.LEASE s -1\r\n", "-ERR syntax: SEQ.LEASE ..."},
     {NULL, "SEQ.LEASE s 9223372036854775808\r\n", "-ERR syntax: SEQ.LEASE ..."},
+    {NULL, "SEQ.LEASE s 10 HELD 3 -7\r\n", "*8\r\n:..."},
+    {NULL, "SEQ.LEASE s 1 HELD 3\r\n", "-ERR syntax: SEQ.LEASE ..."},
+    {NULL, "SEQ.LEASE s 1 HELD -1 9\r\n", "-ERR syntax: SEQ.LEASE ..."},
     {NULL, "SEQ.LEASE s 1 RATE x\r\n", "-ERR syntax: SEQ.LEASE ..."},
     {NULL, "SEQ.LEASE s 1 FLOOR 1 2\r\n", "-ERR syntax: SEQ.LEASE ..."},
     {NULL, "SEQ.LEASE s 5 FLOOR 99999999999999 0 1\r\n", "-FLOOR ..."},
@@ -225,7 +228,7 @@ static const struct row rows[] = {
     {"quit", "QUIT\r\nPING\r\n", "+OK\r\n"},
     {"a browser", "POST / HTTP/1.1\r\nINCR s\r\n", ""},
     {"info", "INFO\r\n", "$..."},
-    {NULL, "INFO burned\r\n", "$194..."},
+    {NULL, "INFO burned\r\n", "$231..."},
 };
 
 static void check(size_t i, const char *got)

@@ -344,7 +344,8 @@ static void burns_ids_that_nobody_reads(void **state)
     hang_up(&fixture, 0); /* asked below already, so it is answered in its own time */
     fixture.world.closed = false;
     world_settle(&fixture.world);
-    assert_int_equal(count_of(&desk_counts(fixture.world.desk)->unread), 7);
+    const struct pawl_counts *counts = pawl_keeper_counts(fixture.world.keeper);
+    assert_int_equal(count_of(&counts->burned[PAWL_CAUSE_UNREAD]), 7);
     expect(&fixture, 1, "INCR g\r\n", ":9\r\n");
     close_all(&fixture);
 }

@@ -131,6 +131,8 @@ static void says_each_ask(void **state)
         {{.kind = PAWL_ASK_TAKE, .count = 10}, "SEQ.LEASE orders 10"},
         {{.kind = PAWL_ASK_TAKE, .count = 0, .floor = floor, .rate = 1.5},
          "SEQ.LEASE orders 0 FLOOR 4 1 -9 RATE 1.500"},
+        {{.kind = PAWL_ASK_TAKE, .count = 5, .holds = 12, .holds_last = -3},
+         "SEQ.LEASE orders 5 HELD 12 -3"},
         {{.kind = PAWL_ASK_NEXT, .count = 3, .exact = true, .floor = floor},
          "SEQ.NEXT orders COUNT 3 EXACT FLOOR 4 1 -9"},
         {{.kind = PAWL_ASK_RETURN, .lease = 77, .value = -4}, "SEQ.RETURN orders 77 -4"},

@@ -19,7 +19,8 @@ static void let_go(struct pg_session *session)
     struct pg_portal *portal = session->running;
 
     if (session->wait == PG_WAIT_CAME) {
-        pawl_count_add(&session->conn->desk->counts.unread, session->ids.count);
+        call_unread(session->conn->desk, pawl_name_bytes(&session->search.store),
+                    session->ids.count);
     }
     session->running = NULL;
     if (portal != NULL && portal->loose) {

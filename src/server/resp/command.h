@@ -63,6 +63,8 @@ bool options_read(struct words *words, bool alter, pawl_definition *definition, 
 enum { SEQUENCE_FIELDS = 20 };
 /* A record's field names and values, as bulks and integers, without the array's head. */
 void info_add(struct text *text, const struct pawl_record *record, int64_t settled_in);
+/* The same of its gaps here. Returns how many fields. */
+size_t info_add_gaps(struct text *text, const pawl_gaps *gaps);
 int64_t info_settled_in(const struct desk *desk, const struct pawl_record *record, int64_t wall_s);
 
 #endif

@@ -170,10 +170,12 @@ static bool answer_info(struct conn *conn, struct call *call)
     }
     info_add(&text, call->record,
              info_settled_in(conn->desk, call->record, desk_wall_s(conn->desk)));
+    size_t pairs = SEQUENCE_FIELDS + info_add_gaps(&text, &call->gaps);
+
     if (text.failed) {
         say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this answer");
     } else {
-        say_map(conn, SEQUENCE_FIELDS);
+        say_map(conn, pairs);
         say_raw(conn, (struct pawl_bytes){text.at, text.size});
     }
     free(text.at);
@@ -184,7 +186,9 @@ void run_seq_info(struct conn *conn, const struct pawl_resp_request *request)
 {
     struct call *call = begin_read(conn, request->words[1], answer_info);
 
-    if (call != NULL) call_submit(call);
+    if (call == NULL) return;
+    call->sent.ask.gaps = &call->gaps;
+    call_submit(call);
 }
 
 static bool answer_type(struct conn *conn, struct call *call)

@@ -144,13 +144,14 @@ struct lease {
     int64_t count;
     struct pawl_mark floor;
     double rate;
+    int64_t holds, holds_last;
 };
 
 static bool lease_read(const struct pawl_resp_request *request, struct lease *lease)
 {
     struct words words = {request, 2};
 
-    *lease = (struct lease){0, {0, 0, 0}, 0};
+    *lease = (struct lease){.count = 0};
     if (!words_take_i64(&words, &lease->count) || lease->count < 0) return false;
     while (words_left(&words)) {
         if (words_take(&words, "FLOOR")) {
@@ -158,6 +159,9 @@ static bool lease_read(const struct pawl_resp_request *request, struct lease *le
         } else if (words_take(&words, "RATE")) {
             if (!words_left(&words)) return false;
             if (!rate_read(request->words[words.at++], &lease->rate)) return false;
+        } else if (words_take(&words, "HELD")) {
+            if (!words_take_i64(&words, &lease->holds) || lease->holds < 0) return false;
+            if (!words_take_i64(&words, &lease->holds_last)) return false;
         } else {
             return false;
         }
@@ -205,8 +209,9 @@ void run_seq_lease(struct conn *conn, const struct pawl_resp_request *request)
     struct lease lease;
 
     if (!lease_read(request, &lease)) {
-        say_error(conn, "ERR syntax: SEQ.LEASE name count [FLOOR line lap id] [RATE r], count from "
-                        "0 to 9223372036854775807");
+        say_error(conn,
+                  "ERR syntax: SEQ.LEASE name count [FLOOR line lap id] [RATE r] [HELD n last], "
+                  "count and n from 0 to 9223372036854775807");
         return;
     }
     struct call *call = conn_call(conn, PAWL_ASK_TAKE, request->words[1], answer_lease);
@@ -218,6 +223,8 @@ void run_seq_lease(struct conn *conn, const struct pawl_resp_request *request)
     }
     call->sent.ask.floor = lease.floor;
     call->sent.ask.rate = lease.rate;
+    call->sent.ask.holds = (uint64_t)lease.holds;
+    call->sent.ask.holds_last = lease.holds_last;
     call_hurry(call);
     call_submit(call);
 }

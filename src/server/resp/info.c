@@ -89,6 +89,22 @@ void info_add(struct text *text, const struct pawl_record *record, int64_t settl
     add_integer(text, "settled_in", settled_in);
 }
 
+size_t info_add_gaps(struct text *text, const pawl_gaps *gaps)
+{
+    char field[64];
+    size_t pairs = 1;
+
+    add_integer(text, "gaps_since", gaps->since);
+    for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++, pairs++) {
+        (void)snprintf(field, sizeof field, "burned_%s", pawl_cause_name((enum pawl_cause)cause));
+        add_unsigned(text, field, gaps->burned[cause]);
+    }
+    if (!gaps->crash_bounded) return pairs;
+    add_integer(text, "crash_after", gaps->crash_after);
+    add_integer(text, "crash_to", gaps->crash_to);
+    return pairs + 2;
+}
+
 /* The server. */
 
 static void add_line(struct text *text, const char *format, ...)
@@ -199,7 +215,6 @@ static void add_burned(struct text *text, const struct desk *desk)
     for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {
         uint64_t burned = load(&counts->burned[cause]);
 
-        if (cause == PAWL_CAUSE_UNREAD) burned += SUM(desk, unread);
         all += burned;
         add_line(text, "burned_%s:%" PRIu64, pawl_cause_name((enum pawl_cause)cause), burned);
     }
