@@ -28,8 +28,10 @@ void pawl_dynamodb_op_fail(struct pawl_dynamodb *store, struct pawl_op *op,
 
 static void op_done(struct pawl_dynamodb *store, struct pawl_op *op, enum pawl_op_end end)
 {
+    store->heard_ns = pawl_clock_ns();
     op->end = end;
     op->found_token = 0;
+    op->identity = store->identity;
     pawl_op_end(op, &store->driver);
 }
 
@@ -224,8 +226,10 @@ static void driver_begin(struct pawl_driver *driver, struct pawl_op *op)
 {
     struct pawl_dynamodb *store = store_of(driver);
     bool about_table = op->kind == PAWL_OP_INIT || op->kind == PAWL_OP_CHECK;
+    bool known = store->state == PAWL_DYNAMODB_READY &&
+                 pawl_clock_ns() - store->heard_ns < PAWL_DYNAMODB_LOOK_NS;
 
-    if (about_table || store->state == PAWL_DYNAMODB_READY) {
+    if (about_table || known) {
         pawl_dynamodb_op_begin(store, op);
     } else {
         pawl_dynamodb_look(store, op);

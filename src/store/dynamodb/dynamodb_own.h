@@ -19,6 +19,10 @@ enum {
     PAWL_DYNAMODB_BUDGET = 500,     /* for retries, at most */
 };
 
+/* A table that was not heard of for so long is looked at again first: it may be another one of the
+ * same name by now. To delete one and restore another in its place takes longer. */
+#define PAWL_DYNAMODB_LOOK_NS (60 * PAWL_NS_PER_S)
+
 struct pawl_dynamodb;
 
 /* One request, with its retries. From pawl_dynamodb_call until done has returned. */
@@ -67,7 +71,9 @@ struct pawl_dynamodb {
     struct pawl_dynamodb_call **queued_end;
     struct pawl_dynamodb_call *delayed; /* until their pause is over */
     enum pawl_dynamodb_state state;
-    struct pawl_op *waiting; /* until the table is known */
+    uint64_t heard_ns;             /* when the table last answered */
+    struct pawl_identity identity; /* of the table as it was last looked at */
+    struct pawl_op *waiting;       /* until the table is known */
     struct pawl_op **waiting_end;
     struct pawl_op *init; /* being carried out */
     uint64_t init_end_ns, init_due_ns;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/dynamodb/dynamodb_own.h"
 
 enum { REGIONS_SHOWN_MAX = 160, INIT_LOOK_MS_MAX = 2000, INIT_LOOK_MS_LEAST = 50 };
@@ -162,11 +163,43 @@ static void end_waiting(struct pawl_dynamodb *store, const pawl_error *error)
             pawl_op_fail(op, &store->driver, PAWL_OP_FAILED, error->code, "%s", error->text);
         } else if (op->kind == PAWL_OP_PING) {
             op->end = PAWL_OP_DONE;
+            op->identity = store->identity;
             pawl_op_end(op, &store->driver);
         } else {
             pawl_dynamodb_op_begin(store, op);
         }
         op = next;
+    }
+}
+
+/*
+ * A table is one history: what is restored or copied is another table, with an id of its own. So a
+ * record that bears another id than its table's was copied, and may lack what was given since. Of a
+ * table that several regions write to, each region's may have an id of its own: there it tells
+ * nothing of records.
+ */
+static void identify(struct pawl_dynamodb *store, const json_t *table)
+{
+    const struct pawl_identity was = store->identity;
+    const json_t *json = json_object_get(table, "TableId");
+    size_t size = json_string_length(json);
+    struct pawl_identity *now = &store->identity;
+    bool strong = false;
+
+    *now = (struct pawl_identity){.name_size = 0};
+    if (size > 0 && size <= sizeof now->name) {
+        now->name_size = (uint8_t)size;
+        memcpy(now->name, json_string_value(json), size);
+    }
+    if (store->has_home || pawl_dynamodb_regions(table, &strong) == 1) {
+        now->branch = (struct pawl_branch){.size = now->name_size, .loses = true};
+        memcpy(now->branch.at, now->name, now->name_size);
+    }
+    if (was.name_size > 0 && !pawl_bytes_equal((struct pawl_bytes){was.name, was.name_size},
+                                               (struct pawl_bytes){now->name, now->name_size})) {
+        pawl_log(PAWL_LOG_ERROR, "another table has the name of the store's",
+                 "store=dynamodb table=%s id=%.*s was=%.*s", store->table, (int)now->name_size,
+                 now->name, (int)was.name_size, was.name);
     }
 }
 
@@ -180,6 +213,8 @@ static void looked(struct pawl_dynamodb_call *call)
         error.code = pawl_dynamodb_table_judge(store, table, &error);
     }
     store->state = error.code == PAWL_OK ? PAWL_DYNAMODB_READY : PAWL_DYNAMODB_UNSEEN;
+    if (error.code == PAWL_OK) identify(store, table);
+    store->heard_ns = pawl_clock_ns();
     end_waiting(store, &error);
 }
 
