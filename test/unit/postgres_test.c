@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a postgres:// URL means, what each SQLSTATE does, and the statements' columns. */
+#include "store/postgres/history.h"
 #include "store/postgres/sql.h"
 #include "store/postgres/state.h"
 #include "store/postgres/target.h"
@@ -287,6 +288,44 @@ static void names_every_condition(void **state)
     pawl_postgres_sql_free(&sql);
 }
 
+/* Whether ids may be lost between what a record bears and where the server is now. */
+static void judges_timelines(void **state)
+{
+    static const struct {
+        const char *was;
+        struct pawl_postgres_history now;
+        const char *branch;
+        bool loses;
+    } rows[] = {
+        {"7/1", {.system = "7", .timeline = 1}, "7/1", false},
+        {"7/1", {.system = "7", .timeline = 1, .waits = true}, "7/1 waits", false},
+        {"7/1 waits", {.system = "7", .timeline = 1}, "7/1", false},
+        {"7/1", {.system = "7", .timeline = 2, .waits = true}, "7/2 waits", true},
+        {"7/1 waits", {.system = "7", .timeline = 2}, "7/2", false},
+        {"7/1 waits", {.system = "7", .timeline = 16}, "7/16", false},
+        {"7/1 waits", {.system = "7", .timeline = 2, .recovered = true}, "7/2", true},
+        {"7/1", {.system = "7", .timeline = 1, .recovered = true}, "7/1", false},
+        {"7/3 waits", {.system = "7", .timeline = 2}, "7/2", true},
+        {"8/1 waits", {.system = "7", .timeline = 2}, "7/2", true},
+        {"71/1 waits", {.system = "7", .timeline = 2}, "7/2", true},
+        {"7/ waits", {.system = "7", .timeline = 2}, "7/2", true},
+        {"", {.system = "7", .timeline = 2}, "7/2", true},
+        {"7/1", {.system = "7"}, "", false},
+        {"7/1", {.system = "", .timeline = 2}, "", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct pawl_identity identity = pawl_postgres_history_identity(
+            &rows[i].now, (struct pawl_bytes){rows[i].was, strlen(rows[i].was)});
+
+        assert_int_equal(identity.branch.size, strlen(rows[i].branch));
+        assert_memory_equal(identity.branch.at, rows[i].branch, identity.branch.size);
+        if (identity.branch.loses != rows[i].loses) fail_msg("row %zu: %s", i, rows[i].was);
+        assert_int_equal(identity.name_size, strlen(rows[i].now.system));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +339,7 @@ int main(void)
         cmocka_unit_test(reads_libpq_texts),
         cmocka_unit_test(judges_columns),
         cmocka_unit_test(names_every_condition),
+        cmocka_unit_test(judges_timelines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

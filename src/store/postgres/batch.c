@@ -166,12 +166,34 @@ static void again_or_fail(struct pg_driver *driver, const struct pg_group *group
     pawl_pg_rides_add(&driver->waiting, ride);
 }
 
+/*
+ * Behind a pooler each transaction may meet another server, so each begins with asking which one it
+ * is. A direct connection stays with one, whose timeline cannot change under it.
+ */
+static void ask_where(struct pg_driver *driver, struct pg_group *group)
+{
+    const struct pawl_postgres_command command = {.text =
+                                                      driver->sql.texts[PAWL_POSTGRES_IDENTITY]};
+
+    if (driver->facts.direct || driver->history.system[0] == '\0') return;
+    pawl_pg_group_add(driver, group, &command);
+    group->skip++;
+}
+
+static void look_before(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
+{
+    if (pawl_pg_history_seen(driver, result)) return;
+    group->doubtful = true;
+    driver->anew = true;
+    group->error = driver->facts.error;
+}
+
 /* Writes. */
 
 /* Whether the row is what this statement wrote, and not what another one answered. */
 static bool is_own_row(const PGresult *result, const struct pg_ride *ride)
 {
-    return PQnfields(result) > PAWL_POSTGRES_COMMIT_COLUMN &&
+    return PQnfields(result) == PAWL_POSTGRES_WRITE_COLUMNS &&
            ride->op->found.tag == ride->op->record.tag;
 }
 
@@ -179,8 +201,10 @@ static void write_result(struct pg_driver *driver, struct pg_group *group, const
 {
     struct pg_ride *ride = group->at;
 
-    if (ride == NULL) return; /* the settings' */
-    if (group->skip > 0) return;
+    if (group->skip > 0) {
+        look_before(driver, group, result);
+        return;
+    }
     ride->written = take_row(result, ride);
     if (!ride->written || group->doubtful || ride->unclear) return;
     if (!is_own_row(result, ride)) {
@@ -190,6 +214,8 @@ static void write_result(struct pg_driver *driver, struct pg_group *group, const
         return;
     }
     const char *commit = PQgetvalue(result, 0, PAWL_POSTGRES_COMMIT_COLUMN);
+
+    driver->history.waits = *PQgetvalue(result, 0, PAWL_POSTGRES_WAITS_COLUMN) == 't';
 
     if (!driver->target.lasting || strcmp(commit, "on") == 0 ||
         strcmp(commit, "remote_apply") == 0) {
@@ -288,8 +314,9 @@ void pawl_pg_batch_writes(struct pg_driver *driver, struct pg_rides *rides)
     if (group == NULL) return;
     if (!driver->facts.direct) {
         pawl_pg_group_add(driver, group, &settings);
-        group->skip = 1;
+        group->skip++;
     }
+    ask_where(driver, group);
     for (const struct pg_ride *ride = group->rides.first; ride != NULL; ride = ride->next) {
         add_ride(driver, group, ride);
     }
@@ -300,9 +327,12 @@ void pawl_pg_batch_writes(struct pg_driver *driver, struct pg_rides *rides)
 
 static void read_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
 {
-    (void)driver;
-    (void)take_row(result, group->at);
-    group->at->written = true;
+    if (group->skip > 0) {
+        look_before(driver, group, result);
+    } else if (!group->doubtful) {
+        (void)take_row(result, group->at);
+        group->at->written = true;
+    }
 }
 
 static void read_over(struct pg_driver *driver, const struct pg_group *group, struct pg_ride *ride)
@@ -339,6 +369,7 @@ void pawl_pg_batch_reads(struct pg_driver *driver, struct pg_rides *rides)
     struct pg_group *group = begin_batch(driver, &read_ops, rides);
 
     if (group == NULL) return;
+    ask_where(driver, group);
     for (const struct pg_ride *ride = group->rides.first; ride != NULL; ride = ride->next) {
         add_ride(driver, group, ride);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pawl store init, and pawl store check. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,17 +166,17 @@ static void check_database(const struct answers *answers)
 
 static void check_identity(const struct pg_driver *driver, struct pawl_check *check)
 {
-    char found[80];
+    const struct pawl_postgres_history *history = &driver->history;
+    bool seen = history->system[0] != '\0';
+    char found[160];
 
-    (void)snprintf(found, sizeof found, "system %.20s, timeline %.15s", driver->system,
-                   driver->timeline[0] != '\0' ? driver->timeline : "unknown");
-    check->item(check, "identity", unless(driver->identity_seen, PAWL_CHECK_WARNS),
-                driver->identity_seen ? found : "cannot be seen",
-                driver->identity_seen
-                    ? NULL
-                    : "another cluster under this URL would not be noticed; GRANT EXECUTE ON "
-                      "FUNCTION pg_control_system(), pg_walfile_name(pg_lsn), "
-                      "pg_current_wal_lsn()");
+    (void)snprintf(found, sizeof found, "system %s, timeline %" PRIu64, history->system,
+                   history->timeline);
+    check->item(check, "identity", unless(seen, PAWL_CHECK_WARNS), seen ? found : "cannot be seen",
+                seen ? NULL
+                     : "a restored database, a promoted standby or another cluster under this URL "
+                       "would not be noticed; GRANT EXECUTE ON FUNCTION pg_control_system(), "
+                       "pg_walfile_name(pg_lsn), pg_current_wal_lsn()");
     check->item(check, "connection", PAWL_CHECK_KEEPS,
                 driver->facts.direct ? "direct" : "through a pooler", NULL);
 }

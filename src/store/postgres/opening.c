@@ -5,6 +5,7 @@
  */
 #include "store/postgres/postgres_own.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,33 +196,35 @@ static struct pg_group *send_one(struct pg_driver *driver, const struct pg_group
     return group;
 }
 
-/* Who the server is: another cluster under the same URL is another store. */
-static void identity_result(struct pg_driver *driver, struct pg_group *group,
-                            const PGresult *result)
+bool pawl_pg_history_seen(struct pg_driver *driver, const PGresult *result)
 {
-    (void)group;
-    if (PQntuples(result) != 1 || PQnfields(result) != 2) return;
-    const char *system = text_of(result, 0);
-    const char *timeline = text_of(result, 1);
+    const struct pawl_postgres_history was = driver->history;
 
-    driver->identity_seen = true;
-    if (driver->system[0] == '\0') {
-        (void)snprintf(driver->system, sizeof driver->system, "%s", system);
-    }
+    if (!pawl_postgres_history_read(&driver->history, result)) return true;
+    const char *system = driver->history.system;
+
+    if (driver->system[0] == '\0') (void)snprintf(driver->system, sizeof was.system, "%s", system);
     driver->is_foreign = strcmp(driver->system, system) != 0;
     if (driver->is_foreign) {
         (void)pawl_fail(&driver->facts.error, PAWL_STORE,
                         "another PostgreSQL cluster answers under the same URL (system identifier "
                         "%.20s, it was %s): if that is meant, restart pawl",
                         system, driver->system);
-        return;
+        return false;
     }
-    if (timeline[0] == '\0') return;
-    if (driver->timeline[0] != '\0' && strcmp(driver->timeline, timeline) != 0) {
+    if (was.timeline != 0 && driver->history.timeline != was.timeline) {
         pawl_log(PAWL_LOG_WARN, "store changed its timeline",
-                 "store=postgres timeline=%.15s was=%s", timeline, driver->timeline);
+                 "store=postgres timeline=%" PRIu64 " was=%" PRIu64, driver->history.timeline,
+                 was.timeline);
     }
-    (void)snprintf(driver->timeline, sizeof driver->timeline, "%s", timeline);
+    return true;
+}
+
+static void identity_result(struct pg_driver *driver, struct pg_group *group,
+                            const PGresult *result)
+{
+    (void)group;
+    (void)pawl_pg_history_seen(driver, result);
 }
 
 /* It may be forbidden to look: CHECK says so. */
@@ -229,6 +232,7 @@ static void identified(struct pg_driver *driver, struct pg_group *group)
 {
     const struct pawl_postgres_command command = {.text = driver->sql.texts[PAWL_POSTGRES_SESSION]};
 
+    if (group->rolled_back) driver->history = (struct pawl_postgres_history){.timeline = 0};
     if (group->doubtful) {
         fail_opening(driver, group);
         return;
@@ -282,7 +286,35 @@ void pawl_pg_opening_begin(struct pg_driver *driver)
     (void)send_one(driver, &facts_ops, &command);
 }
 
-/* PING. */
+/* PING: the facts, and how far the server has come. */
+
+static void ping_told(struct pg_driver *driver, struct pg_group *group)
+{
+    struct pg_ride *ride = pawl_pg_rides_pop(&group->rides);
+
+    if (group->doubtful || driver->is_foreign) {
+        driver->anew = true;
+        pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED,
+                          driver->is_foreign ? &driver->facts.error : &group->error);
+        return;
+    }
+    ride->op->end = PAWL_OP_DONE;
+    pawl_pg_ride_end(driver, ride);
+}
+
+static const struct pg_group_ops ping_identity_ops = {.result = identity_result,
+                                                      .synced = ping_told};
+
+static void ping_identity(struct pg_driver *driver, struct pg_ride *ride)
+{
+    const struct pawl_postgres_command command = {.text =
+                                                      driver->sql.texts[PAWL_POSTGRES_IDENTITY]};
+    struct pg_group *group = pawl_pg_group_with(driver, &ping_identity_ops, OP_NS, ride);
+
+    if (group == NULL) return;
+    pawl_pg_group_add(driver, group, &command);
+    pawl_pg_group_send(driver, group);
+}
 
 static void ping_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
 {
@@ -300,8 +332,7 @@ static void pinged(struct pg_driver *driver, struct pg_group *group)
         driver->anew = true;
         pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &driver->facts.error);
     } else {
-        ride->op->end = PAWL_OP_DONE;
-        pawl_pg_ride_end(driver, ride);
+        ping_identity(driver, ride);
     }
 }
 

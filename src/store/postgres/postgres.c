@@ -44,6 +44,10 @@ void pawl_pg_ride_end(struct pg_driver *driver, struct pg_ride *ride)
 {
     struct pawl_op *op = ride->op;
 
+    if (op->end == PAWL_OP_DONE || op->end == PAWL_OP_REFUSED) {
+        op->identity = pawl_postgres_history_identity(
+            &driver->history, (struct pawl_bytes){op->found.branch, op->found.branch_size});
+    }
     free(ride);
     pawl_op_end(op, &driver->driver);
 }
@@ -205,7 +209,7 @@ static void spoil(struct pg_driver *driver, struct pg_group *group, const PGresu
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const struct pawl_postgres_state *state = pawl_postgres_state_of(sqlstate);
 
-    if (state->anew) driver->anew = true;
+    if (state->anew || group->skip > 0) driver->anew = true; /* what stands before the rides */
     if (group->rolled_back || group->doubtful) return;
     if (pawl_postgres_verdict_of(severity, sqlstate, at_commit) == PAWL_POSTGRES_UNDONE) {
         group->rolled_back = true;

@@ -15,6 +15,7 @@
 #define PAWL_POSTGRES_OWN_H
 
 #include "store/postgres/conn.h"
+#include "store/postgres/history.h"
 #include "store/postgres/sql.h"
 #include "store/postgres/state.h"
 #include "store/records.h"
@@ -115,9 +116,9 @@ struct pg_driver {
 
     struct pg_facts facts;
     bool prepared[PAWL_POSTGRES_STATEMENTS];
-    char system[24], timeline[16]; /* as first, and as last seen; empty: not yet */
-    bool identity_seen;            /* it may be looked at */
-    bool is_foreign;               /* another database cluster answers than at first */
+    struct pawl_postgres_history history; /* as last seen, on this connection if it is open */
+    char system[24];                      /* as first seen; empty: not yet */
+    bool is_foreign;                      /* another database cluster answers than at first */
 };
 
 /* postgres.c: rides and groups. */
@@ -145,6 +146,11 @@ void pawl_pg_fail_waiting(struct pg_driver *driver, const pawl_error *error, boo
 /* opening.c: finds out what there is, and sets what the session needs. */
 void pawl_pg_opening_begin(struct pg_driver *driver);
 const char *pawl_pg_statement_name(enum pawl_postgres_statement statement);
+/*
+ * An answer to IDENTITY: keeps it, if that is what it is. false: it is another cluster's than at
+ * first, which is another store under the same URL; facts.error says so.
+ */
+bool pawl_pg_history_seen(struct pg_driver *driver, const PGresult *result);
 /* postgres.c: that is over. What waits fails if it cannot be used. */
 void pawl_pg_opening_end(struct pg_driver *driver);
 /* Looks at the server's facts once more for a PING. */

@@ -9,7 +9,9 @@ enum { COLUMN_BYTES_MAX = 64 };
 
 #define COLUMN_OF(name, kind) ", \"" #name "\""
 #define COLUMNS               "name" PAWL_FIELD_MAP(COLUMN_OF)
-#define ANSWERS               " RETURNING " COLUMNS ", current_setting('synchronous_commit')"
+#define WAITS                 "current_setting('synchronous_standby_names') <> ''"
+
+#define ANSWERS " RETURNING " COLUMNS ", current_setting('synchronous_commit'), " WAITS
 
 /*
  * A commit must be durable before it is answered: what the server, the database or the role says
@@ -83,6 +85,22 @@ static void put_facts(FILE *to)
             "t.oid");
 }
 
+/* In the order of enum pawl_postgres_history_column. Everybody may ask that by default. */
+static void put_identity(FILE *to)
+{
+    static const char *const targets[] = {"", "_lsn", "_name", "_time", "_xid"};
+
+    (void)fprintf(
+        to, "SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN "
+            "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, CASE WHEN NOT "
+            "pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') END, " WAITS
+            ", concat(''");
+    for (size_t i = 0; i < PAWL_COUNT(targets); i++) { /* settings since PostgreSQL 12 */
+        (void)fprintf(to, ", current_setting('recovery_target%s', true)", targets[i]);
+    }
+    (void)fprintf(to, ") <> '' FROM pg_control_system()");
+}
+
 /* Many updates of few rows: room for them on each page, and vacuum that does not wait. */
 static void put_table(FILE *to, const char *table)
 {
@@ -149,9 +167,7 @@ static void put(enum pawl_postgres_statement statement, FILE *to, const char *ta
         put_facts(to);
         return;
     case PAWL_POSTGRES_IDENTITY:
-        (void)fprintf(to, "SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN "
-                          "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END FROM "
-                          "pg_control_system()");
+        put_identity(to);
         return;
     case PAWL_POSTGRES_SESSION:
         (void)fprintf(

@@ -32,6 +32,8 @@ enum {
     PAWL_POSTGRES_NAME_COLUMN,
     PAWL_POSTGRES_FIELDS_COLUMN,
     PAWL_POSTGRES_COMMIT_COLUMN = PAWL_POSTGRES_FIELDS_COLUMN + PAWL_FIELDS, /* writes only */
+    PAWL_POSTGRES_WAITS_COLUMN, /* likewise: whether that commit waits for a standby */
+    PAWL_POSTGRES_WRITE_COLUMNS,
 };
 
 enum pawl_postgres_fact {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where writes go: which database cluster, on which timeline of its history. A record's branch is
+ * "SYSTEM/TIMELINE", and " waits" behind it if commits wait for a standby there: whoever writes a
+ * record says so, for whoever finds it on a later timeline. Pure functions.
+ */
+#ifndef PAWL_POSTGRES_HISTORY_H
+#define PAWL_POSTGRES_HISTORY_H
+
+#include <libpq-fe.h>
+
+#include "range/source.h"
+
+/* Columns of what IDENTITY answers. */
+enum pawl_postgres_history_column {
+    PAWL_POSTGRES_HISTORY_SYSTEM,
+    PAWL_POSTGRES_HISTORY_TIMELINE,  /* eight hexadecimal digits; NULL: a standby has none */
+    PAWL_POSTGRES_HISTORY_LSN,       /* decimal; likewise */
+    PAWL_POSTGRES_HISTORY_WAITS,     /* t or f */
+    PAWL_POSTGRES_HISTORY_RECOVERED, /* t or f */
+    PAWL_POSTGRES_HISTORY_COLUMNS,
+};
+
+struct pawl_postgres_history {
+    char system[24];   /* empty: not known */
+    uint64_t timeline; /* 0: not known */
+    uint64_t lsn;
+    bool waits;     /* commits wait for a synchronous standby */
+    bool recovered; /* its settings name a point in time that it was recovered to */
+};
+
+/* false: the row is none. */
+bool pawl_postgres_history_read(struct pawl_postgres_history *history, const PGresult *result);
+
+/* Its branch as far as it concerns a record that bears `was`. */
+struct pawl_identity pawl_postgres_history_identity(const struct pawl_postgres_history *history,
+                                                    struct pawl_bytes was);
+
+#endif
