@@ -127,7 +127,7 @@ static void check_etcd(struct pawl_bytes bytes)
 
     if (pawl_etcd_value_read(&record, bytes, NULL) == PAWL_OK) check_sound(&record);
     pawl_etcd_answer_read(&answer, bytes);
-    (void)pawl_etcd_refusal(&answer);
+    (void)pawl_etcd_refusal(&answer, 0);
     pawl_etcd_answer_free(&answer);
 }
 

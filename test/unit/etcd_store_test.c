@@ -142,6 +142,15 @@ static void answer_error(int status, int code, const char *message)
 #define FOUND(revision) \
     "\"kvs\":[{\"key\":\"cGF3bC9vcmRlcnM=\",\"mod_revision\":\"" #revision "\",\"value\":\"%s\"}]"
 
+/* {"format":1,"branch":"1-000000000000000a","cluster":"7"} at the key "pawl/" */
+#define BRANCH_1                                                                                   \
+    "\"kvs\":[{\"key\":\"cGF3bC8=\",\"mod_revision\":\"2\",\"value\":\"eyJmb3JtYXQiOjEsImJyYW5jaC" \
+    "I6IjEtMDAwMDAwMDAwMDAwMDAwYSIsImNsdXN0ZXIiOiI3In0=\"}]"
+/* {"format":1,"branch":"2-00000000000000ff","cluster":"7"} */
+#define BRANCH_2                                                                                   \
+    "\"kvs\":[{\"key\":\"cGF3bC8=\",\"mod_revision\":\"3\",\"value\":\"eyJmb3JtYXQiOjEsImJyYW5jaC" \
+    "I6IjItMDAwMDAwMDAwMDAwMDBmZiIsImNsdXN0ZXIiOiI3In0=\"}]"
+
 static void open_store(const char *url)
 {
     static uv_loop_t loop;
@@ -159,6 +168,7 @@ static void open_with_record(const char *url)
 
     open_store(url);
     begin(&probe, PAWL_ASK_CREATE);
+    answer(200, HEADER(9) "," BRANCH_1 "}");
     answer(200, HEADER(9) "}");
     answer(200, HEADER(10) ",\"succeeded\":true}");
     assert_int_equal(probe.answers, 1);
@@ -358,7 +368,7 @@ static void a_ping_meets_every_member(void **state)
     end_exchange(PAWL_HTTP_NOT_SENT, 0, ""); /* one may be away */
     turns();
     answer(200, STATUS(7));
-    answer(200, HEADER(9) "}");
+    answer(200, HEADER(9) "," BRANCH_1 "}");
     expect(&probe, PAWL_OK, 0);
     assert_int_equal(bench.sent, 4);
     begin(&probe, PAWL_ASK_PING);
@@ -382,6 +392,7 @@ static void tokens_are_renewed_once(void **state)
     assert_string_equal(bench.token, "");
     answer(200, TOKEN("one"));
     assert_string_equal(bench.token, "Authorization: one");
+    answer(200, HEADER(9) "," BRANCH_1 "}");
     answer(200, HEADER(9) "}");
     answer_error(401, 16, "etcdserver: invalid auth token");
     answer(200, TOKEN("two"));
@@ -425,6 +436,146 @@ static void closing_ends_what_waits(void **state)
     assert_int_equal(probes[1].ask.error.code, PAWL_CLOSED);
 }
 
+static void ping(struct probe *probe, struct pawl_identity *identity)
+{
+    begin(probe, PAWL_ASK_PING);
+    probe->ask.identity = identity;
+    answer(200, STATUS(7));
+}
+
+/* Two who come at once: one draws, the other finds it. */
+static void a_branch_is_drawn_where_there_is_none(void **state)
+{
+    struct pawl_identity identity = {.name_size = 0};
+    struct probe probe;
+
+    (void)state;
+    for (int second = 0; second < 2; second++) {
+        open_store("etcd://a");
+        ping(&probe, &identity);
+        answer(200, HEADER(9) "}");
+        assert_non_null(strstr(bench.body, "\"key\":\"cGF3bC8=\",\"target\":\"CREATE\""));
+        if (second) {
+            answer(200, HEADER(9) ",\"responses\":[{\"response_range\":{" BRANCH_2 "}}]}");
+            assert_memory_equal(identity.branch.at, "2-", 2);
+        } else {
+            answer(200, HEADER(10) ",\"succeeded\":true}");
+            assert_memory_equal(identity.branch.at, "1-", 2);
+        }
+        expect(&probe, PAWL_OK, 0);
+        assert_memory_equal(identity.name, "7", identity.name_size);
+        assert_true(identity.branch.loses);
+        close_store();
+    }
+}
+
+static void a_branch_that_is_denied_is_done_without(void **state)
+{
+    struct pawl_identity identity = {.name_size = 0};
+    struct probe probe;
+
+    (void)state;
+    open_store("etcd://u:p@a");
+    begin(&probe, PAWL_ASK_PING);
+    probe.ask.identity = &identity;
+    answer(200, TOKEN("one"));
+    answer(200, STATUS(7));
+    answer_error(403, 7, "etcdserver: permission denied");
+    expect(&probe, PAWL_OK, 0);
+    assert_int_equal(identity.branch.size, 0);
+    assert_int_equal(identity.name_size, 1);
+    close_store();
+}
+
+/* An answer shows a revision that is older than one seen: nothing of it is granted, and the branch
+ * is drawn anew before anything else is. */
+static void a_store_that_went_back_gets_another_branch(void **state)
+{
+    static char old[BODY_BYTES];
+    struct probe probe;
+
+    (void)state;
+    open_with_record("etcd://a");
+    memcpy(old, bench.value, sizeof old);
+    begin(&probe, PAWL_ASK_TAKE);
+    assert_non_null(strstr(bench.body, "\"key\":\"cGF3bC8=\",\"target\":\"VALUE\""));
+    answer(200, HEADER(8) ",\"succeeded\":true}");
+    expect(&probe, PAWL_LOST, 10);
+    begin(&probe, PAWL_ASK_TAKE);
+    assert_null(strstr(bench.body, "success")); /* the branch is looked at */
+    answer(200, HEADER(8) "," BRANCH_1 "}");
+    assert_non_null(strstr(bench.body, "\"mod_revision\":\"2\""));
+    answer(200, HEADER(9) ",\"succeeded\":true}");
+    answer(200, HEADER(9) "," FOUND(7) "}", old);
+    /* The record bears the old branch, and may be behind: it is moved on. */
+    answer(200, HEADER(10) ",\"succeeded\":true}");
+    expect(&probe, PAWL_OK, 0);
+    assert_true(probe.ask.grant.range.first > 10000);
+    assert_int_equal(probe.ask.skipped, 10000);
+    close_store();
+}
+
+/*
+ * A refused put shows which branch there is: another, as somebody else has seen the store go back;
+ * or the same, though the record's own revision is lower than it was.
+ */
+static void a_refused_put_shows_that_the_store_went_back(void **state)
+{
+#define REFUSED(revision, branch)                                                                  \
+    HEADER(20)                                                                                     \
+    ",\"responses\":[{\"response_range\":{" FOUND(revision) "}},{\"response_range\":{" branch "}}" \
+                                                            "]}"
+    (void)state;
+    for (int drawn = 0; drawn < 2; drawn++) {
+        char old[BODY_BYTES];
+        struct probe probe;
+
+        open_with_record("etcd://a");
+        (void)snprintf(old, sizeof old, "%s", bench.value);
+        begin(&probe, PAWL_ASK_TAKE);
+        if (drawn) {
+            answer(200, REFUSED(10, BRANCH_2), old);
+            answer(200, HEADER(20) "," BRANCH_2 "}");
+        } else {
+            answer(200, REFUSED(5, BRANCH_1), old);
+            answer(200, HEADER(20) "," BRANCH_1 "}");
+            answer(200, HEADER(21) ",\"succeeded\":true}");
+        }
+        answer(200, HEADER(22) ",\"succeeded\":true}");
+        expect(&probe, PAWL_OK, 0);
+        assert_int_equal(probe.ask.skipped, 10000);
+        close_store();
+    }
+}
+
+/* As a guard asks that remembers more than the store: once, for all who ask. */
+static void a_redraw_draws_what_is_known_or_older(void **state)
+{
+    static const struct {
+        const char *branch;
+        bool draws;
+    } rows[] = {
+        {"1-000000000000000a", true}, {"2-000000000000000a", true}, {"1-000000000000000b", false}};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct pawl_identity identity = {.name_size = 0};
+        struct probe probe = {.ask = {.kind = PAWL_ASK_REDRAW, .done = probe_done}};
+
+        open_store("etcd://a");
+        identity.branch.size = (uint8_t)strlen(rows[i].branch);
+        memcpy(identity.branch.at, rows[i].branch, identity.branch.size);
+        probe.ask.identity = &identity;
+        pawl_source_ask(bench.store, &probe.ask);
+        turns();
+        answer(200, HEADER(9) "," BRANCH_1 "}");
+        if (rows[i].draws) answer(200, HEADER(10) ",\"succeeded\":true}");
+        expect(&probe, PAWL_OK, 0);
+        assert_int_equal(identity.branch.at[0] != '1', rows[i].draws);
+        close_store();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +589,11 @@ int main(void)
         cmocka_unit_test(a_ping_meets_every_member),
         cmocka_unit_test(tokens_are_renewed_once),
         cmocka_unit_test(closing_ends_what_waits),
+        cmocka_unit_test(a_branch_is_drawn_where_there_is_none),
+        cmocka_unit_test(a_branch_that_is_denied_is_done_without),
+        cmocka_unit_test(a_store_that_went_back_gets_another_branch),
+        cmocka_unit_test(a_refused_put_shows_that_the_store_went_back),
+        cmocka_unit_test(a_redraw_draws_what_is_known_or_older),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

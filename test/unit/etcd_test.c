@@ -290,6 +290,17 @@ static void requests_are_what_the_gateway_reads(void **state)
                       "\"value\":\"MTAwMA==\"}],\"success\":[{\"request_put\":{\"key\":"
                       "\"cGF3bC9zZXEvb3JkZXJz\",\"value\":\"MTUwMA==\"}}],\"failure\":[{"
                       "\"request_range\":{\"key\":\"cGF3bC9zZXEvb3JkZXJz\"}}]}");
+    known.meta_key = PAWL_BYTES("pawl/");
+    known.meta_value = PAWL_BYTES("tag");
+    size = pawl_etcd_put_write(body, key, &known, PAWL_BYTES("1500"));
+    EXPECT_BODY(size, "{\"compare\":[{\"key\":\"cGF3bC9zZXEvb3JkZXJz\",\"target\":\"MOD\","
+                      "\"result\":\"EQUAL\",\"mod_revision\":\"4611686018427387904\"},{\"key\":"
+                      "\"cGF3bC9zZXEvb3JkZXJz\",\"target\":\"VALUE\",\"result\":\"EQUAL\","
+                      "\"value\":\"MTAwMA==\"},{\"key\":\"cGF3bC8=\",\"target\":\"VALUE\","
+                      "\"result\":\"EQUAL\",\"value\":\"dGFn\"}],\"success\":[{\"request_put\":{"
+                      "\"key\":\"cGF3bC9zZXEvb3JkZXJz\",\"value\":\"MTUwMA==\"}}],\"failure\":[{"
+                      "\"request_range\":{\"key\":\"cGF3bC9zZXEvb3JkZXJz\"}},{\"request_range\":"
+                      "{\"key\":\"cGF3bC8=\"}}]}");
     settings_of(&settings, "etcd://a%22b:p%5cw@h");
     size = pawl_etcd_login_write(body, &settings);
     EXPECT_BODY(size, "{\"name\":\"a\\\"b\",\"password\":\"p\\\\w\"}");
@@ -303,7 +314,10 @@ static void the_longest_request_fits(void **state)
     static char body[PAWL_ETCD_REQUEST_BYTES_MAX];
     struct pawl_bytes key = {text, PAWL_ETCD_KEY_BYTES_MAX};
     struct pawl_bytes value = {text, sizeof text};
-    struct etcd_condition known = {.revision = UINT64_MAX, .value = value};
+    struct etcd_condition known = {.revision = UINT64_MAX,
+                                   .value = value,
+                                   .meta_key = key,
+                                   .meta_value = {text, PAWL_ETCD_META_BYTES_MAX}};
 
     (void)state;
     memset(text, 'x', sizeof text);
@@ -327,7 +341,7 @@ static void answers_are_read(void **state)
     assert_true(answer.cluster_id == UINT64_C(14841639068965178418));
     assert_int_equal(answer.revision, 3);
     assert_false(pawl_etcd_true(answer.root, "succeeded"));
-    const json_t *kvs = json_object_get(pawl_etcd_refusal(&answer), "kvs");
+    const json_t *kvs = json_object_get(pawl_etcd_refusal(&answer, 0), "kvs");
 
     assert_int_equal(pawl_etcd_pair_read(&pair, json_array_get(kvs, 0), NULL), PAWL_OK);
     assert_int_equal(pair.key.size, 6);
@@ -350,8 +364,29 @@ static void answers_that_are_none_have_no_header(void **state)
 
         pawl_etcd_answer_read(&answer, bytes_of(texts[i]));
         assert_false(answer.has_header);
-        assert_null(pawl_etcd_refusal(&answer));
+        assert_null(pawl_etcd_refusal(&answer, 0));
         pawl_etcd_answer_free(&answer);
+    }
+}
+
+static void the_branch_is_written_and_read(void **state)
+{
+    static const char *const foreign[] = {
+        "", "{}", "{\"format\":2,\"branch\":\"1-000000000000000a\",\"cluster\":\"7\"}",
+        "{\"format\":1,\"branch\":\"1-a\",\"cluster\":\"7\"}",
+        "{\"format\":1,\"branch\":\"1-000000000000000a\",\"cluster\":\"x\"}"};
+    const struct pawl_tag tag = {.number = UINT64_MAX, .luck = UINT64_MAX};
+    char value[PAWL_ETCD_META_BYTES_MAX];
+    size_t size = pawl_etcd_meta_write(&tag, UINT64_MAX, value);
+    struct pawl_tag read;
+    uint64_t cluster_id = 0;
+
+    (void)state;
+    assert_true(pawl_etcd_meta_read(&read, &cluster_id, (struct pawl_bytes){value, size}));
+    assert_true(pawl_tag_equal(&read, &tag));
+    assert_true(cluster_id == UINT64_MAX);
+    for (size_t i = 0; i < PAWL_COUNT(foreign); i++) {
+        assert_false(pawl_etcd_meta_read(&read, &cluster_id, bytes_of(foreign[i])));
     }
 }
 
@@ -486,6 +521,7 @@ int main(void)
         cmocka_unit_test(the_longest_request_fits),
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(answers_that_are_none_have_no_header),
+        cmocka_unit_test(the_branch_is_written_and_read),
         cmocka_unit_test(pairs_that_cannot_be_ours_are_refused),
         cmocka_unit_test(errors_mean_what_the_table_says),
     };

@@ -117,11 +117,11 @@ pawl_err pawl_etcd_pair_read(struct etcd_pair *pair, const json_t *kv, pawl_erro
     return pawl_fail(error, PAWL_STORE, "etcd answered with a key that has no mod_revision");
 }
 
-const json_t *pawl_etcd_refusal(const struct etcd_answer *answer)
+const json_t *pawl_etcd_refusal(const struct etcd_answer *answer, size_t index)
 {
     const json_t *responses = json_object_get(answer->root, "responses");
 
-    return json_object_get(json_array_get(responses, 0), "response_range");
+    return json_object_get(json_array_get(responses, index), "response_range");
 }
 
 /* Errors. */

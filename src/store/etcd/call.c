@@ -123,20 +123,23 @@ static bool cluster_known(struct etcd *etcd, const struct etcd_call *call)
 
 /*
  * Puts and reads are answered after all that was answered before they were sent. A lower revision
- * therefore shows a restored backup. What the records above remember needs no dropping: they write
- * only over the very bytes that they know.
+ * therefore shows a restored backup. What was on its way when that was seen shows nothing new.
  */
-static void watch_revision(struct etcd *etcd, const struct etcd_call *call)
+static void watch_revision(struct etcd *etcd, struct etcd_call *call)
 {
     uint64_t revision = call->answer.revision;
+    bool news = call->backs == etcd->meta.backs;
 
     if (strncmp(call->path, "/v3/kv/", strlen("/v3/kv/")) != 0) return;
-    if (revision < call->revision && revision < etcd->revision) {
+    call->behind = revision < call->revision || !news;
+    if (!news) return;
+    if (call->behind) {
         pawl_log(PAWL_LOG_ERROR, "the store went back",
                  "store=etcd member=%s cluster=%" PRIx64 " revision=%" PRIu64 " seen=%" PRIu64
                  " advice=\"floors and margins keep ids apart; was a backup restored?\"",
                  shown(call), call->answer.cluster_id, revision, call->revision);
         etcd->revision = revision;
+        pawl_etcd_went_back(etcd);
     } else if (revision > etcd->revision) {
         etcd->revision = revision;
     }
@@ -456,7 +459,8 @@ void pawl_etcd_call(struct etcd *etcd, struct etcd_call *call)
     call->etcd = etcd;
     call->tried = 0;
     call->logged_in = false;
-    call->full = false;
+    call->full = call->behind = false;
+    call->backs = etcd->meta.backs;
     call->answer = (struct etcd_answer){.root = NULL};
     call->error = (pawl_error){.code = PAWL_OK};
     call->queued_ns = pawl_clock_ns();

@@ -22,9 +22,23 @@
 
 enum { PAGE_RECORDS_MAX = 1000, VERSION_MAJOR_LEAST = 3, VERSION_MINOR_LEAST = 4 };
 
-#define KV_RANGE  "/v3/kv/range"
-#define KV_TXN    "/v3/kv/txn"
 #define MT_STATUS "/v3/maintenance/status"
+
+/*
+ * What an operation is given as its token: the key's revision and, above it, how often the store
+ * had been seen to go back by then. After that the same revisions come again.
+ */
+enum { TOKEN_REVISION_BITS = 56 };
+
+static uint64_t token_of(const struct etcd *etcd, uint64_t revision)
+{
+    return revision == 0 ? 0 : revision | etcd->meta.backs << TOKEN_REVISION_BITS;
+}
+
+static uint64_t revision_of(uint64_t token)
+{
+    return token & ((UINT64_C(1) << TOKEN_REVISION_BITS) - 1);
+}
 
 /* One operation under way. */
 struct job {
@@ -34,7 +48,9 @@ struct job {
     char *body;
     bool as_read; /* the condition has the value as it was read, not as we would write it */
     pawl_error full;
-    bool met; /* PING: a member has answered */
+    struct etcd_look look;
+    void (*then)(struct job *job); /* when the branch is known */
+    bool met;                      /* PING: a member has answered */
     uint64_t begun_ns;
 };
 
@@ -52,6 +68,7 @@ static void job_free(struct job *job)
 static void job_end(struct job *job, enum pawl_op_end end)
 {
     job->op->end = end;
+    job->op->identity = pawl_etcd_identity(job->etcd);
     pawl_op_end(job->op, &job->etcd->driver);
     job_free(job);
 }
@@ -84,9 +101,47 @@ static void job_call(struct job *job, const char *path, struct pawl_bytes body,
     job->call.path = path;
     job->call.body = copy;
     job->call.body_size = body.size;
-    job->call.writes = strcmp(path, KV_TXN) == 0;
+    job->call.writes = strcmp(path, PAWL_ETCD_TXN) == 0;
     job->call.done = done;
     pawl_etcd_call(job->etcd, &job->call);
+}
+
+static void job_looked(struct etcd_look *look)
+{
+    struct job *job = PAWL_OWNER(look, struct job, look);
+
+    if (look->error.code == PAWL_OK) {
+        job->then(job);
+    } else {
+        job_fail(job, PAWL_OP_FAILED, &look->error); /* it has written nothing */
+    }
+}
+
+static void job_look(struct job *job, void (*then)(struct job *job))
+{
+    job->then = then;
+    job->look.done = job_looked;
+    pawl_etcd_look(job->etcd, &job->look);
+}
+
+/* The same, if the branch is not known already. */
+static void job_with_branch(struct job *job, void (*then)(struct job *job))
+{
+    if (job->etcd->meta.state == ETCD_META_UNSEEN) {
+        job_look(job, then);
+    } else {
+        then(job);
+    }
+}
+
+static void job_done(struct job *job)
+{
+    job_end(job, PAWL_OP_DONE);
+}
+
+static void job_refused(struct job *job)
+{
+    job_end(job, PAWL_OP_REFUSED);
 }
 
 /* The record that a range over one key answered with, its name being the operation's. */
@@ -119,7 +174,8 @@ static void call_range(struct job *job, void (*done)(struct etcd_call *call))
     pawl_etcd_key_of(&key, &job->etcd->settings, &job->op->record.name);
     struct etcd_range range = {.key = key_bytes(&key)};
 
-    job_call(job, KV_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)}, done);
+    job_call(job, PAWL_ETCD_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
+             done);
 }
 
 /* READ. */
@@ -135,9 +191,14 @@ static void read_done(struct etcd_call *call)
     } else if (record_of(job, call->answer.root, &pair, &job->op->found, &error) != PAWL_OK) {
         job_fail(job, PAWL_OP_FAILED, &error);
     } else {
-        job->op->found_token = pair.revision;
-        job_end(job, PAWL_OP_DONE);
+        job->op->found_token = token_of(job->etcd, pair.revision);
+        job_with_branch(job, job_done);
     }
+}
+
+static void begin_read(struct job *job)
+{
+    call_range(job, read_done);
 }
 
 /* WRITE. */
@@ -145,7 +206,7 @@ static void read_done(struct etcd_call *call)
 static void written(struct job *job, uint64_t revision)
 {
     job->op->found = job->op->record;
-    job->op->found_token = revision;
+    job->op->found_token = token_of(job->etcd, revision);
     job_end(job, PAWL_OP_DONE);
 }
 
@@ -155,7 +216,7 @@ static bool is_expected(const struct job *job, const struct pawl_record *found, 
 
     if (op->expected.epoch == 0) return found->epoch == 0;
     return found->epoch != 0 && found->tag == op->expected.tag &&
-           (op->token == 0 || revision == op->token);
+           (op->token == 0 || revision == revision_of(op->token));
 }
 
 /*
@@ -182,6 +243,27 @@ static void full_read(struct etcd_call *call)
 
 static void call_put(struct job *job, uint64_t revision, struct pawl_bytes expected);
 
+/* Whether the branch is what it was thought to be, as far as the answer says. */
+static void watch_branch(struct job *job, const struct etcd_pair *pair)
+{
+    struct etcd_meta *meta = &job->etcd->meta;
+    const json_t *range = pawl_etcd_refusal(&job->call.answer, 1);
+    const json_t *kv = json_array_get(json_object_get(range, "kvs"), 0);
+    const struct pawl_bytes known = {meta->value, meta->value_size};
+    uint64_t was = revision_of(job->op->token);
+    struct etcd_pair now;
+    pawl_error error;
+
+    /* A key's revision only rises: here even others' writes do not hide it. */
+    if (pair->revision > 0 && pair->revision < was && token_of(job->etcd, was) == job->op->token) {
+        pawl_etcd_went_back(job->etcd);
+    } else if (range != NULL && meta->state == ETCD_META_KNOWN &&
+               (kv == NULL || pawl_etcd_pair_read(&now, kv, &error) != PAWL_OK ||
+                !pawl_bytes_equal((struct pawl_bytes){now.value, now.value_size}, known))) {
+        meta->state = ETCD_META_UNSEEN;
+    }
+}
+
 static void put_refused(struct job *job, const json_t *range)
 {
     struct pawl_op *op = job->op;
@@ -192,7 +274,12 @@ static void put_refused(struct job *job, const json_t *range)
         job_fail(job, PAWL_OP_FAILED, &error);
         return;
     }
-    op->found_token = pair.revision;
+    op->found_token = token_of(job->etcd, pair.revision);
+    watch_branch(job, &pair);
+    if (job->etcd->meta.state == ETCD_META_UNSEEN) {
+        job_look(job, job_refused);
+        return;
+    }
     if (op->expected.epoch != 0 && !job->as_read && is_expected(job, &op->found, pair.revision)) {
         job->as_read = true;
         call_put(job, pair.revision, (struct pawl_bytes){pair.value, pair.value_size});
@@ -204,15 +291,20 @@ static void put_refused(struct job *job, const json_t *range)
 static void put_done(struct etcd_call *call)
 {
     struct job *job = PAWL_OWNER(call, struct job, call);
-    const json_t *range = pawl_etcd_refusal(&call->answer);
+    const json_t *range = pawl_etcd_refusal(&call->answer, 0);
 
     if (call->end != PAWL_OP_DONE && call->full) {
         job->full = call->error;
         call_range(job, full_read);
     } else if (call->end != PAWL_OP_DONE) {
         job_fail_as_called(job);
+    } else if (range == NULL && call->behind) {
+        (void)pawl_fail(&call->error, PAWL_STORE,
+                        "etcd went back in time (was a backup restored?): what it grants may have "
+                        "been granted before");
+        job_fail(job, PAWL_OP_UNKNOWN, &call->error);
     } else if (pawl_etcd_true(call->answer.root, "succeeded") &&
-               call->answer.revision > job->op->token) {
+               call->answer.revision > revision_of(job->op->token)) {
         written(job, call->answer.revision);
     } else if (range != NULL) {
         put_refused(job, range);
@@ -225,16 +317,24 @@ static void put_done(struct etcd_call *call)
 /* revision 0: if there is no such key. */
 static void call_put(struct job *job, uint64_t revision, struct pawl_bytes expected)
 {
+    const struct etcd_meta *meta = &job->etcd->meta;
     struct etcd_condition condition = {.revision = revision, .value = expected};
     char value[PAWL_ETCD_VALUE_BYTES_MAX];
     char body[PAWL_ETCD_REQUEST_BYTES_MAX];
     struct etcd_key key;
+    struct etcd_key meta_key;
+
+    if (meta->state == ETCD_META_KNOWN) {
+        pawl_etcd_key_meta(&meta_key, &job->etcd->settings);
+        condition.meta_key = key_bytes(&meta_key);
+        condition.meta_value = (struct pawl_bytes){meta->value, meta->value_size};
+    }
 
     pawl_etcd_key_of(&key, &job->etcd->settings, &job->op->record.name);
     size_t size = pawl_etcd_value_write(&job->op->record, value);
 
     size = pawl_etcd_put_write(body, key_bytes(&key), &condition, (struct pawl_bytes){value, size});
-    job_call(job, KV_TXN, (struct pawl_bytes){body, size}, put_done);
+    job_call(job, PAWL_ETCD_TXN, (struct pawl_bytes){body, size}, put_done);
 }
 
 /* What is expected, but at which revision is not known. */
@@ -261,7 +361,7 @@ static void begin_write(struct job *job)
     } else {
         size_t size = pawl_etcd_value_write(&op->expected, expected);
 
-        call_put(job, op->token, (struct pawl_bytes){expected, size});
+        call_put(job, revision_of(op->token), (struct pawl_bytes){expected, size});
     }
 }
 
@@ -320,7 +420,7 @@ static void begin_list(struct job *job)
     };
 
     if (range.limit == 0) range.limit = 1; /* so that every page goes on */
-    job_call(job, KV_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
+    job_call(job, PAWL_ETCD_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
              list_done);
 }
 
@@ -329,34 +429,6 @@ static void begin_list(struct job *job)
  * cluster in the same URL is found out here: another pawl may begin with that one, and be given the
  * same ids.
  */
-
-static void ping_read(struct etcd_call *call)
-{
-    struct job *job = PAWL_OWNER(call, struct job, call);
-
-    if (call->end == PAWL_OP_DONE) {
-        job_end(job, PAWL_OP_DONE);
-    } else {
-        job_fail_as_called(job);
-    }
-}
-
-static void ping_range(struct job *job)
-{
-    char body[PAWL_ETCD_REQUEST_BYTES_MAX];
-    struct pawl_name none = {.size = 0};
-    struct etcd_key key;
-    struct etcd_key end;
-
-    pawl_etcd_key_after(&key, &job->etcd->settings, &none);
-    pawl_etcd_key_end(&end, &job->etcd->settings);
-    struct etcd_range range = {
-        .key = key_bytes(&key), .end = key_bytes(&end), .limit = 1, .keys_only = true};
-
-    job->call.only = 0;
-    job_call(job, KV_RANGE, (struct pawl_bytes){body, pawl_etcd_range_write(body, &range)},
-             ping_read);
-}
 
 static bool is_new_enough(const char *version)
 {
@@ -399,7 +471,8 @@ static void ping_status(struct etcd_call *call)
     if (call->only < etcd->member_count && pawl_clock_ns() - job->begun_ns < PING_NS_MAX) {
         ping_member(job);
     } else if (job->met) {
-        ping_range(job);
+        job->call.only = 0;
+        job_look(job, job_done);
     } else {
         job_fail_as_called(job);
     }
@@ -425,10 +498,15 @@ static void etcd_begin(struct pawl_driver *driver, struct pawl_op *op)
     job->op = op;
     switch (op->kind) {
     case PAWL_OP_READ:
-        call_range(job, read_done);
+        job_with_branch(job, begin_read);
         return;
     case PAWL_OP_WRITE:
-        begin_write(job);
+        job_with_branch(job, begin_write);
+        return;
+    case PAWL_OP_REDRAW:
+        (void)pawl_tag_read(&job->look.redraw,
+                            (struct pawl_bytes){op->identity.branch.at, op->identity.branch.size});
+        job_look(job, job_done);
         return;
     case PAWL_OP_LIST:
         begin_list(job);
@@ -440,7 +518,6 @@ static void etcd_begin(struct pawl_driver *driver, struct pawl_op *op)
         return;
     case PAWL_OP_ADVANCE: /* both: records.c asks only whoever can */
     case PAWL_OP_CHECK:
-    case PAWL_OP_REDRAW:
         break;
     }
     PAWL_ASSERT(false);
@@ -468,6 +545,7 @@ static void etcd_forked(struct pawl_driver *driver)
 static const struct pawl_driver_ops etcd_ops = {
     .scheme = "etcd",
     .advances = false,
+    .redraws = true,
     .begin = etcd_begin,
     .turn = etcd_turn,
     .close = etcd_close,

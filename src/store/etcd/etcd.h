@@ -19,6 +19,9 @@ enum {
     PAWL_ETCD_TOKEN_BYTES_MAX = 4096,
 };
 
+#define PAWL_ETCD_RANGE "/v3/kv/range"
+#define PAWL_ETCD_TXN   "/v3/kv/txn"
+
 struct etcd;
 
 /* One request, and its answer from whichever member gives it. Lives inside whoever calls. */
@@ -42,7 +45,9 @@ struct etcd_call {
     struct pawl_http_exchange exchange;
     uint64_t queued_ns, deadline_ns;
     uint64_t revision; /* the furthest seen before it was sent */
-    uint32_t tried;    /* a bit for each member */
+    uint64_t backs;    /* how often the store had been seen to go back when it was called */
+    bool behind;    /* the answer is from before what was seen then, or the store went back since */
+    uint32_t tried; /* a bit for each member */
     size_t member;
     uint64_t token_number;
     bool logged_in; /* anew, for this call */
@@ -78,6 +83,40 @@ struct etcd_login {
     struct etcd_calls waiting;
 };
 
+enum etcd_meta_state {
+    ETCD_META_UNSEEN,
+    ETCD_META_KNOWN,
+    ETCD_META_WITHOUT, /* it cannot be had */
+};
+
+/* The store's branch, as last seen. */
+struct etcd_meta {
+    enum etcd_meta_state state;
+    struct pawl_tag tag; /* also while it is unseen again: what it was */
+    char value[PAWL_ETCD_META_BYTES_MAX];
+    size_t value_size;
+    bool back;      /* the store was seen to go back, and no other branch since */
+    uint64_t backs; /* how often it was */
+    bool was_without;
+};
+
+/* A look at the branch. Lives inside whoever looks. */
+struct etcd_look {
+    struct pawl_tag redraw; /* in: if it is still this one, or an older one, it is drawn anew */
+    void (*done)(struct etcd_look *look);
+    pawl_error error; /* out: PAWL_OK: the branch is known, or can certainly not be */
+
+    /* meta.c's */
+    struct etcd *etcd;
+    struct etcd_call call;
+    char *body;
+    uint64_t backs;
+    unsigned draws;
+    struct pawl_tag seen, drawn;
+    char value[PAWL_ETCD_META_BYTES_MAX];
+    size_t value_size;
+};
+
 struct etcd {
     struct pawl_driver driver;
     struct etcd_settings settings;
@@ -93,6 +132,7 @@ struct etcd {
     struct etcd_member members[PAWL_URL_HOSTS_MAX];
     size_t member_count, preferred;
     struct etcd_login login;
+    struct etcd_meta meta;
     uint64_t cluster_id; /* 0: none answered yet */
     uint64_t revision;   /* the furthest seen in an answer that cannot be stale */
     uint64_t stranger;   /* the id of another cluster that answered: nothing is asked any more */
@@ -109,6 +149,13 @@ uint64_t pawl_etcd_calls_turn(struct etcd *etcd);
 
 /* Ends all calls; none may be sent from then on. */
 void pawl_etcd_calls_end(struct etcd *etcd);
+
+/* meta.c: finds out the store's branch, which it draws if there is none or a past one. done is
+ * called once, perhaps at once. */
+void pawl_etcd_look(struct etcd *etcd, struct etcd_look *look);
+/* An answer shows that the store went back: whoever goes on looks first. */
+void pawl_etcd_went_back(struct etcd *etcd);
+struct pawl_identity pawl_etcd_identity(const struct etcd *etcd);
 
 /* check.c: pawl store check. */
 void pawl_etcd_check(struct etcd *etcd, struct pawl_op *op);

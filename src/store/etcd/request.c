@@ -10,9 +10,10 @@
 
 #define BASE64_BYTES(size) (((size) + 2) / 3 * 4)
 
-/* The longest: four times a key, twice a value, and the words around them. */
-_Static_assert(4 * BASE64_BYTES(PAWL_ETCD_KEY_BYTES_MAX + 1) +
-                       2 * BASE64_BYTES(PAWL_ETCD_VALUE_BYTES_MAX) + 1024 <
+/* The longest: four times a key, twice the branch's, twice a value, and the words around them. */
+_Static_assert(6 * BASE64_BYTES(PAWL_ETCD_KEY_BYTES_MAX + 1) +
+                       2 * BASE64_BYTES(PAWL_ETCD_VALUE_BYTES_MAX) +
+                       BASE64_BYTES(PAWL_ETCD_META_BYTES_MAX) + 1024 <
                    PAWL_ETCD_REQUEST_BYTES_MAX,
                "every request fits");
 
@@ -63,16 +64,37 @@ size_t pawl_etcd_range_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX], const struc
     return writer.size;
 }
 
+static void put_range_of(struct writer *writer, struct pawl_bytes key)
+{
+    put(writer, "{\"request_range\":{");
+    put_bytes(writer, "key", key);
+    put(writer, "}}");
+}
+
 /* What follows the conditions. */
-static void put_branches(struct writer *writer, struct pawl_bytes key, struct pawl_bytes value)
+static void put_branches(struct writer *writer, struct pawl_bytes key, struct pawl_bytes value,
+                         struct pawl_bytes meta_key)
 {
     put(writer, "],\"success\":[{\"request_put\":{");
     put_bytes(writer, "key", key);
     put(writer, ",");
     put_bytes(writer, "value", value);
-    put(writer, "}}],\"failure\":[{\"request_range\":{");
+    put(writer, "}}],\"failure\":[");
+    put_range_of(writer, key);
+    if (meta_key.size > 0) {
+        put(writer, ",");
+        put_range_of(writer, meta_key);
+    }
+    put(writer, "]}");
+}
+
+static void put_has_value(struct writer *writer, struct pawl_bytes key, struct pawl_bytes value)
+{
+    put(writer, ",{");
     put_bytes(writer, "key", key);
-    put(writer, "}}]}");
+    put(writer, ",\"target\":\"VALUE\",\"result\":\"EQUAL\",");
+    put_bytes(writer, "value", value);
+    put(writer, "}");
 }
 
 size_t pawl_etcd_put_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX], struct pawl_bytes key,
@@ -86,14 +108,14 @@ size_t pawl_etcd_put_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX], struct pawl_b
     if (condition->revision == 0) {
         put(&writer, ",\"target\":\"CREATE\",\"result\":\"EQUAL\",\"create_revision\":\"0\"}");
     } else {
-        put(&writer, ",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%" PRIu64 "\"},{",
+        put(&writer, ",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%" PRIu64 "\"}",
             condition->revision);
-        put_bytes(&writer, "key", key);
-        put(&writer, ",\"target\":\"VALUE\",\"result\":\"EQUAL\",");
-        put_bytes(&writer, "value", condition->value);
-        put(&writer, "}");
+        put_has_value(&writer, key, condition->value);
     }
-    put_branches(&writer, key, value);
+    if (condition->meta_key.size > 0) {
+        put_has_value(&writer, condition->meta_key, condition->meta_value);
+    }
+    put_branches(&writer, key, value, condition->meta_key);
     return writer.size;
 }
 
@@ -105,7 +127,7 @@ size_t pawl_etcd_probe_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX], struct pawl
     put(&writer, "{\"compare\":[{");
     put_bytes(&writer, "key", key);
     put(&writer, ",\"target\":\"VERSION\",\"result\":\"LESS\",\"version\":\"0\"}");
-    put_branches(&writer, key, PAWL_BYTES("never written"));
+    put_branches(&writer, key, PAWL_BYTES("never written"), (struct pawl_bytes){NULL, 0});
     return writer.size;
 }
 

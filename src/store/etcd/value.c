@@ -42,7 +42,12 @@ void pawl_etcd_key_after(struct etcd_key *key, const struct etcd_settings *setti
                          const struct pawl_name *name)
 {
     pawl_etcd_key_of(key, settings, name);
-    if (name->size > 0) key->at[key->size++] = '\0';
+    key->at[key->size++] = '\0';
+}
+
+void pawl_etcd_key_meta(struct etcd_key *key, const struct etcd_settings *settings)
+{
+    key_begin(key, settings, '/');
 }
 
 pawl_err pawl_etcd_key_name(struct pawl_name *name, const struct etcd_settings *settings,
@@ -176,4 +181,45 @@ pawl_err pawl_etcd_value_read(struct pawl_record *record, struct pawl_bytes valu
 
     json_decref(root);
     return err;
+}
+
+/* The branch. */
+
+size_t pawl_etcd_meta_write(const struct pawl_tag *tag, uint64_t cluster_id,
+                            char value[PAWL_ETCD_META_BYTES_MAX])
+{
+    char text[PAWL_TAG_BYTES_MAX];
+    int size = snprintf(value, PAWL_ETCD_META_BYTES_MAX,
+                        "{\"format\":1,\"branch\":\"%.*s\",\"cluster\":\"%" PRIx64 "\"}",
+                        (int)pawl_tag_write(tag, text), text, cluster_id);
+
+    PAWL_ASSERT(size > 0 && size < PAWL_ETCD_META_BYTES_MAX);
+    return (size_t)size;
+}
+
+static bool read_hex(const char *text, uint64_t *value)
+{
+    *value = 0;
+    if (text == NULL || text[0] == '\0' || strlen(text) > 16) return false;
+    for (; *text != '\0'; text++) {
+        int digit = pawl_hex_digit(*text);
+
+        if (digit < 0) return false;
+        *value = *value << 4 | (uint64_t)digit;
+    }
+    return true;
+}
+
+bool pawl_etcd_meta_read(struct pawl_tag *tag, uint64_t *cluster_id, struct pawl_bytes value)
+{
+    json_error_t wrong;
+    json_t *root = json_loadb(value.at, value.size, JSON_REJECT_DUPLICATES, &wrong);
+    const json_t *branch = json_object_get(root, "branch");
+    struct pawl_bytes text = {json_string_value(branch), json_string_length(branch)};
+    bool ours = json_integer_value(json_object_get(root, "format")) == 1 &&
+                read_hex(json_string_value(json_object_get(root, "cluster")), cluster_id) &&
+                json_is_string(branch) && pawl_tag_read(tag, text);
+
+    json_decref(root);
+    return ours;
 }

@@ -4,8 +4,8 @@
  * what answers mean. Pure functions, no I/O.
  *
  * A sequence is one key, PREFIX/NAME, whose value is a JSON object of the record's fields, `next`
- * first: `etcdctl get pawl/orders` shows it. Nothing else of pawl's lies below PREFIX/; the key
- * PREFIX itself can never be a sequence.
+ * first: `etcdctl get pawl/orders` shows it. The key PREFIX/, which can never be a sequence, has
+ * the store's branch (store/tag.h): {"format":1,"branch":"1-9f86d081884c7d65","cluster":"7"}.
  */
 #ifndef PAWL_ETCD_WORDS_H
 #define PAWL_ETCD_WORDS_H
@@ -13,13 +13,15 @@
 #include <jansson.h>
 
 #include "range/record.h"
+#include "store/tag.h"
 #include "store/url.h"
 
 enum {
     PAWL_ETCD_PORT = 2379,
     PAWL_ETCD_KEY_BYTES_MAX = PAWL_URL_TEXT_MAX + 1 + PAWL_NAME_BYTES_MAX,
     PAWL_ETCD_VALUE_BYTES_MAX = 4096, /* ours are below 1,500; longer ones are foreign */
-    PAWL_ETCD_REQUEST_BYTES_MAX = 20480,
+    PAWL_ETCD_META_BYTES_MAX = 128,
+    PAWL_ETCD_REQUEST_BYTES_MAX = 24576,
     PAWL_ETCD_SHOWN_BYTES = 600,
 };
 
@@ -43,6 +45,8 @@ struct etcd_key {
 
 void pawl_etcd_key_of(struct etcd_key *key, const struct etcd_settings *settings,
                       const struct pawl_name *name);
+/* Where the branch is. */
+void pawl_etcd_key_meta(struct etcd_key *key, const struct etcd_settings *settings);
 /* What follows every key of a sequence, in the order of bytes: the end of a range. */
 void pawl_etcd_key_end(struct etcd_key *key, const struct etcd_settings *settings);
 /* The first key that can lie behind name's. name's size 0: the first of all. */
@@ -63,6 +67,12 @@ size_t pawl_etcd_value_write(const struct pawl_record *record,
 pawl_err pawl_etcd_value_read(struct pawl_record *record, struct pawl_bytes value,
                               pawl_error *error);
 
+/* The branch, and in which cluster it was drawn. Returns its size. */
+size_t pawl_etcd_meta_write(const struct pawl_tag *tag, uint64_t cluster_id,
+                            char value[PAWL_ETCD_META_BYTES_MAX]);
+/* false: it is none. */
+bool pawl_etcd_meta_read(struct pawl_tag *tag, uint64_t *cluster_id, struct pawl_bytes value);
+
 /* Requests: each is a body, its size returned. */
 
 struct etcd_range {
@@ -77,11 +87,12 @@ struct etcd_range {
 struct etcd_condition {
     uint64_t revision;
     struct pawl_bytes value;
+    struct pawl_bytes meta_key, meta_value; /* and that key these; size 0: whatever it has */
 };
 
 size_t pawl_etcd_range_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX],
                              const struct etcd_range *range);
-/* Puts value if the condition holds, else answers with what is there. */
+/* Puts value if the condition holds, else answers with what is there, and what meta_key has. */
 size_t pawl_etcd_put_write(char body[PAWL_ETCD_REQUEST_BYTES_MAX], struct pawl_bytes key,
                            const struct etcd_condition *condition, struct pawl_bytes value);
 /* A put whose condition can never hold: says whether we might. */
@@ -118,8 +129,9 @@ struct etcd_pair {
 
 /* kv of an answer's kvs. PAWL_STORE: it cannot be one of ours. */
 pawl_err pawl_etcd_pair_read(struct etcd_pair *pair, const json_t *kv, pawl_error *error);
-/* The range in the branch of a put whose condition did not hold. NULL: the answer has none. */
-const json_t *pawl_etcd_refusal(const struct etcd_answer *answer);
+/* The range over the key in the answer to a put whose condition did not hold; index 1: over
+ * meta_key. NULL: the answer has none. */
+const json_t *pawl_etcd_refusal(const struct etcd_answer *answer, size_t index);
 
 /* What an answer that is an error means. */
 enum etcd_way {
