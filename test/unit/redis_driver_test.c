@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fake_net.h"
+#include "store/redis/meta.h"
 #include "store/schemes.h"
 
 #define AOF_ALWAYS                                           \
@@ -27,6 +28,14 @@
 
 _Static_assert(sizeof INFO - 1 == 50, "LOOK has its size");
 
+/* What is kept about the server: branch, position and whether replicas were waited for. */
+#define META_OF(branch, position, waited)        \
+    "*6\r\n$18\r\n" branch "\r\n$1\r\n" position \
+    "\r\n$1\r\nn\r\n$1\r\na\r\n$0\r\n\r\n$1\r\n" waited "\r\n"
+#define BRANCH "1-000000000000000a"
+#define META   META_OF(BRANCH, "8", "0")
+#define NONE   "*6\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
+
 struct world {
     struct fake_net net;
     struct pawl_source *store;
@@ -34,7 +43,9 @@ struct world {
     uint64_t now_ns;
     struct pawl_ask ask;
     unsigned answers;
-    uint64_t number; /* of the op that was answered last */
+    uint64_t number;    /* of the op that was answered last */
+    const char *branch; /* that answers bear */
+    unsigned position;  /* likewise; of one digit */
     char text[8192];
 };
 
@@ -55,7 +66,8 @@ static void world_begin(struct world *world, const char *url)
 {
     uint64_t random = 5;
 
-    *world = (struct world){.now_ns = PAWL_NS_PER_S, .number = pawl_random(&random)};
+    *world = (struct world){.now_ns = PAWL_NS_PER_S, .branch = BRANCH, .position = 8};
+    world->number = pawl_random(&random);
     fake_net_init(&world->net);
     const struct pawl_store_options options = {
         .net = &world->net.net, .seed = 5, .refill_interval_ns = 30 * PAWL_NS_PER_S};
@@ -108,13 +120,22 @@ static void open_link(struct world *world)
     turn(world);
 }
 
+/* The branch is looked at, and told. */
+static void meet(struct world *world, const char *meta)
+{
+    turn(world);
+    assert_non_null(strstr(sent(world), "1 pawl:\tstore"));
+    fake_reply(world->link, meta);
+    turn(world);
+}
+
 /* Connected and looked at; what waits has been sent. */
 static void greet(struct world *world)
 {
     open_link(world);
     (void)sent(world);
     fake_reply(world->link, "+OK\r\n" LOOK);
-    turn(world);
+    meet(world, META);
 }
 
 /* A script's answer to the next op. */
@@ -124,8 +145,9 @@ static void reply(struct world *world, const char *text)
     char number[24];
     int size = snprintf(number, sizeof number, "%" PRIu64, ++world->number);
 
-    /* All of them are arrays, of at most nine. */
-    (void)snprintf(bytes, sizeof bytes, "*%c\r\n$%d\r\n%s%s", text[1] + 1, size, number, text + 2);
+    /* All of them are arrays, of at most six, of a record. */
+    (void)snprintf(bytes, sizeof bytes, "*%c\r\n$%d\r\n%s\r\n$%zu\r\n%s\r\n$1\r\n%u%s", text[1] + 3,
+                   size, number, strlen(world->branch), world->branch, world->position, text + 2);
     fake_reply(world->link, bytes);
 }
 
@@ -133,8 +155,9 @@ static void reply(struct world *world, const char *text)
 static const char *look_of(const char *next, const char *tag)
 {
     static char text[1024];
-    const char *values[] = {"1", next, "5", "5", "0",      "1",      tag, "1", "1", "1", "100", "1",
-                            "0", "0",  "0", "0", "client", "bigint", "0", "1", "1", "1", "",    ""};
+    const char *values[] = {"1",      next,     "5",   "5", "0", "1", tag,    "1",
+                            "1",      "1",      "100", "1", "0", "0", "0",    "0",
+                            "client", "bigint", "0",   "1", "1", "1", BRANCH, ""};
     size_t at = (size_t)snprintf(text, sizeof text, "*3\r\n$5\r\nfound\r\n:-1\r\n*24\r\n");
 
     for (size_t i = 0; i < PAWL_COUNT(values); i++) {
@@ -155,7 +178,7 @@ static void it_greets_then_looks_and_then_asks(void **state)
     assert_string_equal(sent(&world),
                         "AUTH u p | SELECT 3 | WAIT 0 1 | CLIENT SETNAME pawl | " LOOK_SENT);
     fake_reply(world.link, "+OK\r\n+OK\r\n:0\r\n+OK\r\n" LOOK);
-    turn(&world);
+    meet(&world, META_OF(BRANCH, "8", "1"));
     assert_string_equal(sent(&world), "PING");
     fake_reply(world.link, "+PONG\r\n");
     answered(&world, PAWL_OK, "");
@@ -174,7 +197,7 @@ static void an_answer_in_pieces_is_an_answer(void **state)
     for (size_t i = 0; i + 1 < sizeof text; i++) {
         fake_reply(world.link, (const char[]){text[i], '\0'});
     }
-    turn(&world);
+    meet(&world, META);
     fake_reply(world.link, "+PONG\r\n");
     answered(&world, PAWL_OK, "");
     world_end(&world);
@@ -228,7 +251,7 @@ static void a_script_that_is_missing_is_sent_whole(void **state)
     fake_reply(world.link, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
     world.number++;
     turn(&world);
-    assert_memory_equal(world.link->sent, "*5\r\n$4\r\nEVAL\r\n", 14);
+    assert_memory_equal(world.link->sent, "*8\r\n$4\r\nEVAL\r\n", 14);
     world.link->sent_size = 0;
     reply(&world, look_of("11", "7"));
     answered(&world, PAWL_OK, "");
@@ -244,7 +267,7 @@ static void take(struct world *world, const char *url)
     assert_non_null(strstr(sent(world), "EVALSHA"));
     reply(world, look_of("11", "7"));
     turn(world);
-    assert_non_null(strstr(sent(world), "1 pawl:orders 5 0 1 100"));
+    assert_non_null(strstr(sent(world), "2 pawl:orders pawl:\tstore 5 0 1 100"));
 }
 
 static void what_was_sent_and_not_answered_is_burned(void **state)
@@ -301,7 +324,7 @@ static void a_write_that_replicas_do_not_have_is_burned(void **state)
     open_link(&world);
     (void)sent(&world);
     fake_reply(world.link, ":0\r\n+OK\r\n" LOOK);
-    turn(&world);
+    meet(&world, META_OF(BRANCH, "8", "1"));
     (void)sent(&world);
     reply(&world, "*1\r\n$6\r\nabsent\r\n");
     turn(&world);
@@ -349,6 +372,111 @@ static void anothers_answer_is_none(void **state)
     }
 }
 
+/* A server that nobody met gets a name and a branch; two who come at once agree. */
+static void a_new_server_is_given_a_branch(void **state)
+{
+    struct world world;
+    struct pawl_identity identity = {.name_size = 0};
+
+    (void)state;
+    world_begin(&world, "redis://h");
+    ask(&world, PAWL_ASK_PING);
+    world.ask.identity = &identity;
+    open_link(&world);
+    (void)sent(&world);
+    fake_reply(world.link, "+OK\r\n" LOOK);
+    meet(&world, NONE);
+    assert_non_null(strstr(sent(&world), "1 pawl:\tstore  1-"));
+    fake_reply(world.link, META); /* another's */
+    turn(&world);
+    assert_string_equal(sent(&world), "PING");
+    fake_reply(world.link, "+PONG\r\n");
+    answered(&world, PAWL_OK, "");
+    assert_int_equal(identity.name_size, 1);
+    assert_int_equal(identity.position, 8);
+    assert_int_equal(identity.branch.size, strlen(BRANCH));
+    assert_memory_equal(identity.branch.at, BRANCH, strlen(BRANCH));
+    assert_true(identity.branch.loses);
+    world_end(&world);
+}
+
+/* The next connection meets a server that lacks what was seen before: a new branch is drawn, in
+ * which the record, which bears the old one, is moved on. */
+static void a_server_that_lacks_what_was_seen_gets_another_branch(void **state)
+{
+    static const char *const pasts[] = {META_OF(BRANCH, "7", "0"), NONE,
+                                        META_OF("1-000000000000000b", "9", "0")};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(pasts); i++) {
+        struct world world;
+
+        take(&world, "redis://h");
+        fake_hang_up(world.link);
+        answered(&world, PAWL_LOST, "hung up");
+        world.now_ns += PAWL_NS_PER_S;
+        ask(&world, PAWL_ASK_PING);
+        open_link(&world);
+        (void)sent(&world);
+        fake_reply(world.link, "+OK\r\n" LOOK);
+        meet(&world, pasts[i]);
+        if (i < 2) {
+            assert_non_null(strstr(sent(&world), " 2-"));
+            fake_reply(world.link, META_OF("2-00000000000000ff", "7", "0"));
+            turn(&world);
+        }
+        assert_string_equal(sent(&world), "PING"); /* i 2: somebody else's of the same number */
+        world_end(&world);
+    }
+}
+
+/* A promoted replica, which had been waited for or had not. */
+static void a_promotion_counts_unless_replicas_were_waited_for(void **state)
+{
+    static const char info[] = "role:master\r\nrun_id:b\r\nmaster_replid:new\r\n"
+                               "master_replid2:old\r\n";
+
+    (void)state;
+    for (int waited = 0; waited < 2; waited++) {
+        struct pawl_redis_facts facts = {.replicas = 0};
+        struct pawl_redis_settings settings = {.replicas = 0};
+        struct pawl_redis_meta seen = {.tag = {.number = 1}, .replid = "old", .waited = waited};
+        struct pawl_redis_past past = {.known = {.tag = {.number = 1}}};
+        const char *why = NULL;
+
+        pawl_redis_facts_info(&facts, PAWL_BYTES(info));
+        assert_int_equal(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why), !waited);
+        memcpy(seen.replid, "else", 5); /* a plain restart: a new id every time */
+        assert_false(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
+        settings.forgets = true;
+        assert_true(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
+        settings.forgets = false;
+        past.redraw.number = 1; /* as somebody asks who has seen more */
+        assert_true(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
+        seen.tag.number = 2;
+        assert_false(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
+    }
+}
+
+/* Another has drawn a branch on the same server: the answer bears it, nothing is granted. */
+static void an_answer_of_another_branch_is_looked_into(void **state)
+{
+    struct world world;
+
+    (void)state;
+    take(&world, "redis://h");
+    world.branch = "2-00000000000000ff";
+    char refused[1200];
+
+    (void)snprintf(refused, sizeof refused, "*2\r\n$7\r\nrefused\r\n%s", look_of("11", "7"));
+    reply(&world, refused);
+    assert_int_equal(world.answers, 0);
+    meet(&world, META_OF("2-00000000000000ff", "8", "0"));
+    /* The record bears the old one, and has too few ids to be moved on by itself. */
+    answered(&world, PAWL_ROLLBACK, "\"orders\"");
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +489,10 @@ int main(void)
         cmocka_unit_test(what_was_refused_or_not_sent_costs_nothing),
         cmocka_unit_test(a_write_that_replicas_do_not_have_is_burned),
         cmocka_unit_test(anothers_answer_is_none),
+        cmocka_unit_test(a_new_server_is_given_a_branch),
+        cmocka_unit_test(a_server_that_lacks_what_was_seen_gets_another_branch),
+        cmocka_unit_test(a_promotion_counts_unless_replicas_were_waited_for),
+        cmocka_unit_test(an_answer_of_another_branch_is_looked_into),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

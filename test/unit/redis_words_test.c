@@ -128,7 +128,9 @@ static const char *request_of(const struct pawl_op *op, enum pawl_redis_script s
     static char bytes[PAWL_REDIS_REQUEST_BYTES_MAX];
     static struct pawl_resp_request request;
     struct pawl_redis_settings settings = settings_of("redis://h");
-    size_t size = pawl_redis_write_op(op, &settings, (struct pawl_redis_way){false, 17}, bytes);
+    const struct pawl_redis_meta meta = {.tag = {.number = 1, .luck = 10}, .position = 8};
+    size_t size =
+        pawl_redis_write_op(op, &settings, (struct pawl_redis_way){false, 17, &meta}, bytes);
     size_t at = 0;
 
     assert_int_equal(pawl_resp_parse((struct pawl_bytes){bytes, size}, &request), size);
@@ -146,19 +148,22 @@ static const char *request_of(const struct pawl_op *op, enum pawl_redis_script s
 #define FIELDS_OF_ORDERS \
     "1|11|5|5|0|9|77|1|1|1|9223372036854775807|1|0|0|0|0|client|bigint|2.5|1|2|3||"
 
+#define META_KEY "pawl:\tstore"
+#define META     "1-000000000000000a|8"
+
 static void requests_name_keys_conditions_and_fields(void **state)
 {
     struct pawl_op op = {.kind = PAWL_OP_READ, .record = record_make("orders")};
     struct pawl_page page = {.count_max = 1000};
 
     (void)state;
-    assert_string_equal(request_of(&op, PAWL_REDIS_READ), "1|pawl:orders");
+    assert_string_equal(request_of(&op, PAWL_REDIS_READ), "2|pawl:orders|" META_KEY "|" META);
     op.kind = PAWL_OP_WRITE;
     assert_string_equal(request_of(&op, PAWL_REDIS_WRITE),
-                        "2|pawl:orders|pawl:||orders|" FIELDS_OF_ORDERS);
+                        "3|pawl:orders|pawl:|" META_KEY "||orders|" FIELDS_OF_ORDERS "|" META);
     op.expected = record_make("orders");
     assert_string_equal(request_of(&op, PAWL_REDIS_WRITE),
-                        "2|pawl:orders|pawl:|77/9|orders|" FIELDS_OF_ORDERS);
+                        "3|pawl:orders|pawl:|" META_KEY "|77/9|orders|" FIELDS_OF_ORDERS "|" META);
     op = (struct pawl_op){.kind = PAWL_OP_LIST, .page = &page};
     assert_string_equal(request_of(&op, PAWL_REDIS_LIST), "1|pawl:|-|128|pawl:");
     page.count_max = 7;
@@ -180,22 +185,26 @@ static void an_advance_goes_as_far_as_int64_does(void **state)
     (void)state;
     op.record.tag = 78;
     assert_string_equal(request_of(&op, PAWL_REDIS_ADVANCE),
-                        "1|pawl:orders|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|10");
+                        "2|pawl:orders|" META_KEY
+                        "|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|10|" META);
     op.expected.increment = INT64_MAX;
     op.count = 2;
     assert_string_equal(request_of(&op, PAWL_REDIS_ADVANCE),
-                        "1|pawl:orders|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
-                        "9223372036854775807|9223372036854775807");
+                        "2|pawl:orders|" META_KEY
+                        "|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
+                        "9223372036854775807|9223372036854775807|" META);
     op.expected.increment = INT64_MIN;
     op.count = 1;
     assert_string_equal(request_of(&op, PAWL_REDIS_ADVANCE),
-                        "1|pawl:orders|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
-                        "-9223372036854775808");
+                        "2|pawl:orders|" META_KEY
+                        "|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
+                        "-9223372036854775808|" META);
     op.expected.increment = 3;
     op.count = UINT64_MAX / 3; /* all of int64 */
     assert_string_equal(request_of(&op, PAWL_REDIS_ADVANCE),
-                        "1|pawl:orders|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
-                        "9223372036854775807|9223372036854775807|1");
+                        "2|pawl:orders|" META_KEY
+                        "|5|0|-9223372036854775808|9223372036854775807|78|2.5|3|"
+                        "9223372036854775807|9223372036854775807|1|" META);
 }
 
 static enum pawl_redis_outcome answer(struct pawl_op *op, const char *text)

@@ -280,21 +280,28 @@ answer_list(struct pawl_op *op, const struct pawl_redis_settings *settings, stru
     return end_with(op, PAWL_OP_DONE);
 }
 
-bool pawl_redis_bears(const struct pawl_op *op, uint64_t number, struct pawl_resp_reply *reply)
+bool pawl_redis_bears(const struct pawl_op *op, struct pawl_redis_head *head,
+                      struct pawl_resp_reply *reply)
 {
     struct pawl_resp_value *values = reply->values;
     struct pawl_resp_value array = values[0];
-    uint64_t borne = 0;
+    uint32_t count = pawl_redis_is_of_record(op) ? 3 : 1;
 
+    *head = (struct pawl_redis_head){.number = 0};
     if (array.type == PAWL_RESP_ERROR || !pawl_redis_is_script(op)) return true;
-    if (array.type != PAWL_RESP_ARRAY || array.count < 2 || values[1].type != PAWL_RESP_BULK ||
-        !pawl_bytes_to_u64(values[1].text, &borne) || borne != number) {
+    if (array.type != PAWL_RESP_ARRAY || array.count <= count) return false;
+    for (uint32_t i = 1; i <= count; i++) {
+        if (values[i].type != PAWL_RESP_BULK) return false;
+    }
+    if (!pawl_bytes_to_u64(values[1].text, &head->number)) return false;
+    if (count == 3 && ((values[2].text.size > 0 && !pawl_tag_read(&head->tag, values[2].text)) ||
+                       !pawl_bytes_to_u64(values[3].text, &head->position))) {
         return false;
     }
-    array.count--;
-    values[1] = array;
-    reply->values++;
-    reply->value_count--;
+    array.count -= count;
+    values[count] = array;
+    reply->values += count;
+    reply->value_count -= count;
     return true;
 }
 

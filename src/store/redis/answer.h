@@ -33,11 +33,19 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
                                           const struct pawl_redis_settings *settings,
                                           const struct pawl_resp_reply *reply);
 
+/* What an answer bears before all else. */
+struct pawl_redis_head {
+    uint64_t number;     /* the request's */
+    struct pawl_tag tag; /* of a record: the branch there is; number 0: none */
+    uint64_t position;   /* likewise */
+};
+
 /*
- * Takes the number that an answer to op bears off reply, which then is as pawl_redis_answer wants
- * it. false: it is not the answer to that request. Errors bear none.
+ * Takes the head that an answer to op bears off reply, which then is as pawl_redis_answer wants it.
+ * false: it has none. Errors have none either: head is all zeros.
  */
-bool pawl_redis_bears(const struct pawl_op *op, uint64_t number, struct pawl_resp_reply *reply);
+bool pawl_redis_bears(const struct pawl_op *op, struct pawl_redis_head *head,
+                      struct pawl_resp_reply *reply);
 
 /* WRITE and ADVANCE. */
 bool pawl_redis_writes(const struct pawl_op *op);

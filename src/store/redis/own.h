@@ -41,6 +41,7 @@ enum expected {
     EXPECT_CONFIG, /* one of the look's */
     EXPECT_INFO,   /* the last of a look */
     EXPECT_FLUSH,  /* ACL DRYRUN, for CHECK */
+    EXPECT_META,   /* of the look, or another one at that alone */
     EXPECT_WAIT,
 };
 
@@ -54,6 +55,12 @@ struct expect {
 struct ops {
     struct pawl_op *first;
     struct pawl_op **end;
+};
+
+enum meta_state {
+    META_UNSEEN, /* nothing is sent before it is known */
+    META_ASKED,
+    META_KNOWN,
 };
 
 struct redis {
@@ -74,9 +81,13 @@ struct redis {
     unsigned failures; /* in a row */
     pawl_error error;  /* APART: the last failure; OPEN: why it is unfit, or PAWL_OK */
     struct pawl_redis_facts facts, seen; /* of the look under way; of the last one */
-    char flush[128];                     /* what ACL DRYRUN said last */
-    struct ops queued;                   /* not sent */
-    struct ops settling;                 /* written, their WAIT is not answered */
+    enum meta_state meta_state;
+    unsigned meta_tries; /* against others' */
+    struct pawl_redis_past past;
+    char flush[128];     /* what ACL DRYRUN said last */
+    struct ops queued;   /* not sent */
+    struct ops settling; /* written, their WAIT is not answered */
+    struct ops held;     /* over, but for the branch that is being looked at */
     struct expect expects[EXPECTS_MAX];
     size_t expect_first, expect_count;
     char *input;
@@ -112,6 +123,20 @@ void pawl_redis_send_look(struct redis *redis);
 bool pawl_redis_has_room(const struct redis *redis); /* for one op, whatever goes before it */
 void pawl_redis_send_op(struct redis *redis, struct pawl_op *op);
 void pawl_redis_send_wait(struct redis *redis);
+/* want: to be put in the place of what has the branch expected; NULL: only looks. */
+void pawl_redis_send_meta(struct redis *redis, const struct pawl_tag *expected,
+                          const struct pawl_redis_meta *want);
+
+/* sight.c: the branch. */
+struct pawl_identity pawl_redis_identity(const struct redis *redis);
+/* A reply to META. Returns why the connection must end, or NULL. */
+const char *pawl_redis_meta_answered(struct redis *redis, const struct pawl_resp_reply *reply);
+/* The server was looked at: whether what is kept about it has to be, too. */
+void pawl_redis_meta_looked(struct redis *redis);
+/* An answer's head: whether its op has to wait until the branch was looked at. */
+bool pawl_redis_meta_doubts(struct redis *redis, const struct pawl_redis_head *head);
+/* REDRAW. */
+void pawl_redis_meta_redraw(struct redis *redis, struct pawl_op *op);
 
 /* receive.c: takes whole replies off what came. Returns why the connection must end, or NULL. */
 const char *pawl_redis_received(struct redis *redis, struct pawl_bytes bytes);

@@ -36,6 +36,7 @@ static void looked(struct redis *redis)
         pawl_log(PAWL_LOG_INFO, "store connected", "store=\"%s\" version=%s run_id=%s",
                  redis->settings.where, redis->seen.version, redis->seen.run_id);
     }
+    if (redis->error.code == PAWL_OK) pawl_redis_meta_looked(redis);
 }
 
 /* What the op wanted written is there, whether just now or before. */
@@ -114,13 +115,27 @@ static void check_answered(struct redis *redis, struct pawl_op *op,
     pawl_redis_report(op->check, &report);
 }
 
+/* Over, but in which branch? */
+static void hold(struct redis *redis, struct pawl_op *op)
+{
+    if (!stands(op)) {
+        ops_add(&redis->held, op);
+        return;
+    }
+    pawl_op_fail(op, &redis->driver, PAWL_OP_UNKNOWN, PAWL_STORE,
+                 "%s: it went back in time while it was written to", redis->settings.where);
+}
+
 static const char *op_answered(struct redis *redis, struct expect expect,
                                struct pawl_resp_reply *reply)
 {
     struct pawl_op *op = expect.op;
-    enum pawl_redis_outcome outcome = pawl_redis_bears(op, expect.number, reply)
-                                          ? pawl_redis_answer(op, &redis->settings, reply)
-                                          : PAWL_REDIS_SENSELESS;
+    enum pawl_redis_outcome outcome = PAWL_REDIS_SENSELESS;
+    struct pawl_redis_head head;
+
+    if (pawl_redis_bears(op, &head, reply) && (head.number == expect.number || head.number == 0)) {
+        outcome = pawl_redis_answer(op, &redis->settings, reply);
+    }
     const struct pawl_resp_value *first = &reply->values[0];
 
     switch (outcome) {
@@ -136,6 +151,12 @@ static const char *op_answered(struct redis *redis, struct expect expect,
         break;
     }
     if (op->kind == PAWL_OP_CHECK && op->end == PAWL_OP_DONE) check_answered(redis, op, reply);
+    if (head.number != 0 && pawl_redis_is_of_record(op) && op->end != PAWL_OP_FAILED &&
+        pawl_redis_meta_doubts(redis, &head)) {
+        hold(redis, op);
+        return NULL;
+    }
+    op->identity = pawl_redis_identity(redis);
     if (stands(op) && redis->settings.replicas > 0) {
         ops_add(&redis->settling, op);
         return NULL;
@@ -165,6 +186,8 @@ static const char *answered(struct redis *redis, struct expect expect,
     case EXPECT_FLUSH:
         flush_answered(redis, &reply->values[0]);
         return NULL;
+    case EXPECT_META:
+        return pawl_redis_meta_answered(redis, reply);
     case EXPECT_WAIT:
         break;
     }

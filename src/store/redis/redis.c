@@ -23,13 +23,14 @@ static struct redis *of_driver(struct pawl_driver *driver)
 
 /* The connection and what was sent on it. */
 
-static void fail_queued(struct redis *redis, pawl_err code, const char *text)
+/* Of what was certainly not carried out. */
+static void fail_ops(struct redis *redis, struct ops *list, pawl_err code, const char *text)
 {
-    struct ops queued = redis->queued;
+    struct ops ops = *list;
     struct pawl_op *op = NULL;
 
-    redis->queued = (struct ops){.first = NULL};
-    while ((op = ops_pop(&queued)) != NULL) {
+    *list = (struct ops){.first = NULL};
+    while ((op = ops_pop(&ops)) != NULL) {
         pawl_op_fail(op, &redis->driver, PAWL_OP_FAILED, code, "%s", text);
     }
 }
@@ -49,7 +50,8 @@ static void end_all(struct redis *redis, pawl_err code, const char *text)
         pawl_op_fail(op, &redis->driver, pawl_redis_end_of_sent(op), code,
                      "%s before the answer came", text);
     }
-    fail_queued(redis, code, text);
+    fail_ops(redis, &redis->held, code, text);
+    fail_ops(redis, &redis->queued, code, text);
 }
 
 /* The connection, or the attempt at one, is over: the one way there. redis->error says why. */
@@ -128,10 +130,14 @@ static void send_queued(struct redis *redis)
 {
     bool wrote = false;
 
-    if (redis->waiting) return;
+    if (redis->waiting || redis->meta_state != META_KNOWN) return;
     while (redis->queued.first != NULL && pawl_redis_has_room(redis)) {
         struct pawl_op *op = ops_pop(&redis->queued);
 
+        if (op->kind == PAWL_OP_REDRAW) {
+            pawl_redis_meta_redraw(redis, op);
+            break;
+        }
         wrote = wrote || pawl_redis_writes(op);
         pawl_redis_send_op(redis, op);
     }
@@ -144,6 +150,7 @@ static void refuse_queued(struct redis *redis)
     struct ops queued = redis->queued;
     struct pawl_op *op = NULL;
 
+    fail_ops(redis, &redis->held, redis->error.code, redis->error.text);
     redis->queued = (struct ops){.first = NULL};
     while ((op = ops_pop(&queued)) != NULL) {
         if (op->kind == PAWL_OP_CHECK && pawl_redis_has_room(redis)) {
@@ -158,6 +165,7 @@ static void refuse_queued(struct redis *redis)
 static void dial(struct redis *redis)
 {
     redis->state = STATE_DIALLING;
+    redis->meta_state = META_UNSEEN;
     redis->dialled_ns = redis->now_ns;
     redis->link.net->ops->dial(&redis->link, redis->settings.host, redis->settings.port);
 }
@@ -166,7 +174,7 @@ static void turn_open(struct redis *redis)
 {
     uint64_t age_ns = redis->now_ns - redis->looked_ns;
 
-    if (redis->queued.first == NULL) return;
+    if (redis->queued.first == NULL && redis->held.first == NULL) return;
     if (redis->error.code != PAWL_OK) {
         if (age_ns < UNFIT_NS || redis->expect_count > 0) {
             refuse_queued(redis);
@@ -180,6 +188,9 @@ static void turn_open(struct redis *redis)
     }
     if (!redis->looking && pawl_redis_has_room(redis) && (redis->doubted || age_ns >= LOOK_NS)) {
         pawl_redis_send_look(redis);
+    }
+    if (redis->meta_state == META_UNSEEN && pawl_redis_has_room(redis)) {
+        pawl_redis_send_meta(redis, NULL, NULL);
     }
     if (!redis->doubted) send_queued(redis);
 }
@@ -205,7 +216,7 @@ static void turn_apart(struct redis *redis)
     if (redis->now_ns >= redis->retry_ns) {
         dial(redis);
     } else {
-        fail_queued(redis, redis->error.code, redis->error.text);
+        fail_ops(redis, &redis->queued, redis->error.code, redis->error.text);
     }
 }
 
@@ -265,6 +276,7 @@ static void redis_forked(struct pawl_driver *driver)
 static const struct pawl_driver_ops redis_ops = {
     .scheme = "redis",
     .advances = true,
+    .redraws = true,
     .begin = redis_begin,
     .turn = redis_turn,
     .close = redis_close,

@@ -63,6 +63,20 @@ static void put_tail(struct writer *writer, const char *front, struct pawl_bytes
     put(writer, (struct pawl_bytes){text, size + tail.size});
 }
 
+/* Which no sequence's key is: its name has a control character. */
+static void put_meta_key(struct writer *writer, const struct pawl_redis_settings *settings)
+{
+    put_tail(writer, settings->prefix, PAWL_BYTES("\tstore"));
+}
+
+static void put_tag(struct writer *writer, const struct pawl_tag *tag)
+{
+    char text[PAWL_TAG_BYTES_MAX];
+    size_t size = tag->number == 0 ? 0 : pawl_tag_write(tag, text);
+
+    put(writer, (struct pawl_bytes){text, size});
+}
+
 /* The words up to the first argument. */
 static void put_head(struct writer *writer, const struct pawl_redis_settings *settings,
                      enum pawl_redis_script script, bool whole, const size_t counts[2])
@@ -83,8 +97,9 @@ static void put_head(struct writer *writer, const struct pawl_redis_settings *se
 static void put_read(struct writer *writer, const struct pawl_op *op,
                      const struct pawl_redis_settings *settings, bool whole)
 {
-    put_head(writer, settings, PAWL_REDIS_READ, whole, (const size_t[]){1, 0});
+    put_head(writer, settings, PAWL_REDIS_READ, whole, (const size_t[]){2, 2});
     put_tail(writer, settings->prefix, pawl_name_bytes(&op->record.name));
+    put_meta_key(writer, settings);
 }
 
 static void put_write(struct writer *writer, const struct pawl_op *op,
@@ -94,9 +109,10 @@ static void put_write(struct writer *writer, const struct pawl_op *op,
     struct pawl_fields fields;
 
     pawl_fields_write(&op->record, &fields);
-    put_head(writer, settings, PAWL_REDIS_WRITE, whole, (const size_t[]){2, 2 + PAWL_FIELDS});
+    put_head(writer, settings, PAWL_REDIS_WRITE, whole, (const size_t[]){3, 4 + PAWL_FIELDS});
     put_tail(writer, settings->prefix, name);
     put_text(writer, settings->prefix);
+    put_meta_key(writer, settings);
     if (op->expected.epoch == 0) {
         put_text(writer, "");
     } else {
@@ -134,8 +150,9 @@ static void put_advance(struct writer *writer, const struct pawl_op *op,
     size_t part_count = way_parts(op, parts);
 
     pawl_fields_write(&op->record, &fields);
-    put_head(writer, settings, PAWL_REDIS_ADVANCE, whole, (const size_t[]){1, 7 + part_count});
+    put_head(writer, settings, PAWL_REDIS_ADVANCE, whole, (const size_t[]){2, 9 + part_count});
     put_tail(writer, settings->prefix, pawl_name_bytes(&op->record.name));
+    put_meta_key(writer, settings);
     put_u64(writer, op->expected.epoch);
     put_u64(writer, op->expected.lap);
     put_i64(writer, op->low);
@@ -192,12 +209,38 @@ size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_set
         break;
     case PAWL_OP_PING:
     case PAWL_OP_INIT:
-    case PAWL_OP_REDRAW: /* records.c asks only whoever can */
+    case PAWL_OP_REDRAW: /* never sent: its work is sight.c's */
         writer.at += pawl_redis_write_words(PAWL_REDIS_WORDS("PING"), writer.at);
         break;
     }
+    if (pawl_redis_is_of_record(op)) {
+        put_tag(&writer, &way.meta->tag);
+        put_u64(&writer, way.meta->position);
+    }
     if (pawl_redis_is_script(op)) put_u64(&writer, way.number);
     PAWL_ASSERT((size_t)(writer.at - to) <= PAWL_REDIS_REQUEST_BYTES_MAX);
+    return (size_t)(writer.at - to);
+}
+
+size_t pawl_redis_write_meta(const struct pawl_redis_settings *settings,
+                             const struct pawl_tag *expected, const struct pawl_redis_meta *want,
+                             char to[PAWL_REDIS_REQUEST_BYTES_MAX])
+{
+    struct writer writer = {to};
+
+    writer.at += pawl_resp_write_array(writer.at, want == NULL ? 4 : 10);
+    put_text(&writer, "EVAL");
+    put(&writer, pawl_redis_script_text(PAWL_REDIS_META));
+    put_text(&writer, "1");
+    put_meta_key(&writer, settings);
+    if (want != NULL) {
+        put_tag(&writer, expected);
+        put_tag(&writer, &want->tag);
+        put_text(&writer, want->name);
+        put_text(&writer, want->run_id);
+        put_text(&writer, want->replid);
+        put_text(&writer, want->waited ? "1" : "0");
+    }
     return (size_t)(writer.at - to);
 }
 

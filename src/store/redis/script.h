@@ -15,6 +15,10 @@
  * KEYS[1] is the record, but for LIST and CHECK, KEYS[2] the names. The last argument, which is not
  * told below, is the request's number; the answer is that and then what is told below.
  *
+ * READ, WRITE and ADVANCE have one key more, the last: what is kept about the server (meta.h), and
+ * two arguments more before the number: the branch and position that are known. Their answers have
+ * what is there behind the number. A write is refused if that is another branch, or less far.
+ *
  * READ     -                                     a look
  * WRITE    tag expected or "", name, the fields  {"done"}, {"refused", look}, {"index", type}
  * ADVANCE  epoch, lap, low, high, tag, rate, written_at, parts of the way...
@@ -22,6 +26,8 @@
  * LIST     the names' least, count, prefix       {"names", name, look, ...}, {"index", type}
  * CHECK    names at most, prefix                 {"checked", names, with a time to live, one of
  *                                                them, without a record, one of them}
+ * META     -, or branch expected or "", branch, name, run_id, replid, waited
+ *                                                {what is there then}, without a number
  */
 enum pawl_redis_script {
     PAWL_REDIS_READ,
@@ -29,6 +35,7 @@ enum pawl_redis_script {
     PAWL_REDIS_ADVANCE,
     PAWL_REDIS_LIST,
     PAWL_REDIS_CHECK,
+    PAWL_REDIS_META,    /* of meta.h's key; always sent whole */
     PAWL_REDIS_SCRIPTS, /* how many */
 };
 

@@ -99,7 +99,8 @@ bool pawl_redis_has_room(const struct redis *redis)
 void pawl_redis_send_op(struct redis *redis, struct pawl_op *op)
 {
     if (op->kind == PAWL_OP_CHECK) send_check(redis);
-    const struct pawl_redis_way way = {op->driver_data != NULL, ++redis->number};
+    const struct pawl_redis_way way = {op->driver_data != NULL, ++redis->number,
+                                       &redis->past.known};
     size_t size = pawl_redis_write_op(op, &redis->settings, way, output_front(redis));
 
     sent(redis, size, EXPECT_OP, op);
@@ -113,4 +114,12 @@ void pawl_redis_send_wait(struct redis *redis)
     (void)snprintf(limit, sizeof limit, "%d", WAIT_MS);
     send_words(redis, EXPECT_WAIT, PAWL_REDIS_WORDS("WAIT", count, limit));
     redis->waiting = true;
+}
+
+void pawl_redis_send_meta(struct redis *redis, const struct pawl_tag *expected,
+                          const struct pawl_redis_meta *want)
+{
+    redis->meta_state = META_ASKED;
+    sent(redis, pawl_redis_write_meta(&redis->settings, expected, want, output_front(redis)),
+         EXPECT_META, NULL);
 }
