@@ -73,6 +73,9 @@ static void gather_facts(struct daemon *daemon)
     daemon->facts.started_ns = pawl_clock_ns();
     daemon->facts.max_clients = daemon->config->max_clients;
     daemon->facts.counts = pawl_keeper_counts(pawl_turner_keeper(daemon->ground.turner));
+    daemon->facts.guard = daemon->ground.guard;
+    daemon->facts.look_at_guard = pawl_guard_look;
+    daemon->facts.data = daemon->config->data;
     daemon->facts.desks = daemon->desks;
     daemon->facts.desk_count = daemon->ground.threads;
 }
@@ -352,6 +355,14 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
             }
         }
         if (config->data[0] != '\0') (void)fprintf(to, "  data              %s\n", config->data);
+        if (ground.guard != NULL) {
+            struct pawl_guard_view view;
+
+            pawl_guard_look(ground.guard, &view);
+            (void)fprintf(to, "  guard             of store %s: %llu sequences, %s\n",
+                          view.store[0] != '\0' ? view.store : "(it tells no name)",
+                          (unsigned long long)view.sequences, view.state);
+        }
         (void)fprintf(to,
                       "  threads           %zu\n  max-clients       %llu\n"
                       "  ride-through      %.9g s\n  refill-interval   %.9g s\n"

@@ -16,6 +16,8 @@
 struct conn;
 struct desk;
 struct gone;
+struct pawl_guard;
+struct pawl_guard_view;
 struct users;
 
 /* What every ask given to submit lies in: PAWL_OWNER(ask, struct desk_ask, ask). */
@@ -98,6 +100,9 @@ struct server_facts {
     uint64_t max_clients;
     _Atomic uint64_t refused_clients;
     const struct pawl_counts *counts; /* of the keeper */
+    struct pawl_guard *guard;         /* of the store; NULL: none */
+    void (*look_at_guard)(struct pawl_guard *guard, struct pawl_guard_view *view);
+    const char *data; /* the guard's folder */
     struct desk *const *desks;        /* all of the server's */
     size_t desk_count;
 };

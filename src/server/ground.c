@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "client/fleet.h"
+#include "store/guard_file.h"
 #include "store/store.h"
 
 enum {
@@ -130,6 +131,33 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
     return pawl_fail(error, err, "--store: %s", why.text);
 }
 
+/* Puts a guard in front of the store; closes it if that fails. */
+static pawl_err open_guard(struct ground *ground, struct pawl_source **source, pawl_error *error)
+{
+    const struct config *config = ground->config;
+    const struct pawl_guard_settings settings = {
+        .learn_ns = config->learn_for_ns,
+        .refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE,
+    };
+    const struct pawl_guard_place place = {
+        .folder = ground->data.path,
+        .url = config->store,
+        .accept = config->accept_store,
+        .how = "--accept-store",
+    };
+    struct pawl_book *book = NULL;
+    pawl_error why;
+    pawl_err err = pawl_guard_file_open(&place, &book, &why);
+
+    if (err != PAWL_OK) {
+        (*source)->ops->close(*source);
+        return pawl_fail(error, err, "--data: %s", why.text);
+    }
+    err = pawl_guard_new(*source, book, &settings, &ground->guard, error);
+    if (err == PAWL_OK) *source = pawl_guard_source(ground->guard);
+    return err;
+}
+
 static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *keeper,
                             pawl_error *error)
 {
@@ -144,6 +172,12 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
         if (err != PAWL_OK) source->ops->close(source);
     }
     if (err != PAWL_OK) return err;
+    if (config->data[0] != '\0' && !ground_is_remote(config)) {
+        err = open_guard(ground, &source, error);
+        if (err != PAWL_OK) return err;
+    } else {
+        ground->guard = pawl_guard_of(source); /* the URL may have asked for one */
+    }
     pawl_entropy(&keeper->seed, sizeof keeper->seed);
     keeper->pace = (struct pawl_pace_settings){
         .ride_through_ns = config->ride_through_ns,
@@ -163,6 +197,7 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
 {
     ground->config = config;
     ground->turner = NULL;
+    ground->guard = NULL;
     ground->data.owner.fd = -1;
     ground->threads = config->threads > 0 ? config->threads : uv_available_parallelism();
     if (ground->threads > GROUND_THREADS_MAX) ground->threads = GROUND_THREADS_MAX;

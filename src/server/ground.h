@@ -7,6 +7,7 @@
 #include "server/config.h"
 #include "server/listener.h"
 #include "store/folder.h"
+#include "store/guard.h"
 
 enum { GROUND_THREADS_MAX = 256 };
 
@@ -14,6 +15,7 @@ struct ground {
     const struct config *config;
     struct listen_addresses addresses;
     struct pawl_folder data; /* owned if config->data is given */
+    struct pawl_guard *guard; /* of the store; NULL: none was asked for. The keeper's to close */
     struct pawl_turner *turner;
     size_t threads;
 };

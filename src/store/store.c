@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include "store/guard_url.h"
 #include "store/records.h"
 #include "store/schemes.h"
 
@@ -56,10 +57,9 @@ static const struct scheme *scheme_of(const char *url)
     return NULL;
 }
 
-pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
-                         struct pawl_source **store, pawl_error *error)
+static pawl_err open_plain(const char *url, const struct pawl_store_options *options,
+                           struct pawl_source **store, pawl_error *error)
 {
-    PAWL_ASSERT(url != NULL && options != NULL && store != NULL);
     const struct scheme *scheme = scheme_of(url);
 
     if (scheme == NULL) {
@@ -84,10 +84,26 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     return scheme->open(url + strlen(scheme->name), options, store, error);
 }
 
+pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
+                         struct pawl_source **store, pawl_error *error)
+{
+    PAWL_ASSERT(url != NULL && options != NULL && store != NULL);
+    struct pawl_guard_url guard;
+    pawl_err err = pawl_guard_url_read(&guard, url, error);
+
+    if (err != PAWL_OK) return err;
+    err = open_plain(guard.store, options, store, error);
+    if (err != PAWL_OK || guard.folder[0] == '\0') return err;
+    return pawl_guard_url_open(&guard, options, store, error);
+}
+
 bool pawl_store_shared(const char *url)
 {
     const struct scheme *scheme = scheme_of(url);
+    struct pawl_guard_url guard;
 
+    /* A guard's folder has one owner, as a store's. */
+    if (pawl_guard_url_read(&guard, url, NULL) != PAWL_OK || guard.folder[0] != '\0') return false;
     return scheme != NULL && scheme->network;
 }
 
@@ -103,6 +119,12 @@ void pawl_page_record(struct pawl_page *page, const struct pawl_record *record)
 
 void pawl_store_forked(struct pawl_source *store)
 {
+    struct pawl_guard *guard = pawl_guard_of(store);
+
+    if (guard != NULL) {
+        pawl_guard_forked(guard);
+        store = pawl_guard_below(guard);
+    }
     if (strcmp(store->ops->scheme, "lmdb") == 0) {
         pawl_lmdb_forked(store);
     } else if (strcmp(store->ops->scheme, "memory") != 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/resp/command.h"
+#include "store/guard.h"
 
 enum { INFO_LINE_BYTES_MAX = 512 };
 
@@ -207,6 +208,29 @@ static void add_store(struct text *text, const struct desk *desk)
     add_line(text, "store_rollbacks:%" PRIu64, load(&facts->counts->rollbacks));
 }
 
+static void add_guard(struct text *text, const struct desk *desk)
+{
+    const struct server_facts *facts = desk->settings.facts;
+    struct pawl_guard_view view;
+
+    add_line(text, "guard:%s", facts->guard == NULL ? "off" : "on");
+    if (facts->guard == NULL) return;
+    facts->look_at_guard(facts->guard, &view);
+    add_line(text, "guard_folder:%s", facts->data);
+    add_line(text, "guard_state:%s", view.state);
+    add_line(text, "guard_store:%s", view.store);
+    add_line(text, "guard_branch:%s", view.branch);
+    add_line(text, "guard_position:%" PRIu64, view.position);
+    add_line(text, "guard_sequences:%" PRIu64, view.sequences);
+    add_line(text, "guard_steps_back:%" PRIu64, view.steps_back);
+    add_line(text, "guard_times_back:%" PRIu64, view.times_back);
+    add_line(text, "guard_discarded:%" PRIu64, view.discarded);
+    add_line(text, "guard_unwritten:%" PRIu64, view.unwritten);
+    add_line(text, "guard_last_step_back_at:%" PRId64, view.last_s);
+    add_line(text, "guard_last_step_back_sequence:%s", view.last_name);
+    add_line(text, "guard_last_step_back_ids:%" PRIu64, view.last_skipped);
+}
+
 static void add_burned(struct text *text, const struct desk *desk)
 {
     const struct pawl_counts *counts = desk->settings.facts->counts;
@@ -263,9 +287,9 @@ static const struct {
     const char *name;
     void (*add)(struct text *text, const struct desk *desk);
 } sections[] = {
-    {"Server", add_server},   {"Clients", add_clients}, {"Sequences", add_sequences},
-    {"Ids", add_ids},         {"Store", add_store},     {"Burned", add_burned},
-    {"Refills", add_refills},
+    {"Server", add_server}, {"Clients", add_clients}, {"Sequences", add_sequences},
+    {"Ids", add_ids},       {"Store", add_store},     {"Guard", add_guard},
+    {"Burned", add_burned}, {"Refills", add_refills},
 };
 
 static bool section_wanted(const struct pawl_resp_request *request, const char *name)

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What passes through a guard. The order of things is its whole point:
+ *
+ *   ids:       floor raised to what was seen -> store -> seen is written -> answered
+ *   give-back: seen lowered is written -> store -> answered
+ *
+ * So whatever dies where, seen never lies beyond what was granted and not given back (or a restart
+ * would believe that the store went back), nor behind what anybody above can have.
+ */
+#include "store/guard_own.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum { LOG_NAME_BYTES = 600 };
+
+static struct pawl_guard *guard_of(struct pawl_source *self)
+{
+    return PAWL_OWNER(self, struct pawl_guard, source);
+}
+
+static bool is_for_ids(const struct pawl_ask *ask)
+{
+    return (ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT) && ask->count > 0;
+}
+
+/* These neither grant nor change anything, or are not for one that is in use. */
+static bool passes_freely(const struct pawl_ask *ask)
+{
+    switch ((int)ask->kind) {
+    case PAWL_ASK_READ:
+    case PAWL_ASK_LIST:
+    case PAWL_ASK_INIT:
+    case PAWL_ASK_CHECK:
+    case PAWL_ASK_REDRAW:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Answered in the next turn: never from inside an ask. */
+static void answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_err code,
+                         const char *text)
+{
+    (void)pawl_fail(&ask->error, code, "%s", text);
+    pawl_asks_add(&guard->answered, ask);
+}
+
+static void passed_done(struct pawl_ask *ask)
+{
+    struct passed *passed = PAWL_OWNER(ask, struct passed, ask);
+    struct pawl_guard *guard = passed->guard;
+
+    if (guard->ended == NULL) guard->ended_end = &guard->ended;
+    passed->next = NULL;
+    *guard->ended_end = passed;
+    guard->ended_end = &passed->next;
+}
+
+static struct passed *passed_new(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    struct passed *passed = calloc(1, sizeof *passed);
+
+    if (passed == NULL) {
+        answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
+        return NULL;
+    }
+    passed->guard = guard;
+    passed->from = from;
+    passed->ask = *from;
+    passed->ask.pending = false;
+    passed->ask.asking = 0;
+    passed->ask.done = passed_done;
+    passed->ask.identity = &passed->identity;
+    passed->branch = guard->head.branch;
+    passed->position = guard->head.position;
+    return passed;
+}
+
+/* What is remembered of it; false: the ask is answered. */
+static bool recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_seen *seen)
+{
+    pawl_error error;
+    pawl_err err = guard->book->ops->get(guard->book, from->name, seen, &error);
+
+    if (err == PAWL_OK) return true;
+    answer_later(guard, from, err, error.text);
+    return false;
+}
+
+static int64_t direction(const struct pawl_seen *seen)
+{
+    return seen->descending ? -1 : 1;
+}
+
+static bool learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
+{
+    return seen->mark.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
+}
+
+static void pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    struct pawl_seen seen = {.dropped_s = 0};
+
+    if (!recall(guard, from, &seen)) return;
+    if (from->floor.line == 0 && learns(guard, &seen)) {
+        answer_later(guard, from, PAWL_STORE,
+                     "this server remembers nothing of its store and waits for clients that know "
+                     "how far the sequence had come (--learn-for)");
+        return;
+    }
+    struct passed *passed = passed_new(guard, from);
+
+    if (passed == NULL) return;
+    passed->seen = seen;
+    if (pawl_mark_order(seen.mark, from->floor, direction(&seen)) > 0) {
+        passed->ask.floor = seen.mark;
+        passed->ours = true;
+    }
+    passed->floor = passed->ask.floor;
+    pawl_source_ask(guard->below, &passed->ask);
+}
+
+static void pass(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    if (is_for_ids(from)) {
+        pass_ids(guard, from);
+        return;
+    }
+    if (from->kind == PAWL_ASK_RETURN) {
+        pawl_asks_add(&guard->returns, from);
+        return;
+    }
+    struct passed *passed = passed_new(guard, from);
+
+    if (passed != NULL) pawl_source_ask(guard->below, &passed->ask);
+}
+
+static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
+{
+    struct pawl_guard *guard = guard_of(self);
+
+    if (passes_freely(ask)) {
+        pawl_source_ask(guard->below, ask);
+    } else if (ask->kind == PAWL_ASK_PING) {
+        pawl_asks_add(&guard->pings, ask);
+    } else if (guard->state == GUARD_READY) {
+        pass(guard, ask);
+    } else {
+        pawl_asks_add(&guard->waiting, ask);
+    }
+}
+
+/* Give-backs: all of a turn together. */
+
+/* What is to be remembered so that value and all beyond it may be granted again. */
+static void lower(struct pawl_seen *seen, int64_t value)
+{
+    struct pawl_mark before = seen->mark;
+
+    if (seen->mark.line == 0) return;
+    if (__builtin_sub_overflow(value, direction(seen), &before.id)) {
+        before = (struct pawl_mark){.line = 0}; /* nothing of the line is left to remember */
+    }
+    if (before.line == 0 || pawl_mark_order(before, seen->mark, direction(seen)) < 0) {
+        seen->mark = before;
+    }
+}
+
+static void send_returns(struct pawl_guard *guard, size_t count)
+{
+    const struct pawl_entries entries = {.sights = guard->sights, .count = count, .lasts = true};
+    pawl_error error = {.code = PAWL_OK};
+    pawl_err err = guard->book->ops->put(guard->book, &entries, &error);
+
+    if (err != PAWL_OK) pawl_guard_put_failed(guard, &error);
+    for (size_t i = 0; i < count; i++) {
+        struct passed *passed = guard->batch[i];
+
+        if (err == PAWL_OK) {
+            pawl_source_ask(guard->below, &passed->ask);
+            continue;
+        }
+        /* What the guard would remember too much of after a restart is not given back. */
+        answer_later(guard, passed->from, PAWL_NOT_KEPT,
+                     "the guard cannot be written: the ids stay burned");
+        free(passed);
+    }
+}
+
+static void turn_returns(struct pawl_guard *guard)
+{
+    while (guard->returns.first != NULL) {
+        struct pawl_ask *from = NULL;
+        size_t count = 0;
+
+        while (count < PAWL_GUARD_BATCH_MAX && (from = pawl_asks_pop(&guard->returns)) != NULL) {
+            struct pawl_seen seen = {.dropped_s = 0};
+
+            if (!recall(guard, from, &seen)) continue;
+            struct passed *passed = passed_new(guard, from);
+
+            if (passed == NULL) continue;
+            lower(&seen, from->value);
+            guard->batch[count] = passed;
+            guard->sights[count++] = (struct pawl_sight){from->name, seen};
+        }
+        if (count > 0) send_returns(guard, count);
+    }
+}
+
+/* Answers from below. */
+
+static void note_step_back(struct pawl_guard *guard, const struct passed *passed)
+{
+    struct pawl_guard_view *view = &guard->view;
+    struct pawl_bytes name = passed->ask.name;
+
+    (void)pthread_mutex_lock(&guard->lock);
+    view->steps_back++;
+    view->last_s = pawl_guard_wall_s(guard);
+    view->last_skipped = passed->ask.skipped;
+    memcpy(view->last_name, name.at, name.size);
+    view->last_name[name.size] = '\0';
+    (void)pthread_mutex_unlock(&guard->lock);
+}
+
+/* Somebody above has come further than was seen, in the same line. */
+static bool told_further(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+    const struct pawl_mark *floor = &passed->from->floor;
+
+    return seen->mark.line != 0 && floor->line == seen->mark.line &&
+           pawl_mark_order(*floor, seen->mark, direction(seen)) > 0;
+}
+
+/* Whether what was granted before the next one tells may be more than anybody here knows of. */
+static bool is_blind(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+
+    if (seen->mark.line != 0) return seen->blind && !told_further(passed);
+    return seen->dropped_s == 0 && passed->from->floor.line == 0;
+}
+
+/*
+ * Somebody above had come further than this guard has seen, and that showed that the store had gone
+ * back: what it granted here before he told may have been granted before.
+ */
+static void log_bounds(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+    const struct pawl_mark *floor = &passed->floor;
+    char name[LOG_NAME_BYTES];
+
+    if (!seen->blind || !told_further(passed)) return;
+    struct pawl_mark last =
+        pawl_mark_order(seen->mark, *floor, direction(seen)) < 0 ? seen->mark : *floor;
+
+    pawl_log(PAWL_LOG_ERROR,
+             "ids were granted here before it was known that the store had gone back",
+             "seq=%s line=%" PRIu64 " from=%" PRIu64 "/%" PRId64 " to=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, passed->ask.name), seen->mark.line, seen->first.lap,
+             seen->first.id, last.lap, last.id);
+}
+
+static struct pawl_mark first_of(const struct pawl_grant *grant)
+{
+    return (struct pawl_mark){grant->line, grant->lap, grant->range.first};
+}
+
+/* What does not lie beyond what was seen, or comes from a store that we do not know, is burned. */
+static bool grant_good(struct pawl_guard *guard, struct passed *passed)
+{
+    const struct pawl_ask *ask = &passed->ask;
+    const struct pawl_grant *grant = &ask->grant;
+    struct pawl_ask *from = passed->from;
+    char name[LOG_NAME_BYTES];
+
+    if (!pawl_guard_known(guard, passed)) {
+        (void)pawl_fail(&from->error, PAWL_LOST,
+                        "the store is another one, or went back in time: what it granted is "
+                        "burned");
+        from->burned = grant->range.count + ask->burned;
+        return false;
+    }
+    bool back = grant->line < passed->floor.line ||
+                (grant->line == passed->floor.line &&
+                 pawl_mark_order(first_of(grant), passed->floor, grant->range.increment) <= 0);
+
+    if (!back) return true;
+    (void)pthread_mutex_lock(&guard->lock);
+    guard->view.discarded++;
+    (void)pthread_mutex_unlock(&guard->lock);
+    pawl_log(PAWL_LOG_ERROR, "discarded a grant behind what the guard has seen",
+             "seq=%s line=%" PRIu64 " first=%" PRIu64 "/%" PRId64 " seen=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, ask->name), grant->line, grant->lap,
+             grant->range.first, passed->floor.lap, passed->floor.id);
+    (void)pawl_fail(&from->error, guard->settings.refuse_rollback ? PAWL_ROLLBACK : PAWL_BUSY,
+                    "the store of \"%.*s\" went back in time: restore it, or move the sequence on "
+                    "with: pawl fence NAME",
+                    (int)ask->name.size, ask->name.at);
+    from->burned = grant->range.count + ask->burned;
+    return false;
+}
+
+/* Ids were granted: what is seen by now. */
+static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
+{
+    const struct pawl_grant *grant = &passed->ask.grant;
+    struct pawl_ask *from = passed->from;
+
+    if (!grant_good(guard, passed)) return;
+    if (passed->ask.skipped > 0) {
+        note_step_back(guard, passed);
+        log_bounds(passed);
+    }
+    from->grant = *grant;
+    from->burned = passed->ask.burned;
+    from->skipped = passed->ask.skipped;
+    sight->name = passed->ask.name;
+    sight->seen = (struct pawl_seen){
+        .mark = {grant->line, grant->lap, pawl_range_last(grant->range)},
+        .first = passed->seen.first.line == grant->line ? passed->seen.first : first_of(grant),
+        .descending = grant->range.increment < 0,
+        .blind = is_blind(passed),
+    };
+}
+
+static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
+{
+    struct pawl_ask *from = passed->from;
+
+    from->error = passed->ask.error;
+    from->burned = passed->ask.burned;
+    if (from->error.code == PAWL_FLOOR && passed->ours) {
+        /* Not the asker's fault: without this guard he would have been given what was given. */
+        from->error.code = PAWL_ROLLBACK;
+    }
+    if (from->error.code == PAWL_NO_SEQUENCE && passed->seen.mark.line != 0 &&
+        passed->seen.dropped_s == 0) {
+        sight->name = passed->ask.name;
+        sight->seen = passed->seen;
+        sight->seen.dropped_s = pawl_guard_wall_s(guard);
+    }
+}
+
+/* A change: of what it leaves behind nothing is granted, unless the store goes back. */
+static void judge_change(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
+{
+    struct pawl_ask *from = passed->from;
+    bool gone = passed->ask.kind == PAWL_ASK_DROP || passed->ask.kind == PAWL_ASK_RENAME;
+    bool made = passed->ask.kind == PAWL_ASK_CREATE;
+    pawl_error error;
+
+    from->error = passed->ask.error;
+    from->grant = passed->ask.grant;
+    from->burned = passed->ask.burned;
+    from->skipped = passed->ask.skipped;
+    if (from->error.code != PAWL_OK || !(gone || made)) return;
+    if (guard->book->ops->get(guard->book, passed->ask.name, &passed->seen, &error) != PAWL_OK) {
+        return;
+    }
+    /* One that was made here has no past to be learned: as if it had been dropped. */
+    if (gone ? passed->seen.mark.line == 0 || passed->seen.dropped_s != 0
+             : !learns(guard, &passed->seen)) {
+        return;
+    }
+    sight->name = passed->ask.name;
+    sight->seen = passed->seen;
+    sight->seen.dropped_s = pawl_guard_wall_s(guard);
+}
+
+static void judge(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
+{
+    if (is_for_ids(&passed->ask) && passed->ask.error.code == PAWL_OK) {
+        judge_grant(guard, passed, sight);
+    } else if (is_for_ids(&passed->ask)) {
+        judge_refusal(guard, passed, sight);
+    } else {
+        judge_change(guard, passed, sight);
+    }
+    if (passed->from->identity != NULL) *passed->from->identity = passed->identity;
+}
+
+/* Remembers what a batch of answers shows, and hands them on. */
+static void settle_batch(struct pawl_guard *guard)
+{
+    size_t count = 0;
+    size_t seen = 0;
+
+    while (guard->ended != NULL && count < PAWL_GUARD_BATCH_MAX) {
+        struct passed *passed = guard->ended;
+
+        guard->ended = passed->next;
+        guard->batch[count++] = passed;
+        guard->sights[seen].name.size = 0;
+        judge(guard, passed, &guard->sights[seen]);
+        if (guard->sights[seen].name.size > 0) seen++;
+    }
+    if (seen > 0) {
+        const struct pawl_entries entries = {
+            .head = guard->head_changed ? &guard->head : NULL,
+            .sights = guard->sights,
+            .count = seen,
+        };
+        pawl_error error;
+
+        /* Where it cannot be written, ids are unique all the same unless the process ends and the
+         * store then goes back: to refuse them would make of two rare events one certain one. */
+        if (guard->book->ops->put(guard->book, &entries, &error) == PAWL_OK) {
+            guard->head_changed = false;
+        } else {
+            pawl_guard_put_failed(guard, &error);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        pawl_asks_add(&guard->answered, guard->batch[i]->from);
+        free(guard->batch[i]);
+    }
+}
+
+static void answer(struct pawl_guard *guard)
+{
+    struct pawl_asks asks = guard->answered;
+    struct pawl_ask *ask = NULL;
+
+    guard->answered = (struct pawl_asks){.first = NULL};
+    while ((ask = pawl_asks_pop(&asks)) != NULL) {
+        pawl_ask_answer(ask);
+    }
+}
+
+static void turn_waiting(struct pawl_guard *guard)
+{
+    struct pawl_ask *ask = NULL;
+
+    while (guard->state == GUARD_READY && (ask = pawl_asks_pop(&guard->waiting)) != NULL) {
+        pass(guard, ask);
+    }
+}
+
+static void show_counts(struct pawl_guard *guard)
+{
+    (void)pthread_mutex_lock(&guard->lock);
+    guard->view.position = guard->head.position;
+    guard->view.sequences = guard->opened ? guard->book->ops->count(guard->book) : 0;
+    (void)pthread_mutex_unlock(&guard->lock);
+}
+
+static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
+{
+    struct pawl_guard *guard = guard_of(self);
+
+    guard->now_ns = now_ns;
+    turn_waiting(guard);
+    turn_returns(guard);
+    pawl_guard_look_begin(guard);
+    uint64_t next_ns = guard->below->ops->turn(guard->below, now_ns);
+
+    if (guard->ended != NULL) {
+        while (guard->ended != NULL) {
+            settle_batch(guard);
+        }
+        show_counts(guard);
+    }
+    answer(guard);
+    bool more = guard->answered.first != NULL || guard->returns.first != NULL ||
+                guard->pings.first != NULL || guard->look_wanted ||
+                (guard->waiting.first != NULL && !guard->look.pending);
+
+    return more ? now_ns : next_ns;
+}
+
+static void fail_list(struct pawl_guard *guard, struct pawl_asks *asks)
+{
+    struct pawl_ask *ask = NULL;
+
+    while ((ask = pawl_asks_pop(asks)) != NULL) {
+        answer_later(guard, ask, PAWL_CLOSED, "the store is being closed");
+    }
+}
+
+static void guard_close(struct pawl_source *self)
+{
+    struct pawl_guard *guard = guard_of(self);
+
+    guard->below->ops->close(guard->below);
+    while (guard->ended != NULL) {
+        settle_batch(guard);
+    }
+    fail_list(guard, &guard->waiting);
+    fail_list(guard, &guard->pings);
+    fail_list(guard, &guard->looked_for);
+    fail_list(guard, &guard->returns);
+    answer(guard);
+    guard->book->ops->close(guard->book);
+    (void)pthread_mutex_destroy(&guard->lock);
+    free(guard);
+}
+
+pawl_err pawl_guard_new(struct pawl_source *below, struct pawl_book *book,
+                        const struct pawl_guard_settings *settings, struct pawl_guard **guard,
+                        pawl_error *error)
+{
+    struct pawl_guard *made = calloc(1, sizeof *made);
+
+    if (made == NULL || pthread_mutex_init(&made->lock, NULL) != 0) {
+        free(made);
+        below->ops->close(below);
+        book->ops->close(book);
+        return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a guard");
+    }
+    made->ops = (struct pawl_source_ops){
+        .scheme = below->ops->scheme,
+        .ask = guard_ask,
+        .turn = guard_turn,
+        .close = guard_close,
+    };
+    made->source.ops = &made->ops;
+    made->below = below;
+    made->book = book;
+    made->settings = *settings;
+    made->view.state[0] = '-';
+    *guard = made;
+    return PAWL_OK;
+}
+
+struct pawl_source *pawl_guard_source(struct pawl_guard *guard)
+{
+    return &guard->source;
+}
+
+void pawl_guard_look(struct pawl_guard *guard, struct pawl_guard_view *view)
+{
+    (void)pthread_mutex_lock(&guard->lock);
+    *view = guard->view;
+    (void)pthread_mutex_unlock(&guard->lock);
+}
+
+struct pawl_guard *pawl_guard_of(struct pawl_source *source)
+{
+    return source->ops->ask == guard_ask ? guard_of(source) : NULL;
+}
+
+struct pawl_source *pawl_guard_below(struct pawl_guard *guard)
+{
+    return guard->below;
+}
+
+void pawl_guard_forked(struct pawl_guard *guard)
+{
+    guard->book->ops->forked(guard->book);
+}

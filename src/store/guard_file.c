@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/guard_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/folder.h"
+#include "store/guard_env.h"
+#include "store/guard_journal.h"
+#include "store/guard_stores.h"
+#include "store/guard_text.h"
+
+enum {
+    BUCKETS = 4096,
+    FOLD_BYTES = 256 << 10, /* of the journal, when it is put into data.mdb */
+    ENTRIES_MAX = 256,      /* of one put */
+    FRAME_BYTES_MAX =
+        PAWL_FRAME_HEAD_BYTES + 8 + 1 + PAWL_HEAD_BYTES + ENTRIES_MAX * PAWL_FRAME_ENTRY_BYTES_MAX,
+    PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64,
+    SHOWN_MAX = 200,
+};
+
+/* What the journal has and data.mdb has not. */
+struct cell {
+    struct cell *next;
+    struct pawl_name name;
+    struct pawl_seen seen;
+};
+
+struct file_book {
+    struct pawl_book book;
+    struct pawl_folder lock; /* fd -1: another owns the folder for us */
+    struct pawl_guard_stores stores;
+    char folder[PATH_MAX];
+    char path[PATH_BYTES]; /* of the open store's */
+    struct pawl_guard_env env;
+    struct pawl_journal journal;
+    struct pawl_book_head head;
+    struct cell *cells[BUCKETS];
+    size_t cell_count;    /* in cells */
+    uint64_t fresh_count; /* of those, that data.mdb has not */
+    size_t fold_at;       /* the journal's size at which it is folded next */
+    struct pawl_frame_reader reader;
+    int replay_failure;
+    char frame[FRAME_BYTES_MAX];
+};
+
+static struct file_book *file_of(struct pawl_book *book)
+{
+    return PAWL_OWNER(book, struct file_book, book);
+}
+
+static struct cell **cell_at(struct file_book *file, struct pawl_bytes name)
+{
+    struct cell **at = &file->cells[pawl_bytes_hash(name, 0) % BUCKETS];
+
+    while (*at != NULL && !pawl_bytes_equal(pawl_name_bytes(&(*at)->name), name)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void free_cells(struct file_book *file)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (file->cells[i] != NULL) {
+            struct cell *next = file->cells[i]->next;
+
+            free(file->cells[i]);
+            file->cells[i] = next;
+        }
+    }
+    file->cell_count = 0;
+    file->fresh_count = 0;
+}
+
+/* false: no memory. */
+static bool remember(struct file_book *file, const struct pawl_sight *sight)
+{
+    struct cell **at = cell_at(file, sight->name);
+    struct pawl_seen seen;
+
+    if (*at == NULL) {
+        struct cell *cell = calloc(1, sizeof *cell);
+
+        if (cell == NULL) return false;
+        cell->name.size = (uint8_t)sight->name.size;
+        memcpy(cell->name.at, sight->name.at, sight->name.size);
+        *at = cell;
+        file->cell_count++;
+        if (pawl_guard_env_get(&file->env, sight->name, &seen) != 0) file->fresh_count++;
+    }
+    (*at)->seen = sight->seen;
+    return true;
+}
+
+/* After a failure LMDB may refuse everything until it is opened anew. */
+static int reopen(struct file_book *file)
+{
+    struct pawl_book_head head;
+    const char *why = NULL;
+    uint64_t generation = file->env.generation;
+
+    pawl_guard_env_close(&file->env);
+    int rc = pawl_guard_env_open(&file->env, file->path, &head, &why);
+
+    /* A commit that was thought to have failed has left frames that say the same once more. */
+    if (rc == 0 && file->env.generation == generation) return 0;
+    return rc == 0 ? pawl_journal_empty(&file->journal) : rc;
+}
+
+/* Puts all cells into data.mdb, and empties the journal. */
+static int fold(struct file_book *file)
+{
+    int rc = file->env.env == NULL ? reopen(file) : 0;
+
+    if (rc == 0) rc = pawl_guard_env_begin(&file->env);
+
+    for (size_t i = 0; rc == 0 && i < BUCKETS; i++) {
+        for (const struct cell *cell = file->cells[i]; rc == 0 && cell != NULL; cell = cell->next) {
+            rc = pawl_guard_env_put(&file->env, pawl_name_bytes(&cell->name), &cell->seen);
+        }
+    }
+    if (rc == 0) rc = pawl_guard_env_forget_old(&file->env, pawl_clock_wall_s());
+    rc = pawl_guard_env_end(&file->env, &file->head, rc);
+    if (rc == 0) {
+        free_cells(file);
+        /* Frames of an older generation say nothing: it does no harm if they stay. */
+        rc = pawl_journal_empty(&file->journal);
+    } else {
+        (void)reopen(file);
+    }
+    file->fold_at = file->journal.size + FOLD_BYTES;
+    return rc;
+}
+
+static void shut(struct file_book *file)
+{
+    if (file->env.env != NULL) (void)fold(file);
+    pawl_journal_close(&file->journal);
+    pawl_guard_env_close(&file->env);
+    free_cells(file);
+}
+
+static void replay_head(struct pawl_frame_reader *reader, const struct pawl_book_head *head)
+{
+    PAWL_OWNER(reader, struct file_book, reader)->head = *head;
+}
+
+static void replay_sight(struct pawl_frame_reader *reader, const struct pawl_sight *sight)
+{
+    struct file_book *file = PAWL_OWNER(reader, struct file_book, reader);
+
+    if (!remember(file, sight)) file->replay_failure = ENOMEM;
+}
+
+static pawl_err fail(const struct file_book *file, const char *what, int failure, pawl_error *error)
+{
+    return pawl_fail(error, PAWL_STORE, "the guard in %.*s %s: %s", SHOWN_MAX, file->path, what,
+                     mdb_strerror(failure));
+}
+
+/* What came since data.mdb's last commit goes into it now. */
+static pawl_err replay(struct file_book *file, pawl_error *error)
+{
+    char path[PATH_BYTES + 16];
+    struct pawl_bytes bytes = {.size = 0};
+
+    (void)snprintf(path, sizeof path, "%s/journal", file->path);
+    int failure = pawl_journal_open(&file->journal, path, &bytes);
+
+    if (failure != 0) return fail(file, "cannot read its journal", failure, error);
+    file->replay_failure = 0;
+    file->reader = (struct pawl_frame_reader){replay_head, replay_sight};
+    size_t whole = pawl_frames_read(bytes, file->env.generation, &file->reader);
+
+    if (whole < bytes.size) {
+        /* Answers are given only after their frame is written: a process that was killed while it
+         * wrote one had not. A power cut may have taken more. */
+        pawl_log(PAWL_LOG_WARN, "guard's journal ends in bytes that are no entry",
+                 "bytes=%zu of=%zu", bytes.size - whole, bytes.size);
+    }
+    bool empty = bytes.size == 0;
+
+    free((void *)(uintptr_t)bytes.at);
+    if (file->replay_failure != 0) {
+        return fail(file, "cannot be read", file->replay_failure, error);
+    }
+    if (empty) return PAWL_OK;
+    failure = fold(file);
+    return failure == 0 ? PAWL_OK : fail(file, "cannot be written", failure, error);
+}
+
+/* Nothing in it can be relied on: it is kept for people, under another name. */
+static bool set_aside(const struct file_book *file, const char *why)
+{
+    char aside[PATH_BYTES + 32];
+    char shown[PATH_BYTES + 48];
+
+    (void)snprintf(aside, sizeof aside, "%s.damaged-%lld", file->path,
+                   (long long)pawl_clock_wall_us());
+    pawl_log(PAWL_LOG_ERROR, "guard is damaged, and begun anew", "why=\"%s\" kept_as=%s", why,
+             pawl_log_quote(shown, sizeof shown, (struct pawl_bytes){aside, strlen(aside)}));
+    return rename(file->path, aside) == 0;
+}
+
+/* The names of what may be new must be as durable as what will be in it. 0 or an errno. */
+static int sync_folders(const struct file_book *file)
+{
+    const char *const paths[] = {file->path, file->folder};
+
+    for (size_t i = 0; i < PAWL_COUNT(paths); i++) {
+        int fd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int failure = fd < 0 || fsync(fd) != 0 ? errno : 0;
+
+        if (fd >= 0) (void)close(fd);
+        if (failure != 0) return failure;
+    }
+    return 0;
+}
+
+static pawl_err open_env(struct file_book *file, pawl_error *error)
+{
+    const char *why = NULL;
+
+    for (int tries = 0; tries < 2; tries++) {
+        if (mkdir(file->path, 0700) != 0 && errno != EEXIST) {
+            return fail(file, "cannot be made", errno, error);
+        }
+        int rc = pawl_guard_env_open(&file->env, file->path, &file->head, &why);
+
+        if (rc == 0) {
+            pawl_err err = replay(file, error);
+            int failure = err == PAWL_OK ? sync_folders(file) : 0;
+
+            return failure == 0 ? err : fail(file, "cannot be synced", failure, error);
+        }
+        pawl_guard_env_close(&file->env);
+        if (rc != PAWL_GUARD_ENV_DAMAGED) {
+            return fail(file, why == NULL ? "cannot be used" : why, rc, error);
+        }
+        if (!set_aside(file, why)) break;
+    }
+    return fail(file, "is damaged and cannot be set aside", errno, error);
+}
+
+static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *store,
+                          struct pawl_book_head *head, pawl_error *error)
+{
+    struct file_book *file = file_of(book);
+    char name[PAWL_GUARD_NAME_BYTES];
+    bool known = false;
+    pawl_err err = pawl_guard_stores_accept(&file->stores, store, &known, error);
+
+    if (err != PAWL_OK) return err;
+    pawl_guard_name_show(store, name);
+    shut(file);
+    (void)snprintf(file->path, sizeof file->path, "%s/guard-%s", file->folder, name);
+    file->head = (struct pawl_book_head){.began_s = pawl_clock_wall_s(), .fresh = true};
+    err = open_env(file, error);
+    if (err != PAWL_OK) {
+        pawl_journal_close(&file->journal);
+        pawl_guard_env_close(&file->env);
+        free_cells(file);
+        return err;
+    }
+    file->fold_at = FOLD_BYTES;
+    if (known && file->head.fresh) {
+        pawl_log(PAWL_LOG_ERROR, "guard is lost, and begun anew: ids granted before are not known",
+                 "store=%s", name);
+    }
+    *head = file->head;
+    file->head.fresh = false;
+    return PAWL_OK;
+}
+
+static pawl_err file_get(struct pawl_book *book, struct pawl_bytes name, struct pawl_seen *seen,
+                         pawl_error *error)
+{
+    struct file_book *file = file_of(book);
+    struct cell *cell = *cell_at(file, name);
+
+    *seen = (struct pawl_seen){.dropped_s = 0};
+    if (cell != NULL) {
+        *seen = cell->seen;
+        return PAWL_OK;
+    }
+    int rc = pawl_guard_env_get(&file->env, name, seen);
+
+    if (rc == 0 || rc == MDB_NOTFOUND) return PAWL_OK;
+    return fail(file, "cannot be read", rc, error);
+}
+
+static pawl_err file_put(struct pawl_book *book, const struct pawl_entries *entries,
+                         pawl_error *error)
+{
+    struct file_book *file = file_of(book);
+    bool kept = true;
+
+    PAWL_ASSERT(entries->count <= ENTRIES_MAX);
+    if (entries->head != NULL) file->head = *entries->head;
+    for (size_t i = 0; i < entries->count; i++) {
+        kept = remember(file, &entries->sights[i]) && kept;
+    }
+    if (!kept) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for the guard");
+
+    /* What a failed write left out is in the cells: it goes with the next fold. */
+    bool folds = file->journal.size >= file->fold_at || file->journal.harmed;
+    int failure = folds ? fold(file) : 0;
+
+    if (!folds || failure != 0) {
+        size_t size = pawl_frame_write(file->env.generation, entries, file->frame);
+
+        failure = pawl_journal_add(&file->journal, (struct pawl_bytes){file->frame, size},
+                                   entries->lasts);
+    }
+    return failure == 0 ? PAWL_OK : fail(file, "cannot be written", failure, error);
+}
+
+static uint64_t file_count(const struct pawl_book *book)
+{
+    const struct file_book *file = PAWL_OWNER((uintptr_t)book, struct file_book, book);
+
+    return file->env.count + file->fresh_count;
+}
+
+static void file_close(struct pawl_book *book)
+{
+    struct file_book *file = file_of(book);
+
+    shut(file);
+    pawl_folder_leave(&file->lock);
+    free(file);
+}
+
+static void file_forked(struct pawl_book *book)
+{
+    pawl_folder_leave(&file_of(book)->lock);
+}
+
+static const struct pawl_book_ops file_ops = {
+    .open = file_open,
+    .get = file_get,
+    .put = file_put,
+    .count = file_count,
+    .close = file_close,
+    .forked = file_forked,
+};
+
+/* Who copies a store's folder back would take the guard back with it. */
+static pawl_err check_apart(const struct file_book *file, const struct pawl_guard_place *place,
+                            pawl_error *error)
+{
+    static const char scheme[] = "lmdb:";
+    char store[PATH_MAX];
+
+    if (strncmp(place->url, scheme, sizeof scheme - 1) != 0) return PAWL_OK;
+    if (realpath(place->url + sizeof scheme - 1, store) == NULL) return PAWL_OK;
+    size_t size = strlen(store);
+
+    if (strncmp(file->folder, store, size) != 0) return PAWL_OK;
+    if (file->folder[size] != '/' && file->folder[size] != '\0') return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "%.150s lies in the store's folder: give one beside it, since it must not go "
+                     "back in time together with the store",
+                     file->folder);
+}
+
+pawl_err pawl_guard_file_open(const struct pawl_guard_place *place, struct pawl_book **book,
+                              pawl_error *error)
+{
+    struct file_book *file = calloc(1, sizeof *file);
+    pawl_err err = PAWL_OK;
+
+    if (file == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a guard");
+    file->book.ops = &file_ops;
+    file->lock.owner.fd = -1;
+    file->journal.fd = -1;
+    if (place->own) {
+        err = pawl_folder_take(&file->lock, place->folder, place->takeover_ns, error);
+        if (err == PAWL_OK) (void)snprintf(file->folder, PATH_MAX, "%s", file->lock.path);
+    } else if (realpath(place->folder, file->folder) == NULL) {
+        err = pawl_fail(error, PAWL_STORE, "cannot find the folder %.*s: %s", SHOWN_MAX,
+                        place->folder, strerror(errno));
+    }
+    if (err == PAWL_OK) err = check_apart(file, place, error);
+    if (err == PAWL_OK) err = pawl_guard_stores_open(&file->stores, file->folder, place, error);
+    if (err != PAWL_OK) {
+        pawl_folder_leave(&file->lock);
+        free(file);
+        return err;
+    }
+    *book = &file->book;
+    return PAWL_OK;
+}

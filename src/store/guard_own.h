@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two halves of a guard share: guard.c has what passes through it, guard_look.c what it
+ * knows of the store itself. */
+#ifndef PAWL_STORE_GUARD_OWN_H
+#define PAWL_STORE_GUARD_OWN_H
+
+#include <pthread.h>
+
+#include "store/guard.h"
+
+enum { PAWL_GUARD_BATCH_MAX = 256 }; /* answers that are remembered together */
+
+enum guard_state {
+    GUARD_LOOKING, /* asks wait until the store has said who it is */
+    GUARD_READY,
+    GUARD_REFUSED, /* it is another store, or the book cannot be opened: trouble says */
+};
+
+/* An ask on its way through. */
+struct passed {
+    struct pawl_ask ask;
+    struct pawl_identity identity; /* as of its answer */
+    struct pawl_guard *guard;
+    struct pawl_ask *from;
+    struct passed *next;
+    struct pawl_seen seen;     /* as it was when it was sent */
+    struct pawl_branch branch; /* the store's, likewise */
+    uint64_t position;         /* likewise */
+    struct pawl_mark floor;    /* that went out with it */
+    bool ours;                 /* it is what was seen */
+};
+
+struct pawl_guard {
+    struct pawl_source source;
+    struct pawl_source_ops ops;
+    struct pawl_source *below;
+    struct pawl_book *book;
+    struct pawl_guard_settings settings;
+    enum guard_state state;
+    bool opened;                /* the book, for the store that bears `store`'s name */
+    struct pawl_identity store; /* its name, as the book was opened for */
+    struct pawl_book_head head; /* as it is remembered */
+    bool head_changed;          /* since it was last put */
+    uint64_t now_ns;
+    uint64_t learn_until_ns;   /* 0: not known yet */
+    uint64_t retry_ns;         /* no look before */
+    pawl_error trouble;        /* REFUSED: why */
+    struct pawl_asks waiting;  /* until READY */
+    struct pawl_asks pings;    /* from above: each wants a look */
+    struct pawl_asks returns;  /* to be forgotten before they are sent */
+    struct pawl_asks answered; /* here; their results are set */
+    struct passed *ended, **ended_end;
+    struct pawl_ask look; /* PING or REDRAW */
+    struct pawl_identity look_identity;
+    struct pawl_branch look_branch; /* head's, as it was when it was sent: others may overtake it */
+    uint64_t look_position;         /* likewise */
+    struct pawl_asks looked_for;    /* pings that it answers */
+    bool look_wanted;               /* somebody has seen something odd */
+    struct pawl_sight sights[PAWL_GUARD_BATCH_MAX];
+    struct passed *batch[PAWL_GUARD_BATCH_MAX];
+    pthread_mutex_t lock; /* of view */
+    struct pawl_guard_view view;
+};
+
+/* guard_look.c */
+void pawl_guard_look_begin(struct pawl_guard *guard); /* if one is due and none is under way */
+/* What the store said as it carried out something: false: it must not be used, look first. */
+bool pawl_guard_known(struct pawl_guard *guard, const struct passed *passed);
+void pawl_guard_put_failed(struct pawl_guard *guard, const pawl_error *error);
+int64_t pawl_guard_wall_s(const struct pawl_guard *guard);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guard's file `stores`: the name of the store that was last accepted under each URL. */
+#ifndef PAWL_STORE_GUARD_STORES_H
+#define PAWL_STORE_GUARD_STORES_H
+
+#include <limits.h>
+
+#include "store/guard_file.h"
+#include "store/guard_text.h"
+
+enum { PAWL_GUARD_URL_BYTES = 512 };
+
+struct pawl_guard_stores {
+    char path[PATH_MAX + 16];
+    char url[PAWL_GUARD_URL_BYTES]; /* without user, password and options */
+    char accept[PAWL_STORE_NAME_BYTES_MAX + 1];
+    char how[32];
+};
+
+pawl_err pawl_guard_stores_open(struct pawl_guard_stores *stores, const char *folder,
+                                const struct pawl_guard_place *place, pawl_error *error);
+/*
+ * PAWL_OK: it is the one known, or the first, or was accepted, and is known from now on. *known: it
+ * was before. PAWL_DENIED: another is known. PAWL_STORE: the file cannot be used.
+ */
+pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
+                                  const struct pawl_identity *store, bool *known,
+                                  pawl_error *error);
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guard: what it remembers and when, and what follows from it when the store goes back. */
+#include "guard_world.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+
+static const struct pawl_mark nothing = {.line = 0};
+
+static int64_t last(const struct deed *deed)
+{
+    return pawl_range_last(deed->ask.grant.range);
+}
+
+static void what_is_granted_is_remembered_before_it_is_answered(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    struct deed taken = world_take(&world, 10, nothing);
+
+    assert_int_equal(taken.ask.grant.range.first, 1);
+    assert_int_equal(taken.remembered.id, last(&taken));
+    assert_int_equal(taken.remembered.line, taken.ask.grant.line);
+    assert_false(world.book.lasted);
+    world_end(&world);
+}
+
+static void a_store_that_went_back_gives_nothing_again(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world_keep(&world);
+    (void)world_take(&world, 10, nothing);
+    (void)world_take(&world, 10, nothing);
+    world_back(&world);
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_int_equal(world.store.floor.id, 20);
+    assert_true(taken.ask.grant.range.first >= 21 + PAWL_FENCE_IDS_MIN);
+    assert_true(taken.ask.skipped >= PAWL_FENCE_IDS_MIN);
+    assert_int_equal(world_view(&world).steps_back, 1);
+    assert_string_equal(world_view(&world).last_name, "s");
+    world_end(&world);
+}
+
+static void the_further_floor_goes_down(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    uint64_t line = world.store.record.line;
+
+    (void)world_take(&world, 10, nothing);
+    (void)world_take(&world, 1, (struct pawl_mark){line, 0, 5});
+    assert_int_equal(world.store.floor.id, 10);
+    (void)world_take(&world, 1, (struct pawl_mark){line, 0, 10});
+    assert_int_equal(world.store.floor.id, 11);
+    (void)world_take(&world, 1, (struct pawl_mark){line, 0, 500});
+    assert_int_equal(world.store.floor.id, 500);
+    world_end(&world);
+}
+
+static void what_is_given_back_is_forgotten_before_it_is_sent(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                .value = 4,
+                                .count = 7,
+                                .lease = taken.ask.grant.lease,
+                                .epoch = taken.ask.grant.epoch}};
+
+    (void)world_ask(&world, &back);
+    assert_int_equal(back.ask.error.code, PAWL_OK);
+    assert_int_equal(world.store.at_return.id, 3);
+    assert_true(world.book.lasted);
+    world_restart(&world, 0);
+    taken = world_take(&world, 1, nothing);
+    assert_int_equal(taken.ask.grant.range.first, 4);
+    assert_int_equal(taken.ask.skipped, 0);
+    world_end(&world);
+}
+
+static void what_cannot_be_forgotten_is_not_given_back(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                .value = 4,
+                                .lease = taken.ask.grant.lease,
+                                .epoch = taken.ask.grant.epoch}};
+
+    world.book.failing = true;
+    (void)world_ask(&world, &back);
+    assert_int_equal(back.ask.error.code, PAWL_NOT_KEPT);
+    assert_int_equal(world.store.returns, 0);
+    assert_int_equal(world_view(&world).unwritten, 1);
+    world_end(&world);
+}
+
+static void ids_go_on_where_the_guard_cannot_be_written(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.book.failing = true;
+    struct deed taken = world_take(&world, 10, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_int_equal(world_view(&world).unwritten, 1);
+    world_end(&world);
+}
+
+static void a_grant_behind_what_was_seen_is_discarded(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world_keep(&world);
+    (void)world_take(&world, 10, nothing);
+    world_back(&world);
+    world.store.blind = true;
+    struct deed taken = world_take(&world, 5, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_BUSY);
+    assert_int_equal(taken.ask.burned, 5);
+    assert_int_equal(world_seen(&world).id, 10);
+    assert_int_equal(world_view(&world).discarded, 1);
+    world_end(&world);
+}
+
+static void another_store_is_not_used(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.store.identity.name[0] = 'm';
+    world.book.denied = true;
+    struct deed taken = world_take(&world, 5, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_LOST); /* it was asked before it was known */
+    assert_int_equal(taken.ask.burned, 5);
+    taken = world_take(&world, 5, nothing);
+    assert_int_equal(taken.ask.error.code, PAWL_STORE);
+    assert_int_equal(world.store.record.next, 6); /* nothing more was asked of it */
+    struct deed ping = world_do(&world, PAWL_ASK_PING);
+
+    assert_int_equal(ping.ask.error.code, PAWL_DENIED);
+    assert_string_equal(world_view(&world).state, "refused");
+    world.store.identity.name[0] = 'n';
+    world.now_ns += 2 * PAWL_NS_PER_S;
+    taken = world_take(&world, 5, nothing);
+    assert_int_equal(taken.ask.grant.range.first, 6);
+    world_end(&world);
+}
+
+static void a_position_that_fell_draws_another_branch(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.store.identity.position = 50;
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_int_equal(world.store.redraws, 1);
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_int_equal(taken.ask.skipped, PAWL_FENCE_IDS_MIN); /* for what others were given */
+    assert_int_equal(world.book.head.branch.at[0], 'b');
+    assert_int_equal(world.book.head.position, 52);
+    assert_int_equal(world_view(&world).times_back, 1);
+    world_restart(&world, 0);
+    taken = world_take(&world, 1, nothing);
+    assert_int_equal(world.store.redraws, 1);
+    assert_int_equal(taken.ask.skipped, 0);
+    world_end(&world);
+}
+
+static void a_store_without_a_tag_is_judged_by_what_was_seen(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world_keep(&world);
+    (void)world_take(&world, 10, nothing);
+    world_back(&world);
+    world.store.identity.position = 50;
+    world.store.keeps_no = true;
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_true(taken.ask.grant.range.first > 10 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(world_view(&world).times_back, 1);
+    world_end(&world);
+}
+
+/* While it is in use: what it granted is burned, and it is looked at before anything else. */
+static void a_position_that_falls_while_in_use_is_noticed(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.store.identity.position = 50;
+    struct deed taken = world_take(&world, 3, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_LOST);
+    assert_int_equal(taken.ask.burned, 3);
+    taken = world_take(&world, 3, nothing);
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_int_equal(world.store.redraws, 1);
+    world_end(&world);
+}
+
+static void a_look_that_others_overtook_is_no_step_back(void **state)
+{
+    struct world world;
+    struct deed ping = {.ask = {.kind = PAWL_ASK_PING}};
+
+    (void)state;
+    world_begin(&world);
+    world.store.held = true;
+    (void)world_start(&world, &ping);
+    world_turn(&world);
+    struct pawl_ask *look = pawl_asks_pop(&world.store.queue);
+
+    world.store.held = false;
+    struct pawl_identity then = world.store.identity;
+
+    (void)world_take(&world, 1, nothing);
+    *look->identity = then;
+    pawl_ask_answer(look);
+    for (int i = 0; i < 3 && !ping.answered; i++) {
+        world_turn(&world);
+    }
+    assert_true(ping.answered);
+    assert_int_equal(world.store.redraws, 0);
+    assert_int_equal(world_view(&world).times_back, 0);
+    world_end(&world);
+}
+
+static void a_failover_that_lost_nothing_is_taken_note_of(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.store.identity.branch = (struct pawl_branch){.size = 1, .at = "z"};
+    world.store.identity.position = 3;
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_int_equal(taken.ask.grant.range.first, 11);
+    assert_int_equal(taken.ask.skipped, 0);
+    assert_int_equal(world.store.redraws, 0);
+    assert_int_equal(world.book.head.branch.at[0], 'z');
+    world_end(&world);
+}
+
+static void a_sequence_begun_anew_is_no_step_back(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    assert_int_equal(world.book.seen[0].dropped_s, 5000);
+    assert_int_equal(world_do(&world, PAWL_ASK_CREATE).ask.error.code, PAWL_OK);
+    struct deed taken = world_take(&world, 5, nothing);
+
+    assert_int_equal(taken.ask.grant.range.first, 1);
+    assert_int_equal(taken.ask.skipped, 0);
+    assert_int_equal(world.book.seen[0].dropped_s, 0);
+    assert_int_equal(world.book.seen[0].first.id, 1);
+    world_end(&world);
+}
+
+static void a_store_that_went_back_before_a_drop_gives_nothing_again(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world_keep(&world);
+    (void)world_take(&world, 10, nothing);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 5, nothing).ask.error.code, PAWL_NO_SEQUENCE);
+    world_back(&world);
+    world_restart(&world, 0);
+    assert_true(world_take(&world, 1, nothing).ask.grant.range.first > 10 + PAWL_FENCE_IDS_MIN);
+    world_end(&world);
+}
+
+static void a_later_line_than_the_stores_stops_it_until_fenced(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world_keep(&world);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    assert_int_equal(world_do(&world, PAWL_ASK_CREATE).ask.error.code, PAWL_OK);
+    (void)world_take(&world, 10, nothing);
+    uint64_t line = world.store.record.line;
+
+    world_back(&world);
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_ROLLBACK);
+    assert_non_null(strstr(taken.ask.error.text, "--beyond"));
+    struct deed fence = {.ask = {.kind = PAWL_ASK_FENCE, .line = line}};
+
+    assert_int_equal(world_ask(&world, &fence)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    world_end(&world);
+}
+
+static void a_new_guard_waits_for_floors(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    uint64_t line = world.store.record.line;
+
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    struct deed taken = world_take(&world, 1, nothing);
+
+    assert_int_equal(taken.ask.error.code, PAWL_STORE);
+    assert_non_null(strstr(taken.ask.error.text, "--learn-for"));
+    assert_int_equal(world.store.record.next, 1);
+    taken = world_take(&world, 1, (struct pawl_mark){line, 0, 70});
+    assert_true(taken.ask.grant.range.first > 70);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    world_end(&world);
+}
+
+static void a_new_guard_waits_no_longer_than_it_is_told(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
+    world.wall_s += 40; /* and a restart does not begin it again */
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
+    world.now_ns += 21 * PAWL_NS_PER_S;
+    world_turn(&world);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    world_end(&world);
+}
+
+static void what_was_made_here_has_no_past(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    assert_int_equal(world_do(&world, PAWL_ASK_CREATE).ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    assert_false(world.book.seen[0].blind);
+    world_end(&world);
+}
+
+static void keep_bounds(enum pawl_log_level level, const char *line, void *arg)
+{
+    (void)level;
+    if (strstr(line, "before it was known") != NULL) (void)snprintf(arg, 400, "%s", line);
+}
+
+static void what_was_granted_blindly_is_told_with_its_bounds(void **state)
+{
+    struct world world;
+    char line[400] = "";
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 7, nothing);
+    world.book.count = 0;
+    world.book.begun = false;
+    world_restart(&world, 0);
+    (void)world_take(&world, 4, nothing); /* 8 to 11, which others were given */
+    pawl_log_set(PAWL_LOG_ERROR, keep_bounds, line);
+    (void)world_take(&world, 1, (struct pawl_mark){world.store.record.line, 0, 500});
+    pawl_log_set(PAWL_LOG_OFF, NULL, NULL);
+    assert_non_null(strstr(line, "from=0/8 to=0/11"));
+    assert_false(world.book.seen[0].blind);
+    world_end(&world);
+}
+
+static void asks_wait_until_the_store_is_known(void **state)
+{
+    struct world world;
+    struct deed take = {.ask = {.kind = PAWL_ASK_TAKE, .count = 1}};
+
+    (void)state;
+    world_begin(&world);
+    world_restart(&world, 0);
+    world.store.held = true;
+    (void)world_start(&world, &take);
+    world_turn(&world);
+    assert_int_equal(world.store.queue.first->kind, PAWL_ASK_PING);
+    assert_null(world.store.queue.first->next);
+    world_end(&world); /* and are answered when it ends */
+    assert_true(take.answered);
+    assert_int_equal(take.ask.error.code, PAWL_LOST);
+}
+
+static void descending_sequences_are_guarded_too(void **state)
+{
+    struct world world;
+    pawl_definition down = {.given = PAWL_GIVEN_INCREMENT, .increment = -3};
+    struct deed alter = {.ask = {.kind = PAWL_ASK_ALTER, .definition = &down}};
+
+    (void)state;
+    world_begin(&world);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    alter.ask.kind = PAWL_ASK_CREATE;
+    assert_int_equal(world_ask(&world, &alter)->ask.error.code, PAWL_OK);
+    world_keep(&world);
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                .value = -16,
+                                .lease = taken.ask.grant.lease,
+                                .epoch = taken.ask.grant.epoch}};
+
+    assert_int_equal(last(&taken), -28);
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    taken = world_take(&world, 2, nothing);
+    assert_int_equal(taken.ask.grant.range.first, -16);
+    assert_int_equal(taken.ask.skipped, 0);
+    world_back(&world);
+    world_restart(&world, 0);
+    assert_true(world_take(&world, 1, nothing).ask.grant.range.first <
+                -19 - 3 * PAWL_FENCE_IDS_MIN);
+    world_end(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_granted_is_remembered_before_it_is_answered),
+        cmocka_unit_test(a_store_that_went_back_gives_nothing_again),
+        cmocka_unit_test(the_further_floor_goes_down),
+        cmocka_unit_test(what_is_given_back_is_forgotten_before_it_is_sent),
+        cmocka_unit_test(what_cannot_be_forgotten_is_not_given_back),
+        cmocka_unit_test(ids_go_on_where_the_guard_cannot_be_written),
+        cmocka_unit_test(a_grant_behind_what_was_seen_is_discarded),
+        cmocka_unit_test(another_store_is_not_used),
+        cmocka_unit_test(a_position_that_fell_draws_another_branch),
+        cmocka_unit_test(a_store_without_a_tag_is_judged_by_what_was_seen),
+        cmocka_unit_test(a_position_that_falls_while_in_use_is_noticed),
+        cmocka_unit_test(a_look_that_others_overtook_is_no_step_back),
+        cmocka_unit_test(a_failover_that_lost_nothing_is_taken_note_of),
+        cmocka_unit_test(a_sequence_begun_anew_is_no_step_back),
+        cmocka_unit_test(a_store_that_went_back_before_a_drop_gives_nothing_again),
+        cmocka_unit_test(a_later_line_than_the_stores_stops_it_until_fenced),
+        cmocka_unit_test(a_new_guard_waits_for_floors),
+        cmocka_unit_test(a_new_guard_waits_no_longer_than_it_is_told),
+        cmocka_unit_test(what_was_made_here_has_no_past),
+        cmocka_unit_test(what_was_granted_blindly_is_told_with_its_bounds),
+        cmocka_unit_test(asks_wait_until_the_store_is_known),
+        cmocka_unit_test(descending_sequences_are_guarded_too),
+    };
+
+    return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}
