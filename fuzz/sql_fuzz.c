@@ -13,7 +13,7 @@
 #include "server/sql/machine.h"
 #include "server/sql/types.h"
 
-enum { WANTS_MAX = 2000 };
+enum { WANTS_MAX = 2000, STEPS_AT_ONCE = 40000, TURNS_MAX = 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -89,14 +89,19 @@ static void run(struct world *world, const struct sql_plan *plan)
     static const struct sql_facts facts = {
         .user = "u", .database = "d", .now_us = 1, .setting = setting};
     struct sql_value params[SQL_PARAMS_MAX];
+    size_t turns = 0;
 
     for (size_t i = 0; i < plan->param_count; i++) {
         params[i] = some_value(world, plan->param_types[i]);
     }
     struct sql_machine *machine = sql_machine_new(plan, params, &facts);
     for (size_t wants = 0; machine != NULL && wants < WANTS_MAX; wants++) {
-        enum sql_want want = sql_machine_run(machine);
+        int64_t steps = STEPS_AT_ONCE;
+        enum sql_want want = sql_machine_run(machine, &steps);
 
+        if (want == SQL_WANT_TURN) turns++;
+        if (turns == TURNS_MAX) break;
+        if (want == SQL_WANT_TURN) continue;
         if (want == SQL_WANT_ERROR) check_error(world, &machine->error);
         if (want == SQL_WANT_ERROR || want == SQL_WANT_NOTHING) break;
         if (want != SQL_WANT_ROW) {

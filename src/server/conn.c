@@ -92,8 +92,10 @@ static void run(struct conn *conn)
 {
     const struct conn_wire *wire = conn->wire;
 
+    if (conn->yields) return; /* it goes on when its turn comes */
     conn->running = true;
     conn->paused = false;
+    conn->steps_left = CONN_STEPS_AT_ONCE;
     while (!conn->closing) {
         if (output_backlog(conn) >= CONN_OUTPUT_BYTES_PAUSE) {
             conn->paused = true;
@@ -101,6 +103,10 @@ static void run(struct conn *conn)
         }
         enum conn_resume resumed = wire->resume == NULL ? CONN_RESTS : wire->resume(conn);
         if (resumed == CONN_GOES_ON) continue;
+        if (resumed == CONN_YIELDS) {
+            desk_yield(conn->desk, conn);
+            break;
+        }
         size_t left = conn->input.size - conn->input_used;
         if (resumed == CONN_WAITS || left == 0) break;
         struct pawl_bytes rest = {conn->input.at + conn->input_used, left};
@@ -298,7 +304,7 @@ bool conn_wants_close(const struct conn *conn)
 
 bool conn_quiet(const struct conn *conn)
 {
-    return conn->pending_first == NULL && output_backlog(conn) == 0;
+    return conn->pending_first == NULL && !conn->yields && output_backlog(conn) == 0;
 }
 
 void conn_stop(struct conn *conn)
@@ -326,6 +332,7 @@ void conn_close(struct conn *conn)
     if (conn->closed) return;
     conn->closed = true;
     desk_forget_changed(desk, conn);
+    desk_forget_yield(desk, conn);
     conn_forget_line(conn);
     if (conn->wire->close != NULL) conn->wire->close(conn);
     conn_log_out(conn);

@@ -25,6 +25,7 @@ enum {
     CONN_ANSWER_BYTES_MAX = 1024 * 1024, /* one answer */
     CONN_PENDING_MAX = 256,              /* requests begun and not answered */
     CONN_CLIENT_NAME_BYTES_MAX = 64,     /* CLIENT SETNAME */
+    CONN_STEPS_AT_ONCE = 40 * 1000,      /* of work that is counted: some 2 ms at most */
 };
 
 struct conn_buffer {
@@ -42,7 +43,8 @@ struct user;
 struct users;
 
 enum conn_resume {
-    CONN_RESTS,   /* nothing is begun that this wire itself goes on with */
+    CONN_RESTS,  /* nothing is begun that this wire itself goes on with */
+    CONN_YIELDS, /* conn->steps_left is used up: others have their turn before it is called again */
     CONN_GOES_ON, /* a piece was done: to be called again, once there is room for more output */
     CONN_WAITS,   /* for what is in the connection's line */
 };
@@ -97,6 +99,9 @@ struct conn {
     bool paused;             /* requests wait for room in the output */
     bool listed;             /* in the desk's list of changed connections */
     struct conn *changed_next, *changed_previous;
+    bool yields; /* in the desk's line of those that have used up their steps */
+    struct conn *yield_next, *yield_previous;
+    int64_t steps_left;  /* for a wire whose requests may be long: until others have their turn */
     struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;
     uint8_t name_size; /* RESP's: CLIENT SETNAME */

@@ -92,6 +92,43 @@ static void flush_changed(struct desk *desk)
     }
 }
 
+/* Work in slices. */
+
+void desk_yield(struct desk *desk, struct conn *conn)
+{
+    PAWL_ASSERT(!conn->yields);
+    conn->yields = true;
+    conn->yield_next = NULL;
+    conn->yield_previous = desk->yield_last;
+    *(desk->yield_last == NULL ? &desk->yield_first : &desk->yield_last->yield_next) = conn;
+    desk->yield_last = conn;
+}
+
+void desk_forget_yield(struct desk *desk, struct conn *conn)
+{
+    struct conn *next = conn->yield_next;
+    struct conn *previous = conn->yield_previous;
+
+    if (!conn->yields) return;
+    conn->yields = false;
+    *(previous == NULL ? &desk->yield_first : &previous->yield_next) = next;
+    *(next == NULL ? &desk->yield_last : &next->yield_previous) = previous;
+}
+
+/* One slice, if it is time for one. */
+static void turn_yielded(struct desk *desk)
+{
+    struct conn *conn = desk->yield_first;
+
+    if (conn == NULL || desk->yield_ns > desk->now_ns) return;
+    uint64_t commands = atomic_load_explicit(&desk->counts.commands, memory_order_relaxed);
+    bool alone = commands == desk->yield_commands;
+    desk_forget_yield(desk, conn);
+    conn_go_on(conn);
+    desk->yield_commands = atomic_load_explicit(&desk->counts.commands, memory_order_relaxed);
+    desk->yield_ns = desk->now_ns + (alone ? 0 : DESK_SHARE_NS);
+}
+
 /* Entries. */
 
 static bool same_name(const void *item, const void *key)
@@ -497,7 +534,9 @@ uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
         entry_ask(entry);
     }
     if (desk->annex != NULL) next_ns = desk->annex->turn(desk->annex);
-    flush_changed(desk);
+    turn_yielded(desk);
+    flush_changed(desk); /* whoever has sent what he had goes on, and may yield again */
+    if (desk->yield_first != NULL && desk->yield_ns < next_ns) next_ns = desk->yield_ns;
     if (desk->due_first != NULL && desk->due_first->deadline_ns + DESK_GRACE_NS < next_ns) {
         next_ns = desk->due_first->deadline_ns + DESK_GRACE_NS;
     }

@@ -285,8 +285,9 @@ static void arm(struct io *io, uint64_t turn_ns)
     }
     uint64_t now_ns = pawl_clock_ns();
     uint64_t wait_ns = turn_ns > now_ns ? turn_ns - now_ns : 0;
+    uint64_t wait_ms = wait_ns == 0 ? 0 : wait_ns / PAWL_NS_PER_MS + 1;
     uv_update_time(&io->loop);
-    (void)uv_timer_start(&io->turn_timer, turn_due, wait_ns / PAWL_NS_PER_MS + 1, 0);
+    (void)uv_timer_start(&io->turn_timer, turn_due, wait_ms, 0);
 }
 
 /* Before the loop sleeps, whatever woke it. */

@@ -19,6 +19,7 @@ enum {
     DESK_SPARE_BUFFERS_MAX = 32,
     DESK_RETRY_NS = 10 * 1000 * 1000, /* before a wait that failed is tried again */
     DESK_GRACE_NS = 20 * 1000 * 1000, /* beyond a deadline, for the keeper's word on why */
+    DESK_SHARE_NS = 4 * 1000 * 1000,  /* from slice to slice, if others have work: half is theirs */
 };
 
 struct entry;
@@ -109,6 +110,9 @@ struct desk {
     struct pending *due_first, *due_last;
     struct entry *retry_first, *retry_last;
     struct conn *changed_first, *changed_last;
+    struct conn *yield_first, *yield_last; /* each turn one of them goes on */
+    uint64_t yield_ns;                     /* when the next one does */
+    uint64_t yield_commands;               /* counts.commands when the last one did */
     char *spare[DESK_SPARE_BUFFERS_MAX];
     size_t spare_count;
     uint64_t refused_said_ns; /* login.c's: when the log heard of a wrong password */
@@ -138,6 +142,12 @@ void entry_answered(struct entry *entry);
 /* A change that the carrier must look at, outside of its own calls. */
 void desk_note_changed(struct desk *desk, struct conn *conn);
 void desk_forget_changed(struct desk *desk, struct conn *conn);
+/*
+ * It has used up its steps: conn_go_on when its turn comes. There is one in each desk_turn, and
+ * where others have asked for something since the last one, half of the time is theirs.
+ */
+void desk_yield(struct desk *desk, struct conn *conn);
+void desk_forget_yield(struct desk *desk, struct conn *conn);
 
 /* call.c */
 

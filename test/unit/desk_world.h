@@ -23,6 +23,7 @@ struct world {
     struct pawl_holding *idle;
     uint64_t now_ns;
     size_t changed;       /* how often the carrier was called */
+    bool reads;           /* the carrier sends then what there is, to nobody */
     size_t answered_size; /* of what world_say returned last */
 };
 

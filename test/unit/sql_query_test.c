@@ -237,11 +237,12 @@ static bool run(struct world *world, const struct sql_value *params)
     struct sql_scan *scan = sql_scan_new(world->catalog, &world->plan, params, &world->facts);
     const struct sql_value *row = NULL;
     enum sql_step step = SQL_STEP_ERROR;
+    int64_t steps = INT64_MAX;
 
     assert_non_null(scan);
     put_columns(world);
     if (give_list(world, scan) && resolve(world, scan)) {
-        while ((step = sql_scan_step(scan, &row, &world->error)) == SQL_STEP_ROW) {
+        while ((step = sql_scan_step(scan, &steps, &row, &world->error)) == SQL_STEP_ROW) {
             for (size_t i = 0; i < world->plan.column_count; i++) {
                 put_raw(world, i == 0 ? "| " : "\t");
                 put_value(world, &row[i]);
@@ -513,6 +514,7 @@ static void test_scans_do_not_meet(void **state)
     struct sql_scan *scans[2];
     struct sql_plan plans[2];
     const struct sql_value *row = NULL;
+    int64_t steps = INT64_MAX;
 
     for (size_t i = 0; i < 2; i++) {
         assert_true(plan(world, "select last_value from s union all select 7"));
@@ -524,14 +526,14 @@ static void test_scans_do_not_meet(void **state)
         assert_true(sql_scan_relation(scans[i], 0, &one, &world->error));
     }
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(sql_scan_step(scans[i], &row, &world->error), SQL_STEP_ROW);
+        assert_int_equal(sql_scan_step(scans[i], &steps, &row, &world->error), SQL_STEP_ROW);
         assert_int_equal(row[0].number, i == 0 ? 1 : 100);
     }
     check(world, "select count(*) from pg_depend where refobjid = 2200", "| 3\n");
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(sql_scan_step(scans[i], &row, &world->error), SQL_STEP_ROW);
+        assert_int_equal(sql_scan_step(scans[i], &steps, &row, &world->error), SQL_STEP_ROW);
         assert_int_equal(row[0].number, 7);
-        assert_int_equal(sql_scan_step(scans[i], &row, &world->error), SQL_STEP_DONE);
+        assert_int_equal(sql_scan_step(scans[i], &steps, &row, &world->error), SQL_STEP_DONE);
         sql_scan_free(scans[i]);
         sql_query_free(plans[i].of.query);
     }

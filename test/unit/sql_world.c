@@ -7,6 +7,8 @@
 
 #include "server/sql/plan.h"
 
+enum { STEPS_AT_ONCE = 1000 };
+
 struct sequence {
     const char *name;
     int64_t last; /* 0: none was handed out */
@@ -133,6 +135,7 @@ static bool give(struct world *world, struct sql_machine *machine, enum sql_want
     case SQL_WANT_SETVAL:
         return give_sequence(world, machine, want);
     case SQL_WANT_NOTHING:
+    case SQL_WANT_TURN:
     case SQL_WANT_ROW:
     case SQL_WANT_ERROR:
         break;
@@ -170,7 +173,13 @@ static void run(struct world *world, const struct sql_plan *plan, const struct s
     bool first = true;
 
     assert_non_null(machine);
-    while ((want = sql_machine_run(machine)) != SQL_WANT_NOTHING) {
+    int64_t steps = STEPS_AT_ONCE;
+
+    while ((want = sql_machine_run(machine, &steps)) != SQL_WANT_NOTHING) {
+        if (want == SQL_WANT_TURN) {
+            steps = STEPS_AT_ONCE;
+            continue;
+        }
         if (want == SQL_WANT_ERROR) {
             tell_error(world, &machine->error);
             break;

@@ -6,7 +6,7 @@
 #include "server/pg/session.h"
 
 /* Steps of a query. */
-enum { QUERY_BEGINS, QUERY_LISTS, QUERY_READS, QUERY_RUNS };
+enum { QUERY_BEGINS, QUERY_LISTS, QUERY_READS, QUERY_COMES, QUERY_RUNS };
 
 static enum pg_step explained(struct pg_session *session)
 {
@@ -110,17 +110,36 @@ static enum pg_step read_relations(struct pg_session *session, struct pg_portal 
         portal->looking = false;
         portal->item++;
     }
-    portal->step = QUERY_RUNS;
+    portal->step = QUERY_COMES;
     return PG_STEP_DONE;
+}
+
+/* What a suspended portal keeps in memory is its session's. */
+static enum pg_step suspended(struct pg_session *session, struct pg_portal *portal)
+{
+    size_t bytes = sql_scan_bytes(portal->scan);
+
+    if (bytes <= portal->scan_bytes) return PG_STEP_SUSPENDED;
+    if (!pg_portal_keeps(session, portal, bytes - portal->scan_bytes)) return PG_STEP_FAILED;
+    portal->scan_bytes = bytes;
+    return PG_STEP_SUSPENDED;
 }
 
 static enum pg_step rows(struct pg_session *session, struct pg_portal *portal)
 {
+    /* Others came first. */
+    if (portal->step == QUERY_COMES && session->conn->desk->yield_first != NULL) {
+        portal->step = QUERY_RUNS;
+        return PG_STEP_YIELDS;
+    }
+    portal->step = QUERY_RUNS;
     for (size_t i = 0; i < PG_ROWS_AT_ONCE && pg_has_room(session); i++) {
         const struct sql_value *row = NULL;
 
-        if (session->rows_left == 0) return PG_STEP_SUSPENDED;
-        switch (sql_scan_step(portal->scan, &row, &session->error)) {
+        if (session->rows_left == 0) return suspended(session, portal);
+        switch (sql_scan_step(portal->scan, &session->conn->steps_left, &row, &session->error)) {
+        case SQL_STEP_AGAIN:
+            return PG_STEP_YIELDS;
         case SQL_STEP_DONE:
             return PG_STEP_DONE;
         case SQL_STEP_ERROR:

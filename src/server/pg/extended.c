@@ -348,6 +348,11 @@ void pg_execute(struct pg_session *session, struct pawl_bytes body)
     if (!good || !execute(session, &what)) pg_failed(session);
 }
 
+static enum conn_resume rests(const struct pg_session *session)
+{
+    return session->conn->steps_left > 0 ? CONN_RESTS : CONN_YIELDS;
+}
+
 enum conn_resume pg_execute_goes_on(struct pg_session *session)
 {
     struct pg_portal *portal = session->running;
@@ -357,19 +362,21 @@ enum conn_resume pg_execute_goes_on(struct pg_session *session)
         return CONN_WAITS;
     case PG_STEP_GOES_ON:
         return CONN_GOES_ON;
+    case PG_STEP_YIELDS:
+        return CONN_YIELDS;
     case PG_STEP_FAILED:
         pg_failed(session);
         return CONN_GOES_ON;
     case PG_STEP_SUSPENDED:
         pg_say(session, 's', (struct pawl_bytes){NULL, 0});
         session->running = NULL;
-        return CONN_RESTS;
+        return rests(session);
     case PG_STEP_DONE:
         break;
     }
     pg_say_complete(session, portal);
     pg_over(session);
-    return CONN_RESTS;
+    return rests(session);
 }
 
 void pg_sync(struct pg_session *session)

@@ -26,7 +26,7 @@ static void let_go(struct pg_session *session)
     if (portal != NULL && portal->loose) {
         pg_portal_free(session, portal);
     } else if (portal != NULL) {
-        portal->done = true;
+        pg_portal_done(portal);
     }
     if (session->batch != NULL) sql_batch_release(session->batch);
     session->batch = NULL;

@@ -282,6 +282,7 @@ static enum pg_step serve(struct pg_session *session, struct pg_portal *portal)
         session->error = portal->machine->error;
         return PG_STEP_FAILED;
     case SQL_WANT_NOTHING:
+    case SQL_WANT_TURN:
     case SQL_WANT_ROW:
         break;
     }
@@ -303,8 +304,9 @@ enum pg_step pg_run_select(struct pg_session *session, struct pg_portal *portal)
 
         if (step != PG_STEP_DONE) return step;
         if (session->rows_left == 0) return PG_STEP_SUSPENDED;
-        portal->want = sql_machine_run(portal->machine);
+        portal->want = sql_machine_run(portal->machine, &session->conn->steps_left);
         if (portal->want == SQL_WANT_NOTHING) return PG_STEP_DONE;
+        if (portal->want == SQL_WANT_TURN) return PG_STEP_YIELDS;
         if (portal->want != SQL_WANT_ROW) continue;
         portal->want = SQL_WANT_NOTHING;
         if (!pg_say_row(session, portal, portal->machine->row)) return PG_STEP_FAILED;

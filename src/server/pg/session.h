@@ -84,6 +84,7 @@ struct pg_portal {
     size_t item;              /* of what a step does one by one */
     uint64_t taken;           /* ids */
     size_t kept_bytes;        /* of its session's */
+    size_t scan_bytes;        /* of these: the scan's, when it was suspended last */
     bool looking;             /* for what stands in FROM */
     bool loose;               /* in no table: freed when it has run */
     uint8_t name_size;
@@ -102,6 +103,7 @@ enum pg_wait {
 enum pg_step {
     PG_STEP_DONE,
     PG_STEP_GOES_ON,
+    PG_STEP_YIELDS,    /* likewise, but others have their turn before */
     PG_STEP_SUSPENDED, /* its row limit */
     PG_STEP_WAITS,
     PG_STEP_FAILED, /* the error is in session->error */
@@ -267,6 +269,7 @@ struct pg_portal *pg_portal_new(struct pg_session *session, const struct pawl_by
                                 struct sql_batch *batch, const struct sql_plan *plan);
 void pg_portal_drop(struct pg_session *session, struct pg_portal *portal);
 void pg_portals_drop(struct pg_session *session); /* but the one that runs */
+void pg_portal_done(struct pg_portal *portal);    /* it gives no more rows */
 void pg_portal_free(struct pg_session *session, struct pg_portal *portal);
 /* Its values take so many bytes more: 53400 if that is too much for the session. */
 bool pg_portal_keeps(struct pg_session *session, struct pg_portal *portal, size_t bytes);

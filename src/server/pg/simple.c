@@ -74,6 +74,8 @@ enum conn_resume pg_query_goes_on(struct pg_session *session)
         return CONN_WAITS;
     case PG_STEP_GOES_ON:
         return CONN_GOES_ON;
+    case PG_STEP_YIELDS:
+        return CONN_YIELDS;
     case PG_STEP_FAILED:
         pg_failed(session);
         return CONN_GOES_ON;
@@ -87,5 +89,5 @@ enum conn_resume pg_query_goes_on(struct pg_session *session)
     session->running = NULL;
     session->batch_at++;
     if (session->batch_at == session->batch->count) end(session);
-    return CONN_GOES_ON;
+    return session->conn->steps_left > 0 ? CONN_GOES_ON : CONN_YIELDS;
 }

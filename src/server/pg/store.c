@@ -158,12 +158,20 @@ bool pg_portal_keeps(struct pg_session *session, struct pg_portal *portal, size_
     return true;
 }
 
+void pg_portal_done(struct pg_portal *portal)
+{
+    portal->done = true;
+    sql_machine_free(portal->machine);
+    portal->machine = NULL;
+    sql_scan_free(portal->scan);
+    portal->scan = NULL;
+}
+
 void pg_portal_free(struct pg_session *session, struct pg_portal *portal)
 {
     if (portal == NULL) return;
     session->kept_bytes -= portal->kept_bytes;
-    sql_machine_free(portal->machine);
-    if (portal->scan != NULL) sql_scan_free(portal->scan);
+    pg_portal_done(portal);
     if (portal->batch != NULL) sql_batch_release(portal->batch);
     if (portal->source != NULL) sql_batch_release(portal->source);
     free(portal->params);

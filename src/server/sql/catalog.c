@@ -9,8 +9,6 @@
 #include "server/sql/catalog_own.h"
 #include "server/sql/query_own.h"
 
-enum { PROGRESS_STEPS = 1000 }; /* of SQLite's machine, between two looks at the clock */
-
 struct sql_scan *catalog_scan(sqlite3_context *context)
 {
     const struct sql_catalog *catalog = sqlite3_user_data(context);
@@ -32,20 +30,34 @@ void catalog_raise(sqlite3_context *context, const char *sqlstate, const char *f
     sqlite3_result_error(context, message, -1);
 }
 
-static bool too_slow(const struct sql_scan *scan)
+bool catalog_pause(struct sql_scan *scan, int64_t steps)
 {
-    return scan->spent_ns + (pawl_clock_ns() - scan->begun_ns) > SQL_QUERY_MS_MAX * PAWL_NS_PER_MS;
+    struct sql_catalog *catalog = scan->catalog;
+    uint64_t ns = pawl_clock_ns() - scan->begun_ns;
+    int64_t by_time = (int64_t)(ns / SQL_STEP_NS);
+
+    if (scan->ending) return false;
+    if (scan->spent_ns + ns > SQL_QUERY_MS_MAX * PAWL_NS_PER_MS) {
+        return sql_fail(&scan->error, "57014", 0,
+                        "canceling statement: a query over catalogs may take %d ms",
+                        SQL_QUERY_MS_MAX);
+    }
+    scan->used += steps;
+    if (scan->used < by_time) scan->used = by_time;
+    if (scan->used < scan->steps) return true;
+    catalog->paused = true;
+    sql_fiber_leave(catalog->fiber);
+    catalog->paused = false;
+    return !scan->ending;
 }
 
 static int progress(void *arg)
 {
     const struct sql_catalog *catalog = arg;
-    struct sql_scan *scan = catalog->scan;
 
-    if (scan == NULL || !too_slow(scan)) return 0;
-    (void)sql_fail(&scan->error, "57014", 0,
-                   "canceling statement: a query over catalogs may take %d ms", SQL_QUERY_MS_MAX);
-    return 1;
+    /* Outside of the fiber it makes views: what is ours, and short. */
+    if (catalog->scan == NULL || !catalog->scan->stepping) return 0;
+    return !catalog_pause(catalog->scan, SQL_PROGRESS_STEPS);
 }
 
 static void set_limits(sqlite3 *db)
@@ -66,7 +78,7 @@ static void set_limits(sqlite3 *db)
     for (size_t i = 0; i < PAWL_COUNT(limits); i++) {
         (void)sqlite3_limit(db, limits[i].which, limits[i].value);
     }
-    (void)sqlite3_hard_heap_limit64(SQL_QUERY_HEAP_MAX);
+    (void)sqlite3_hard_heap_limit64(SQL_HEAP_MAX);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -95,6 +107,9 @@ bool catalog_open(struct sql_catalog *catalog)
     enum { HOW = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX };
 
     if (catalog->db != NULL) return true;
+    if (catalog->fiber == NULL) catalog->fiber = sql_fiber_new(catalog_step, catalog);
+    if (catalog->fiber == NULL) return false;
+    sql_memory_begin();
     int code = sqlite3_open_v2(":memory:", &catalog->db, HOW, NULL);
 
     if (code == SQLITE_OK) {
@@ -107,7 +122,7 @@ bool catalog_open(struct sql_catalog *catalog)
     if (code == SQLITE_OK) code = catalog_rows_add(catalog);
     if (code == SQLITE_OK) {
         set_limits(catalog->db);
-        sqlite3_progress_handler(catalog->db, PROGRESS_STEPS, progress, catalog);
+        sqlite3_progress_handler(catalog->db, SQL_PROGRESS_STEPS, progress, catalog);
         return true;
     }
     PAWL_ASSERT(code == SQLITE_NOMEM);
@@ -123,7 +138,13 @@ struct sql_catalog *sql_catalog_new(void)
 
 void sql_catalog_free(struct sql_catalog *catalog)
 {
-    if (catalog == NULL) return;
-    if (catalog->db != NULL) (void)sqlite3_close(catalog->db);
-    free(catalog);
+    while (catalog != NULL) {
+        struct sql_catalog *next = catalog->next;
+
+        PAWL_ASSERT(catalog->scan == NULL);
+        if (catalog->db != NULL) (void)sqlite3_close(catalog->db);
+        sql_fiber_free(catalog->fiber);
+        free(catalog);
+        catalog = next;
+    }
 }

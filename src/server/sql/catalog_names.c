@@ -73,11 +73,13 @@ static int name_order(const struct entry *a, const struct entry *b)
     return order != 0 ? order : pawl_bytes_order(a->name.relation, b->name.relation);
 }
 
-static int entry_order(const void *a, const void *b)
+static int entry_order(const void *a, const void *b, void *arg)
 {
+    struct sql_scan *scan = arg;
     const struct entry *left = *(struct entry *const *)a;
     const struct entry *right = *(struct entry *const *)b;
 
+    if (++scan->compared % SQL_SORT_STEPS == 0) (void)catalog_pause(scan, SQL_SORT_STEPS);
     if (left->oid != right->oid) return left->oid < right->oid ? -1 : 1;
     return name_order(left, right);
 }
@@ -90,7 +92,7 @@ bool catalog_sort(struct sql_scan *scan)
     for (size_t i = 0; i < scan->count; i++) {
         scan->by_oid[i] = &scan->entries[i];
     }
-    qsort(scan->by_oid, scan->count, sizeof *scan->by_oid, entry_order);
+    qsort_r(scan->by_oid, scan->count, sizeof *scan->by_oid, entry_order, scan);
     for (size_t i = 1; i < scan->count; i++) {
         uint32_t before = scan->by_oid[i - 1]->oid;
 

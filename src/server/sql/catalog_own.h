@@ -4,7 +4,9 @@
  * catalog_text.c, catalog_array.c (functions of ours), catalog_names.c (who is called what).
  *
  * SQLite runs statements of many scans in one database, and only inside of a step of one of them:
- * `catalog->scan` is that one. So tables and functions know whose rows they give.
+ * `catalog->scan` is that one. So tables and functions know whose rows they give. A step runs in a
+ * fiber, which leaves when the session's steps are used up: until it has ended nobody else uses
+ * that database, but others may use the `next` one.
  */
 #ifndef PAWLD_SQL_CATALOG_OWN_H
 #define PAWLD_SQL_CATALOG_OWN_H
@@ -12,12 +14,19 @@
 #include <sqlite3.h>
 
 #include "server/sql/catalog_types.h"
+#include "server/sql/fiber.h"
+#include "server/sql/memory.h"
 #include "server/sql/pool.h"
 #include "server/sql/query.h"
 
 enum {
     SQL_QUERY_MS_MAX = 2000,                 /* that one query may take of its thread's time */
-    SQL_QUERY_HEAP_MAX = 256 * 1024 * 1024,  /* memory of SQLite, all threads together */
+    SQL_QUERY_HEAP_MAX = 64 * 1024 * 1024,   /* memory of SQLite, of one query */
+    SQL_HEAP_MAX = 512 * 1024 * 1024,        /* of all threads together */
+    SQL_STEP_NS = 50,                        /* what counts as one step if it is not counted */
+    SQL_PROGRESS_STEPS = 250,                /* of SQLite's machine, between two looks */
+    SQL_SORT_STEPS = 1000,                   /* comparisons, likewise */
+    SQL_CATALOGS_MAX = 4,                    /* queries that stop in the middle of a step */
     SQL_QUERY_VALUE_BYTES_MAX = 1024 * 1024, /* of one text in a query */
     SQL_PATTERN_BYTES_MAX = 4096,            /* of a regular expression */
     SQL_SEARCH_PATH_MAX = 32,                /* schemas */
@@ -36,13 +45,18 @@ struct entry {
 };
 
 struct sql_catalog {
-    sqlite3 *db; /* NULL until the first query */
-    struct sql_scan *scan;
+    sqlite3 *db;           /* NULL until the first query */
+    struct sql_scan *scan; /* NULL: none is in a step */
+    struct sql_fiber *fiber;
+    bool paused;                      /* the fiber has left in the middle of it */
+    int code;                         /* what came of it */
+    struct sql_catalog *next;         /* of the same thread */
     bool has[CATALOG_RELATION_COUNT]; /* by their place in catalog_relations */
     bool has_table[CATALOG_TABLES_MAX];
 };
 
 struct sql_scan {
+    struct sql_catalog *first; /* of its thread */
     struct sql_catalog *catalog;
     const struct sql_plan *plan;
     const struct sql_facts *facts;
@@ -51,6 +65,7 @@ struct sql_scan {
     struct entry *entries;
     size_t count, room;
     struct entry **by_oid; /* from the first step on */
+    size_t compared;       /* to sort them */
     struct entry relations[SQL_RELATIONS_MAX];
     struct pawl_bytes path[SQL_SEARCH_PATH_MAX]; /* the search path, without pg_catalog */
     size_t path_count;
@@ -58,6 +73,11 @@ struct sql_scan {
     struct sql_value *row;
     char **texts; /* of the row, where they were made here */
     uint64_t spent_ns, begun_ns;
+    int64_t steps, used; /* that it may make before others have their turn; so far */
+    bool begun;          /* its first step */
+    bool stepping;       /* in the fiber */
+    bool ending;         /* nobody waits for it any more */
+    struct sql_meter meter;
     struct sql_error error; /* sqlstate empty: none yet */
 };
 
@@ -84,6 +104,9 @@ char *catalog_quote_ident(struct pawl_bytes name);
 
 /* --- catalog.c */
 bool catalog_open(struct sql_catalog *catalog); /* false: no memory; again, it does nothing */
+void catalog_step(void *catalog);               /* the fiber's: one step of catalog->scan */
+/* It has made so many steps: others may have their turn. false: it is to end. */
+bool catalog_pause(struct sql_scan *scan, int64_t steps);
 /* For functions and tables: */
 struct sql_scan *catalog_scan(sqlite3_context *context);
 /* Ends the query with an error of ours. */

@@ -84,13 +84,13 @@ struct sql_scan *sql_scan_new(struct sql_catalog *catalog, const struct sql_plan
     struct sql_scan *scan = calloc(1, sizeof *scan);
 
     if (scan == NULL) return NULL;
-    scan->catalog = catalog;
+    scan->first = catalog;
+    scan->meter.most = SQL_QUERY_HEAP_MAX;
     scan->plan = plan;
     scan->facts = facts;
     scan->row = calloc(plan->column_count + 1, sizeof *scan->row);
     scan->texts = calloc(plan->column_count + 1, sizeof *scan->texts);
-    if (scan->row == NULL || scan->texts == NULL || !keep_params(scan, params) ||
-        !catalog_open(catalog)) {
+    if (scan->row == NULL || scan->texts == NULL || !keep_params(scan, params)) {
         sql_scan_free(scan);
         return NULL;
     }
@@ -142,20 +142,40 @@ bool sql_scan_relation(struct sql_scan *scan, size_t index, const struct sql_seq
                     relation.at);
 }
 
-/* The first step: everything that it wanted has been added. */
-static int begin(struct sql_scan *scan)
+/* The first one in which nobody is in the middle of a step; NULL: no memory, or the last resort. */
+static struct sql_catalog *free_catalog(struct sql_catalog *catalog)
+{
+    for (size_t count = 1; catalog->scan != NULL; count++) {
+        if (count == SQL_CATALOGS_MAX) return catalog;
+        if (catalog->next == NULL) catalog->next = sql_catalog_new();
+        if (catalog->next == NULL) return catalog;
+        catalog = catalog->next;
+    }
+    return catalog_open(catalog) ? catalog : NULL;
+}
+
+/* Before the first step: SQLite makes its program, on the thread's own stack, in one go. */
+static int prepare(struct sql_scan *scan)
 {
     const struct sql_query *query = scan->plan->of.query;
 
     if (scan->error.sqlstate[0] != '\0') return SQLITE_ERROR; /* a parameter is none */
     int code = catalog_need(scan->catalog, query->used);
-
-    if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v3(scan->catalog->db, query->sql, -1, 0, &scan->statement, NULL);
-    }
-
     if (code != SQLITE_OK) return code;
-    PAWL_ASSERT(sqlite3_stmt_readonly(scan->statement));
+    (void)sql_memory_of(&scan->meter);
+    code = sqlite3_prepare_v3(scan->catalog->db, query->sql, -1, 0, &scan->statement, NULL);
+    (void)sql_memory_of(NULL);
+    PAWL_ASSERT(code != SQLITE_OK || sqlite3_stmt_readonly(scan->statement));
+    return code;
+}
+
+/* The first step: everything that it wanted has been added. */
+static int begin(struct sql_scan *scan)
+{
+    const struct sql_query *query = scan->plan->of.query;
+    int code = SQLITE_OK;
+
+    scan->begun = true;
     if (!catalog_sort(scan)) return SQLITE_NOMEM;
     catalog_path_read(scan);
     for (size_t i = 0; i < query->relation_count; i++) {
@@ -236,11 +256,34 @@ static void forget_texts(struct sql_scan *scan)
     }
 }
 
+void catalog_step(void *arg)
+{
+    struct sql_catalog *catalog = arg;
+    struct sql_scan *scan = catalog->scan;
+
+    catalog->code = scan->begun ? SQLITE_OK : begin(scan);
+    if (catalog->code == SQLITE_OK) catalog->code = sqlite3_step(scan->statement);
+}
+
+/* As far as its steps go. */
+static void go_on(struct sql_scan *scan)
+{
+    scan->stepping = true;
+    (void)sql_memory_of(&scan->meter);
+    sql_fiber_enter(scan->catalog->fiber);
+    (void)sql_memory_of(NULL);
+    scan->stepping = false;
+}
+
 static enum sql_step step(struct sql_scan *scan)
 {
-    int code = scan->statement == NULL ? begin(scan) : SQLITE_OK;
+    int code = scan->statement == NULL ? prepare(scan) : SQLITE_OK;
 
-    if (code == SQLITE_OK) code = sqlite3_step(scan->statement);
+    if (code == SQLITE_OK) {
+        go_on(scan);
+        if (scan->catalog->paused) return SQL_STEP_AGAIN;
+        code = scan->catalog->code;
+    }
     if (code == SQLITE_DONE) return SQL_STEP_DONE;
     if (code != SQLITE_ROW) {
         judge(scan, code);
@@ -252,25 +295,65 @@ static enum sql_step step(struct sql_scan *scan)
     return SQL_STEP_ROW;
 }
 
-enum sql_step sql_scan_step(struct sql_scan *scan, const struct sql_value **row,
+/* Whether it may make its step now: nobody else is in the middle of one. */
+static bool may_step(struct sql_scan *scan)
+{
+    if (scan->catalog == NULL || scan->statement == NULL) {
+        scan->catalog = free_catalog(scan->first);
+    }
+    return scan->catalog != NULL && (scan->catalog->scan == NULL || scan->catalog->scan == scan);
+}
+
+enum sql_step sql_scan_step(struct sql_scan *scan, int64_t *steps, const struct sql_value **row,
                             struct sql_error *error)
 {
-    PAWL_ASSERT(scan->catalog->scan == NULL);
+    if (*steps <= 0) return SQL_STEP_AGAIN;
+    if (!may_step(scan)) {
+        if (scan->catalog != NULL) return SQL_STEP_AGAIN;
+        (void)no_memory(error);
+        return SQL_STEP_ERROR;
+    }
     forget_texts(scan);
     scan->catalog->scan = scan;
+    scan->steps = *steps;
+    scan->used = 1;
     scan->begun_ns = pawl_clock_ns();
     enum sql_step end = step(scan);
 
-    scan->spent_ns += pawl_clock_ns() - scan->begun_ns;
-    scan->catalog->scan = NULL;
+    uint64_t spent_ns = pawl_clock_ns() - scan->begun_ns;
+    int64_t by_time = (int64_t)(spent_ns / SQL_STEP_NS);
+    scan->spent_ns += spent_ns;
+    *steps -= scan->used > by_time ? scan->used : by_time;
+    if (end != SQL_STEP_AGAIN) scan->catalog->scan = NULL;
     *row = scan->row;
     if (end == SQL_STEP_ERROR) *error = scan->error;
     return end;
 }
 
+size_t sql_scan_bytes(const struct sql_scan *scan)
+{
+    size_t sqlite = scan->meter.bytes > 0 ? (size_t)scan->meter.bytes : 0;
+
+    return sqlite + scan->room * sizeof *scan->entries + scan->count * sizeof *scan->by_oid +
+           scan->pool.bytes;
+}
+
+/* Out of the middle of a step: SQLite has to clean up. */
+static void end_step(struct sql_scan *scan)
+{
+    struct sql_catalog *catalog = scan->catalog;
+
+    if (catalog == NULL || catalog->scan != scan) return;
+    scan->ending = true;
+    go_on(scan);
+    PAWL_ASSERT(!catalog->paused);
+    catalog->scan = NULL;
+}
+
 void sql_scan_free(struct sql_scan *scan)
 {
     if (scan == NULL) return;
+    end_step(scan);
     (void)sqlite3_finalize(scan->statement);
     forget_texts(scan);
     free(scan->texts);

@@ -86,26 +86,31 @@ static bool within_bounds(struct sql_machine *machine)
 {
     const struct sql_machine_state *state = machine->state;
 
-    if (++machine->state->steps > SQL_MACHINE_STEPS_MAX) {
-        return sql_fail(&machine->error, "54000", 0,
-                        "the statement goes on for too long without a row");
-    }
     if (state->row_pool.bytes + state->run_pool.bytes > SQL_MACHINE_BYTES_MAX) {
         return sql_fail(&machine->error, "53200", 0, "the statement's texts are too large");
     }
     return true;
 }
 
-enum sql_want sql_machine_run(struct sql_machine *machine)
+static enum sql_want want_turn(struct sql_machine *machine)
+{
+    if (++machine->state->turns <= SQL_MACHINE_TURNS_MAX) return SQL_WANT_TURN;
+    (void)sql_fail(&machine->error, "54000", 0, "the statement goes on for too long without a row");
+    return SQL_WANT_ERROR;
+}
+
+enum sql_want sql_machine_run(struct sql_machine *machine, int64_t *steps)
 {
     struct sql_machine_state *state = machine->state;
 
-    state->steps = 0;
+    state->steps = steps;
     if (state->row_sent) {
         state->row_sent = false;
+        state->turns = 0;
         sql_pool_free(&state->row_pool);
     }
     for (;;) {
+        if (--*steps < 0) return want_turn(machine);
         const struct sql_instruction *step = &state->program->steps[state->at++];
         enum sql_want want = SQL_WANT_NOTHING;
 

@@ -4,7 +4,7 @@
  * something of its session, an id above all, and goes on when it has it. No I/O.
  *
  *     machine = sql_machine_new(plan, params, facts);
- *     for (;;) switch (sql_machine_run(machine)) {
+ *     for (;;) switch (sql_machine_run(machine, &steps)) {
  *     case SQL_WANT_ROW: send machine->row; break;
  *     case SQL_WANT_NEXTVAL: take an id of machine->name, now or later; sql_machine_give(…); break;
  *     …
@@ -19,6 +19,7 @@
 
 enum sql_want {
     SQL_WANT_NOTHING,    /* all rows are out */
+    SQL_WANT_TURN,       /* the steps are used up: go on later */
     SQL_WANT_ROW,        /* machine->row: column_count values, until the next run */
     SQL_WANT_ERROR,      /* machine->error */
     SQL_WANT_NEXTVAL,    /* of machine->name: give an int8 */
@@ -45,7 +46,8 @@ struct sql_machine {
 /* params: plan->param_count values of plan->param_types, copied. NULL: no memory. */
 struct sql_machine *sql_machine_new(const struct sql_plan *plan, const struct sql_value *params,
                                     const struct sql_facts *facts);
-enum sql_want sql_machine_run(struct sql_machine *machine);
+/* steps: how many it may make before it wants a turn; becomes how many are left. */
+enum sql_want sql_machine_run(struct sql_machine *machine, int64_t *steps);
 /* What it wanted; text is copied. */
 void sql_machine_give(struct sql_machine *machine, const struct sql_value *value);
 void sql_machine_free(struct sql_machine *machine); /* NULL is allowed */

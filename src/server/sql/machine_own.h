@@ -37,8 +37,9 @@ struct sql_machine_state {
     struct sql_loop *loops;
     size_t *subs; /* where RETURNs lead */
     size_t sub_count;
-    size_t at;    /* the next step */
-    size_t steps; /* since the last run began */
+    size_t at;      /* the next step */
+    size_t turns;   /* since the last row */
+    int64_t *steps; /* that are left, while it runs */
     bool row_sent, failed;
     enum sql_given given_to;
     struct sql_pool row_pool; /* texts of this row */

@@ -29,10 +29,12 @@ static bool call(struct sql_machine *machine, const struct sql_instruction *step
     const struct sql_value *args = &state->stack[state->depth];
     for (size_t i = 0; i < step->b && !function->lenient; i++) {
         if (args[i].null) result.null = true;
+        *state->steps -= (int64_t)(args[i].text.size / SQL_TEXT_STEP_BYTES);
     }
     struct sql_call words = {args,         step->b,        &result, &state->row_pool,
                              state->facts, &machine->error};
     if (!result.null && !function->run(&words)) return false;
+    *state->steps -= (int64_t)(result.text.size / SQL_TEXT_STEP_BYTES);
     state->stack[state->depth++] = result;
     return true;
 }

@@ -9,7 +9,8 @@
 enum {
     SQL_RESULT_BYTES_MAX = 1024 * 1024,       /* of one text that a function makes */
     SQL_MACHINE_BYTES_MAX = 16 * 1024 * 1024, /* of all texts of one row */
-    SQL_MACHINE_STEPS_MAX = 4 * 1000 * 1000,  /* between two rows */
+    SQL_MACHINE_TURNS_MAX = 25 * 1000,        /* of the caller's patience, between two rows */
+    SQL_TEXT_STEP_BYTES = 64,                 /* of a function's texts that count as one step */
     SQL_FUNCTION_ARGS_MAX = 4,                /* that a table names; concat takes any number */
 };
 

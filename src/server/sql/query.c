@@ -82,6 +82,16 @@ void build_higher(struct build *build)
     build->depth--;
 }
 
+bool build_tables(struct build *build, uint32_t count)
+{
+    build->table_count += count; /* each is bounded: it cannot wrap before it is seen */
+    if (build->table_count <= SQL_TABLES_MAX) return true;
+    return sql_fail(build->error, "54001", 0,
+                    "statement too complex: it reads more than %d tables, those in WITH counted "
+                    "wherever they are used",
+                    SQL_TABLES_MAX);
+}
+
 static struct pawl_bytes keep(struct build *build, struct pawl_bytes bytes)
 {
     if (bytes.size == 0) return (struct pawl_bytes){"", 0};
@@ -168,6 +178,9 @@ bool sql_query_new(const json_t *select, const uint32_t *types, size_t type_coun
     if (query == NULL) return sql_fail(error, "53200", 0, "out of memory");
     bool good = build_select(&build, select, NULL, &output);
 
+    if (good && strlen(output.sql) > SQL_PREPARED_BYTES_MAX) {
+        good = sql_fail(error, "54001", 0, "statement too complex");
+    }
     if (good) {
         query->sql = output.sql;
         good = fill_columns(&build, &output, plan) && fill_params(&build, plan);

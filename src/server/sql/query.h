@@ -54,10 +54,16 @@ bool sql_scan_add(struct sql_scan *scan, const struct sql_sequence *sequence,
                   struct sql_error *error);
 bool sql_scan_relation(struct sql_scan *scan, size_t index, const struct sql_sequence *sequence,
                        struct sql_error *error);
-enum sql_step { SQL_STEP_ROW, SQL_STEP_DONE, SQL_STEP_ERROR };
-/* row: plan->column_count values, valid until the next step. */
-enum sql_step sql_scan_step(struct sql_scan *scan, const struct sql_value **row,
+enum sql_step { SQL_STEP_ROW, SQL_STEP_DONE, SQL_STEP_ERROR, SQL_STEP_AGAIN };
+/*
+ * row: plan->column_count values, valid until the next step. steps: how many it may make, of
+ * SQLite's or 50 ns each; becomes how many are left. AGAIN: they are used up, or another scan of
+ * this thread is in the way: to be called again when others have had their turn.
+ */
+enum sql_step sql_scan_step(struct sql_scan *scan, int64_t *steps, const struct sql_value **row,
                             struct sql_error *error);
+size_t sql_scan_bytes(const struct sql_scan *scan); /* of memory */
+/* At any time, between two steps or in the middle of one. */
 void sql_scan_free(struct sql_scan *scan);
 
 /* How schemas and names lie in the store: public's sequences by their bare names, others as

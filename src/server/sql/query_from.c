@@ -247,6 +247,7 @@ static bool from_table(struct build *build, struct scope *scope, const json_t *f
     if (common != NULL) {
         const char *alias = new_alias(build);
 
+        if (!build_tables(build, common->table_count)) return false;
         *range = range_of(build, common->name, alias, common->columns, common->column_count);
         *sql = build_say(build, "%s AS %s", common->alias, alias);
         return *range != NULL;
@@ -562,7 +563,7 @@ static bool from_item(struct build *build, struct scope *scope, json_t *node, co
     struct range *range = NULL;
     bool good = false;
 
-    if (!build_deeper(build)) return false;
+    if (!build_deeper(build) || !build_tables(build, 1)) return false;
     if (strcmp(kind, "JoinExpr") == 0) {
         good = from_join(build, scope, fields, sql);
         build_higher(build);

@@ -20,6 +20,8 @@ enum {
     SQL_QUERY_BYTES_MAX = 8 * 1024 * 1024, /* memory of one translation */
     SQL_QUERY_DEPTH_MAX = 64,              /* expressions and subqueries in each other */
     SQL_RANGES_MAX = 64,                   /* in one FROM: as many as SQLite joins */
+    SQL_TABLES_MAX = 512,                  /* in all of a query, WITH's where they are used */
+    SQL_PREPARED_BYTES_MAX = 512 * 1024,   /* of what SQLite is given */
 };
 
 struct sql_query {
@@ -41,7 +43,8 @@ struct build {
     size_t param_count;
     uint32_t alias_count;
     uint32_t depth;
-    bool failed; /* no memory, or too much: found at the end */
+    uint32_t table_count; /* SQLite looks at what a name of WITH stands for wherever it is used */
+    bool failed;          /* no memory, or too much: found at the end */
     struct sql_error *error;
 };
 
@@ -80,6 +83,7 @@ struct common {
     const char *alias;
     struct column *columns;
     size_t column_count;
+    uint32_t table_count;
     struct common *next;
 };
 
@@ -112,6 +116,7 @@ const char *build_quote(struct build *build, const char *text);    /* as a liter
 void *build_array(struct build *build, size_t count, size_t size); /* NULL: build->failed */
 bool build_deeper(struct build *build);                            /* each is followed by one: */
 void build_higher(struct build *build);
+bool build_tables(struct build *build, uint32_t count); /* so many more: 54001 */
 /* A relation, or a regclass, that the session must find; index says which. */
 bool build_relation(struct build *build, const struct sql_name *name, uint32_t position,
                     size_t *index);

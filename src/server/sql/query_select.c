@@ -450,6 +450,7 @@ static bool build_common(struct build *build, const json_t *fields, struct scope
     bool recursive = sql_tree_true(fields, "recursive");
     struct output output = {0};
     const char *columns = NULL;
+    uint32_t before = build->table_count;
 
     if (common == NULL) return false;
     if (query == NULL) {
@@ -470,6 +471,7 @@ static bool build_common(struct build *build, const json_t *fields, struct scope
     common->next = scope->commons;
     scope->commons = common;
     if (recursive && larg != NULL && !build_select(build, query, scope, &output)) return false;
+    common->table_count = build->table_count - before;
     *list = build_join(build, *list, ", ",
                        build_say(build, "%s(%s) AS (%s)", common->alias, columns, output.sql));
     return true;
@@ -533,7 +535,7 @@ bool build_select(struct build *build, const json_t *select, const struct scope 
 {
     struct scope scope;
 
-    if (!build_deeper(build)) return false;
+    if (!build_deeper(build) || !build_tables(build, 1)) return false;
     bool good = build_select_in(build, select, outer, &scope, output);
 
     build_higher(build);
