@@ -100,10 +100,65 @@ static void remembers(struct trial *trial)
     EXPECT(trial_list(trial, "*", 100) == 1);
 }
 
+static bool same(const void *a, size_t a_size, const void *b, size_t b_size)
+{
+    return pawl_bytes_equal((struct pawl_bytes){a, a_size}, (struct pawl_bytes){b, b_size});
+}
+
+/* Whoever remembers a store knows it again, and that it has come further. One that tells nothing of
+ * itself (an emulator) tells nothing each time. */
+static void is_known_again(struct trial *trial)
+{
+    struct pawl_identity before = {.name_size = 0};
+    struct deed ping = drive_deed(PAWL_ASK_PING, "");
+    struct pawl_grant grant;
+
+    EXPECT(trial_create(trial, "a", NULL) == PAWL_OK);
+    for (int i = 0; i < 3; i++) {
+        struct pawl_identity now = {.name_size = 0};
+
+        ping = drive_deed(PAWL_ASK_PING, "");
+        ping.ask.identity = &now;
+        EXPECT(drive(trial->store, &ping) == PAWL_OK);
+        if (i > 0) {
+            EXPECT(same(now.name, now.name_size, before.name, before.name_size));
+            EXPECT(same(now.branch.at, now.branch.size, before.branch.at, before.branch.size));
+            EXPECT(now.position >= before.position);
+            EXPECT(now.position > before.position || now.position == 0);
+        }
+        before = now;
+        EXPECT(trial_take(trial, "a", 10, &grant) == PAWL_OK);
+        EXPECT(trial_reopen(trial));
+    }
+}
+
+/* What is made or granted bears the branch that the store tells with it. */
+static void writes_its_branch(struct trial *trial)
+{
+    struct pawl_identity identity = {.name_size = 0};
+    struct deed read = trial_deed(trial, PAWL_ASK_READ, "a");
+    struct pawl_record record = {.branch_size = 0};
+    struct pawl_grant grant;
+
+    EXPECT(trial_create(trial, "a", NULL) == PAWL_OK);
+    for (int i = 0; i < 2; i++) {
+        read = trial_deed(trial, PAWL_ASK_READ, "a");
+        read.ask.record = &record;
+        read.ask.identity = &identity;
+        EXPECT(drive(trial->store, &read) == PAWL_OK);
+        EXPECT(i == 0 ||
+               same(record.branch, record.branch_size, identity.branch.at, identity.branch.size));
+        EXPECT(trial_take(trial, "a", 10, &grant) == PAWL_OK);
+        EXPECT(grant.range.first == 1 + 10 * i);
+    }
+}
+
 const struct conformance_case conformance_life[] = {
     {"lets done ask again", lets_done_ask_again, NEEDS_RECORD},
     {"ends pending asks at close", ends_pending_asks_at_close, 0},
     {"ends 200 asks at close, begun or not", ends_many_at_close, NEEDS_RECORD},
     {"remembers across close and open", remembers, NEEDS_RECORD | NEEDS_MEMORY},
+    {"is known again after close and open", is_known_again, NEEDS_RECORD | NEEDS_MEMORY},
+    {"writes its branch into what it grants", writes_its_branch, NEEDS_RECORD},
     {.name = NULL},
 };
