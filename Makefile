@@ -3,7 +3,7 @@
 SETUP ?= tools/setup
 
 .PHONY: help setup build run test test-drivers tidy sim sabotage models chaos bench bench-stores \
-    bench-postgres install clean
+    bench-postgres coverage install clean
 
 help: ## lists these verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -55,8 +55,11 @@ bench-stores: setup build ## each store beside its own native tool, as ratios
 bench-postgres: setup build ## nextval by pgbench: pawld beside PostgreSQL, as ratios
 	@.venv/bin/python bench/postgres.py
 
+coverage: setup ## which lines of src the tests run, by folder and file; half an hour
+	@tools/coverage
+
 install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
 
 clean: ## removes what was built; stores and .venv stay
-	@rm -rf build build-asan build-tsan build-fuzz build-bare
+	@rm -rf build build-asan build-tsan build-fuzz build-bare build-cov
