@@ -95,12 +95,12 @@ static bool recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_
 
 static int64_t direction(const struct pawl_seen *seen)
 {
-    return seen->descending ? -1 : 1;
+    return seen->increment < 0 ? -1 : 1;
 }
 
 static bool learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
 {
-    return seen->mark.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
+    return seen->first.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
 }
 
 static void pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
@@ -158,18 +158,21 @@ static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
 
 /* Give-backs: all of a turn together. */
 
-/* What is to be remembered so that value and all beyond it may be granted again. */
+/*
+ * What is to be remembered so that value and all beyond it may be granted again. It never lies
+ * beyond what was granted here: others may give back theirs, and the store then goes on from there.
+ */
 static void lower(struct pawl_seen *seen, int64_t value)
 {
+    int64_t step = direction(seen);
     struct pawl_mark before = seen->mark;
 
     if (seen->mark.line == 0) return;
-    if (__builtin_sub_overflow(value, direction(seen), &before.id)) {
-        before = (struct pawl_mark){.line = 0}; /* nothing of the line is left to remember */
-    }
-    if (before.line == 0 || pawl_mark_order(before, seen->mark, direction(seen)) < 0) {
-        seen->mark = before;
-    }
+    if (__builtin_sub_overflow(value, seen->increment, &before.id)) before.line = 0;
+    bool in_run = step > 0 ? value > seen->run_first : value < seen->run_first;
+
+    if (!in_run && pawl_mark_order(seen->run_before, before, step) < 0) before = seen->run_before;
+    if (pawl_mark_order(before, seen->mark, step) < 0) seen->mark = before;
 }
 
 static void send_returns(struct pawl_guard *guard, size_t count)
@@ -245,7 +248,7 @@ static bool is_blind(const struct passed *passed)
 {
     const struct pawl_seen *seen = &passed->seen;
 
-    if (seen->mark.line != 0) return seen->blind && !told_further(passed);
+    if (seen->first.line != 0) return seen->blind && !told_further(passed);
     return seen->dropped_s == 0 && passed->from->floor.line == 0;
 }
 
@@ -310,6 +313,16 @@ static bool grant_good(struct pawl_guard *guard, struct passed *passed)
     return false;
 }
 
+/* The grant begins where what was granted here last ends. */
+static bool continues(const struct pawl_seen *seen, const struct pawl_grant *grant)
+{
+    int64_t before = 0;
+
+    return seen->mark.line == grant->line && seen->mark.lap == grant->lap &&
+           !__builtin_sub_overflow(grant->range.first, grant->range.increment, &before) &&
+           before == seen->mark.id;
+}
+
 /* Ids were granted: what is seen by now. */
 static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
 {
@@ -324,11 +337,15 @@ static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct 
     from->grant = *grant;
     from->burned = passed->ask.burned;
     from->skipped = passed->ask.skipped;
+    bool goes_on = continues(&passed->seen, grant);
+
     sight->name = passed->ask.name;
     sight->seen = (struct pawl_seen){
+        .run_first = goes_on ? passed->seen.run_first : grant->range.first,
+        .run_before = goes_on ? passed->seen.run_before : passed->seen.mark,
         .mark = {grant->line, grant->lap, pawl_range_last(grant->range)},
         .first = passed->seen.first.line == grant->line ? passed->seen.first : first_of(grant),
-        .descending = grant->range.increment < 0,
+        .increment = grant->range.increment,
         .blind = is_blind(passed),
     };
 }
@@ -471,9 +488,9 @@ static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
         show_counts(guard);
     }
     answer(guard);
+    bool looks = guard->pings.first != NULL || guard->look_wanted || guard->waiting.first != NULL;
     bool more = guard->answered.first != NULL || guard->returns.first != NULL ||
-                guard->pings.first != NULL || guard->look_wanted ||
-                (guard->waiting.first != NULL && !guard->look.pending);
+                (looks && !guard->look.pending);
 
     return more ? now_ns : next_ns;
 }

@@ -10,10 +10,12 @@
 
 /* What is remembered of a sequence. */
 struct pawl_seen {
-    struct pawl_mark mark;  /* the furthest granted and not given back; line 0: nothing */
-    struct pawl_mark first; /* the first that was granted here in that line */
-    bool descending;
-    bool blind;        /* since then nobody above has told that he had come further */
+    struct pawl_mark mark;       /* the furthest granted and not given back; line 0: nothing */
+    struct pawl_mark first;      /* the first that was granted here in that line */
+    int64_t run_first;           /* from here on up to mark all was granted here */
+    struct pawl_mark run_before; /* the furthest before that */
+    int64_t increment;           /* of the grant that ends at mark */
+    bool blind;                  /* since then nobody above has told that he had come further */
     int64_t dropped_s; /* when it was found to be dropped; 0: it was not. Seconds since 1970 */
 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ENTRY_HEAD = 1, ENTRY_SIGHT = 2, FLAG_DESCENDING = 1, FLAG_BLIND = 2, FLAGS_ALL = 3 };
+enum { ENTRY_HEAD = 1, ENTRY_SIGHT = 2, FLAG_BLIND = 1 };
 
 static char *put_number(char *to, uint64_t number, size_t size)
 {
@@ -41,9 +41,12 @@ void pawl_seen_write(const struct pawl_seen *seen, char bytes[PAWL_SEEN_BYTES])
     char *at = bytes;
 
     *at++ = PAWL_GUARD_FORMAT;
-    *at++ = (char)((seen->descending ? FLAG_DESCENDING : 0) | (seen->blind ? FLAG_BLIND : 0));
+    *at++ = seen->blind ? FLAG_BLIND : 0;
     at = put_mark(at, &seen->mark);
     at = put_mark(at, &seen->first);
+    at = put_mark(at, &seen->run_before);
+    at = put_number(at, (uint64_t)seen->run_first, 8);
+    at = put_number(at, (uint64_t)seen->increment, 8);
     at = put_number(at, (uint64_t)seen->dropped_s, 8);
     at = put_number(at, pawl_bytes_crc32((struct pawl_bytes){bytes, (size_t)(at - bytes)}), 4);
     PAWL_ASSERT(at == bytes + PAWL_SEEN_BYTES);
@@ -58,13 +61,15 @@ bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes bytes)
         pawl_bytes_crc32((struct pawl_bytes){at, PAWL_SEEN_BYTES - 4})) {
         return false;
     }
-    if (((unsigned char)at[1] & ~(unsigned)FLAGS_ALL) != 0) return false;
+    if (((unsigned char)at[1] & ~(unsigned)FLAG_BLIND) != 0) return false;
     *seen = (struct pawl_seen){
-        .descending = (at[1] & FLAG_DESCENDING) != 0,
         .blind = (at[1] & FLAG_BLIND) != 0,
         .mark = get_mark(at + 2),
         .first = get_mark(at + 26),
-        .dropped_s = (int64_t)get_number(at + 50, 8),
+        .run_before = get_mark(at + 50),
+        .run_first = (int64_t)get_number(at + 74, 8),
+        .increment = (int64_t)get_number(at + 82, 8),
+        .dropped_s = (int64_t)get_number(at + 90, 8),
     };
     return true;
 }

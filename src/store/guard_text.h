@@ -11,7 +11,7 @@
 
 enum {
     PAWL_GUARD_FORMAT = 1,
-    PAWL_SEEN_BYTES = 62, /* of one in data.mdb, and in the journal behind its name */
+    PAWL_SEEN_BYTES = 102, /* of one in data.mdb, and in the journal behind its name */
     PAWL_HEAD_BYTES = 1 + 1 + PAWL_BRANCH_BYTES_MAX + 8 + 8,
     PAWL_FRAME_HEAD_BYTES = 8,
     PAWL_FRAME_ENTRY_BYTES_MAX = 2 + PAWL_NAME_BYTES_MAX + PAWL_SEEN_BYTES,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole fleets of the real code on a clock, a network and a store of our own, driven by a seed.
- * The laws stand in sim_ledger.h (ids), sim_books.h (gaps), sim_tap.c (asks), sim_node.c (counts)
- * and below.
+ * The laws stand in sim_ledger.h (ids), sim_guard.h (across lives), sim_books.h (gaps), sim_tap.c
+ * (asks), sim_node.c (counts) and below.
  *
  *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
  *     PAWL_SEEDS=n   so many runs instead of 2,000
@@ -60,6 +60,8 @@ static void draw_plan(struct sim *sim)
     plan->turning = drawn(sim, 40);
     plan->records = drawn(sim, 50);
     plan->advances = drawn(sim, 60);
+    plan->identity = (enum sim_identity)sim_dice(sim, SIM_IDENTITIES);
+    sim->history = (struct sim_history){.branch = ++sim->branches, .position = 1};
     plan->store_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->net_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->wake_latency_ns = latencies_us[sim_dice(sim, 3)] * PAWL_NS_PER_US;
@@ -128,7 +130,7 @@ static void go_wrong(struct sim *sim)
     const struct sim_faults *faults = &sim->plan.faults;
     struct sim_node *node = draw_up(sim);
 
-    switch (sim_dice(sim, 8)) {
+    switch (sim_dice(sim, 9)) {
     case 0:
         if (faults->outage) {
             sim_store_away(sim, sim->now_ns + sim_dice(sim, 3 * sim->plan.refill_interval_ns));
@@ -151,6 +153,9 @@ static void go_wrong(struct sim *sim)
         break;
     case 6:
         if (faults->partition) sim_net_part(sim);
+        break;
+    case 7:
+        sim_fail_over(sim);
         break;
     default:
         if (faults->partition) sim_net_heal(sim);

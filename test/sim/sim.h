@@ -63,6 +63,19 @@ struct sim_faults {
     bool rename;    /* people rename what takes the place of something dropped */
 };
 
+/* What the store says it is, and what follows from it when it goes back. */
+enum sim_identity {
+    SIM_NAMELESS, /* nothing */
+    SIM_TAGGED,   /* a tag of its own, which goes back with it, and can be drawn anew */
+    SIM_BRANCHED, /* a timeline: another one each time */
+    SIM_PLACED,   /* a position, and nothing that could be drawn anew */
+    SIM_IDENTITIES,
+};
+
+struct sim_history {
+    uint64_t branch, position;
+};
+
 /* What kind of world it is. */
 struct sim_plan {
     struct sim_faults faults;
@@ -71,6 +84,7 @@ struct sim_plan {
     bool turning;   /* the store answers in its turn, as one that blocks does */
     bool records;   /* it is one over a network, with a driver */
     bool advances;  /* which can ADVANCE */
+    enum sim_identity identity;
     uint64_t store_latency_ns, net_latency_ns, wake_latency_ns; /* each: at most */
     uint64_t refill_interval_ns, ride_through_ns;
     uint64_t chaos_until_ns; /* from here on nothing goes wrong any more */
@@ -115,8 +129,10 @@ struct sim {
     size_t node_count;
     struct sim_user *users[SIM_USERS_MAX];
     size_t user_count;
-    int layers;   /* of caches, at most */
-    uint64_t era; /* how often the store went back */
+    int layers;                 /* of caches, at most */
+    uint64_t era;               /* how often the store went back */
+    struct sim_history history; /* of the store */
+    uint64_t branches;          /* drawn so far */
     uint64_t handed;
     struct sim_account account;
 

@@ -190,6 +190,7 @@ struct sim_node *sim_node_new(struct sim *sim, enum sim_role role, int depth, co
                               .url = url,
                               .turn_ns = PAWL_NEVER};
     sim_books_draw(node);
+    sim_guard_draw(node);
     node->net = sim_alloc(sim, sizeof *node->net);
     sim_net_init(node->net, sim, node->index);
     sim->nodes[sim->node_count++] = node;
@@ -249,7 +250,7 @@ void sim_node_start(struct sim_node *node)
         node->books[i] = (struct sim_book){.spans = NULL};
         node->contexts[i] = (struct sim_context){.forgets = 0};
     }
-    node->tap = sim_tap_new(node, below_new(node));
+    node->tap = sim_tap_new(node, sim_guard_over(node, below_new(node)));
     node->keeper = pawl_keeper_new(sim_tap_source(node->tap), &settings);
     PAWL_ASSERT(node->keeper != NULL);
     node->source = pawl_keeper_source(node->keeper);

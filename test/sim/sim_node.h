@@ -5,6 +5,7 @@
 
 #include "range/keeper.h"
 #include "sim_books.h"
+#include "sim_guard.h"
 #include "sim_ledger.h"
 
 enum sim_role {
@@ -38,6 +39,7 @@ struct sim_node {
     struct sim_server *server;  /* NULL: nobody connects to it */
 
     struct sim_books ledger; /* the product's; it outlives the node's lives */
+    struct sim_guard guard;  /* likewise */
     struct sim_book books[SIM_SEQS];
     struct sim_context contexts[SIM_SEQS];
     uint64_t turns;

@@ -117,6 +117,7 @@ static void carry_out(struct sent *sent)
     op->end = done ? PAWL_OP_DONE : PAWL_OP_REFUSED;
     op->found = *sim_store_record(sim, seq);
     op->found_token = op->found.version;
+    sim_identity(sim, &op->identity);
 }
 
 /* Ids in answers that nobody gets. */
@@ -154,6 +155,7 @@ static void answered(void *object, uint64_t arg)
         to->end = sent->op.end;
         to->found = sent->op.found;
         to->found_token = sent->op.found_token;
+        to->identity = sent->op.identity;
         pawl_op_end(to, &sent->driver->driver);
     } else {
         book_unheard(sent, false);
@@ -240,8 +242,13 @@ static void driver_begin(struct pawl_driver *driver, struct pawl_op *op)
     struct sim_driver *self = PAWL_OWNER(driver, struct sim_driver, driver);
     struct sim *sim = self->node->sim;
 
-    if (op->kind == PAWL_OP_PING) {
-        op->end = PAWL_OP_DONE;
+    if (op->kind == PAWL_OP_PING || op->kind == PAWL_OP_REDRAW) {
+        struct pawl_ask redraw = {.identity = &op->identity};
+
+        if (op->kind == PAWL_OP_REDRAW) sim_redraw(sim, &redraw);
+        if (op->kind == PAWL_OP_PING) sim_identity(sim, &op->identity);
+        op->error = redraw.error;
+        op->end = redraw.error.code == PAWL_OK ? PAWL_OP_DONE : PAWL_OP_FAILED;
         pawl_op_end(op, driver);
         return;
     }
@@ -287,6 +294,7 @@ static void driver_close(struct pawl_driver *driver)
 static const struct pawl_driver_ops advancing = {
     .scheme = "sim",
     .advances = true,
+    .redraws = true,
     .begin = driver_begin,
     .turn = driver_turn,
     .close = driver_close,
@@ -294,6 +302,7 @@ static const struct pawl_driver_ops advancing = {
 
 static const struct pawl_driver_ops comparing = {
     .scheme = "sim",
+    .redraws = true,
     .begin = driver_begin,
     .turn = driver_turn,
     .close = driver_close,

@@ -28,6 +28,7 @@ enum fate {
 struct state {
     struct pawl_record records[SIM_SEQS];
     struct pawl_mark reached[SIM_SEQS];
+    struct sim_history history; /* of what is kept */
 };
 
 struct sim_store {
@@ -48,6 +49,7 @@ struct request {
     uint64_t era; /* of its first execution */
     pawl_definition definition;
     struct pawl_record record;
+    struct pawl_identity identity;
     char name[PAWL_NAME_BYTES_MAX];
     enum fate fate;
     bool served;
@@ -175,6 +177,7 @@ static void serve_rename(struct sim_store *store, struct request *request,
     struct pawl_ask *ask = &request->ask;
 
     (void)pawl_records_ask(&store->within, ask, moment);
+    store->sim->history.position++;
     if (ask->error.code != PAWL_OK) return;
     sim_store_renamed(request->node, sim_seq_find(store->sim, ask->name));
     sim_store_renamed(request->node, sim_seq_find(store->sim, ask->to));
@@ -189,8 +192,15 @@ static void serve(struct sim_store *store, struct request *request)
         .random = &store->random,
         .wall_s = sim_store_wall_s(sim),
         .refill_interval_ns = sim->plan.refill_interval_ns,
+        .branch = sim_branch(sim),
     };
 
+    ask->identity = &request->identity;
+    if (ask->kind == PAWL_ASK_REDRAW) {
+        sim_redraw(sim, ask);
+        return;
+    }
+    sim_identity(sim, &request->identity);
     if (ask->kind == PAWL_ASK_PING) return;
     if (seq < 0 || ask->kind == PAWL_ASK_LIST) {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE, "the simulated store has no such sequence");
@@ -208,6 +218,7 @@ static void serve(struct sim_store *store, struct request *request)
     if (wrote && before.epoch != 0 && store->now.records[seq].version <= before.version) {
         sim_fail(sim, seq, "version", "a write of kind %d did not raise it", (int)ask->kind);
     }
+    if (wrote) request->identity.position = ++sim->history.position;
     check_floor(store, request, seq, &before);
     if (ask->error.code == PAWL_OK) {
         if (ask->kind == PAWL_ASK_RETURN && request->again && request->era == sim->era) {
@@ -263,6 +274,8 @@ static void copy_answer(struct pawl_ask *to, const struct request *request)
     to->error = request->ask.error;
     to->grant = request->ask.grant;
     to->burned = request->ask.burned;
+    to->skipped = request->ask.skipped;
+    if (to->identity != NULL && to->error.code == PAWL_OK) *to->identity = request->identity;
     if (to->record != NULL && to->error.code == PAWL_OK) *to->record = request->record;
 }
 
@@ -388,6 +401,8 @@ static struct request *request_new(struct connection *connection, struct pawl_as
     if (ask->definition != NULL) request->definition = *ask->definition;
     if (ask->definition != NULL) request->ask.definition = &request->definition;
     request->ask.record = &request->record;
+    request->identity = (struct pawl_identity){.name_size = 0};
+    if (ask->identity != NULL) request->identity = *ask->identity;
     request->ask.error.code = PAWL_OK;
     return request;
 }
@@ -483,12 +498,14 @@ void sim_store_away(struct sim *sim, uint64_t until_ns)
 void sim_store_keep(struct sim *sim)
 {
     sim->store->kept = sim->store->now;
+    sim->store->kept.history = sim->history;
 }
 
 void sim_store_rewind(struct sim *sim)
 {
     sim->era++;
     sim->store->now = sim->store->kept;
+    sim_history_back(sim, &sim->store->kept.history);
     for (int i = 0; i < SIM_SEQS; i++) {
         sim_rewound(sim, i, sim->store->now.reached[i]);
         SIM_NOTE(sim, i, -1, .what = "store goes back: next %lld, version %lld",
@@ -515,6 +532,7 @@ void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record)
         sim_fail(sim, seq, "version", "a write did not raise it");
     }
     *now = *record;
+    sim->history.position++;
 }
 
 void sim_store_reached(struct sim *sim, int seq)

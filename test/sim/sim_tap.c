@@ -5,6 +5,7 @@
  * wall between the memory that is going and the world: nothing passes.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "sim_node.h"
 
@@ -33,6 +34,13 @@ static bool gives_ids(enum pawl_ask_kind kind)
     return kind == PAWL_ASK_TAKE || kind == PAWL_ASK_NEXT;
 }
 
+/* It was granted, and then found to be what a store that went back must not give. */
+static bool discarded(const struct pawl_ask *ask)
+{
+    return ask->error.code != PAWL_OK && (strstr(ask->error.text, "went back in time") != NULL ||
+                                          strstr(ask->error.text, "has failed over") != NULL);
+}
+
 static void check_grant(struct sim_node *node, int seq, const struct pawl_ask *ask)
 {
     const struct pawl_grant *grant = &ask->grant;
@@ -47,6 +55,7 @@ static void check_grant(struct sim_node *node, int seq, const struct pawl_ask *a
     node->granted += grant->range.count + ask->burned; /* what a turn of the lap left behind */
     sim_books_granted(node, seq, grant->range.count + ask->burned);
     sim_granted(node, seq, ask);
+    sim_guard_granted(node, seq, ask);
 }
 
 static void passed_done(struct pawl_ask *ask)
@@ -69,11 +78,12 @@ static void passed_done(struct pawl_ask *ask)
         if (ask->error.code != PAWL_OK) {
             node->granted += ask->burned;
             sim_books_granted(node, seq, ask->burned);
-            if (node->depth == 1) node->sim->account.guessed += ask->burned;
+            if (node->depth == 1 && !discarded(ask)) node->sim->account.guessed += ask->burned;
         }
     }
     if (!node->dead && gives_ids(ask->kind)) sim_books_write(node, seq, from, true);
     if (node->dead && node->depth == 1) sim_account_unheard(node->sim, ask, true);
+    if (node->dead && discarded(ask)) node->sim->account.crash += ask->burned;
     if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
     passing->next = tap->spare;
     tap->spare = passing;
@@ -105,6 +115,7 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
     if (seq >= 0) {
         if (gives_ids(ask->kind)) sim_floor_sent(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_returning(node, seq, ask);
+        if (ask->kind == PAWL_ASK_RETURN) sim_guard_returning(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_books_write(node, seq, ask, false);
     }
     tap->inside = true;

@@ -92,6 +92,52 @@ static void what_is_given_back_is_forgotten_before_it_is_sent(void **state)
     world_end(&world);
 }
 
+/* What lies before it was granted to others, who may give it back. */
+static void a_give_back_leaves_nothing_that_is_others(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.store.record.next = 21; /* 11 to 20 are others' */
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                .value = 21,
+                                .lease = taken.ask.grant.lease,
+                                .epoch = taken.ask.grant.epoch}};
+
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_seen(&world).id, 10);
+    taken = world_take(&world, 10, nothing);
+    back.ask.value = 25;
+    back.ask.lease = taken.ask.grant.lease;
+    back.answered = false;
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_seen(&world).id, 24);
+    world_end(&world);
+}
+
+/* A run of two grants is given back together. */
+static void a_give_back_goes_back_over_grants_that_hang_together(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.store.record.next = 21;
+    (void)world_take(&world, 10, nothing);
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
+                                .value = 21,
+                                .lease = taken.ask.grant.lease,
+                                .epoch = taken.ask.grant.epoch}};
+
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_seen(&world).line, 0);
+    world_end(&world);
+}
+
 static void what_cannot_be_forgotten_is_not_given_back(void **state)
 {
     struct world world;
@@ -477,6 +523,8 @@ int main(void)
         cmocka_unit_test(a_store_that_went_back_gives_nothing_again),
         cmocka_unit_test(the_further_floor_goes_down),
         cmocka_unit_test(what_is_given_back_is_forgotten_before_it_is_sent),
+        cmocka_unit_test(a_give_back_leaves_nothing_that_is_others),
+        cmocka_unit_test(a_give_back_goes_back_over_grants_that_hang_together),
         cmocka_unit_test(what_cannot_be_forgotten_is_not_given_back),
         cmocka_unit_test(ids_go_on_where_the_guard_cannot_be_written),
         cmocka_unit_test(a_grant_behind_what_was_seen_is_discarded),
