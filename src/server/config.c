@@ -235,7 +235,7 @@ struct reader {
 static pawl_err take_flag(struct reader *reader, const struct option **option, struct given *given,
                           pawl_error *error)
 {
-    const char *arg = reader->args[0];
+    const char *arg = strcmp(reader->args[0], "-h") == 0 ? "--help" : reader->args[0];
     size_t name_size = strcspn(arg, "=");
 
     reader->args++;
@@ -348,7 +348,8 @@ pawl_err config_listen_read(struct pawl_bytes text, struct config_listen *listen
 void config_help(FILE *to)
 {
     (void)fputs("Usage: pawld --store URL [OPTION]...\n"
-                "Hands out unique, rising ids from a store, to Redis clients and to libpawl.\n\n"
+                "Hands out unique, rising ids from a store, to PostgreSQL and Redis clients and to "
+                "libpawl.\n\n"
                 "Every option is also a variable of the environment; the command line wins.\n\n",
                 to);
     for (size_t i = 0; i < PAWL_COUNT(options); i++) {

@@ -323,9 +323,29 @@ static void wake_turner_of(void *arg)
     pawl_turner_wake(((struct ground *)arg)->turner);
 }
 
-pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
+/* What is not about the ground. */
+static void say_settings(const struct config *config, size_t threads, FILE *to)
 {
     static const char *const rollback[] = {"skip", "refuse"};
+    static const char *const back[] = {"ignore", "error", "allow"};
+
+    (void)fprintf(
+        to,
+        "  threads           %zu\n  max-clients       %llu\n"
+        "  ride-through      %.9g s\n  refill-interval   %.9g s\n"
+        "  max-blocks        %llu\n  max-take          %llu\n"
+        "  request-timeout   %.9g s\n  takeover-timeout  %.9g s\n"
+        "  on-rollback       %s\n  setval-back       %s\n"
+        "  auto-create       %s\n",
+        threads, (unsigned long long)config->max_clients, (double)config->ride_through_ns / 1e9,
+        (double)config->refill_interval_ns / 1e9, (unsigned long long)config->max_blocks,
+        (unsigned long long)config->max_take, (double)config->request_timeout_ns / 1e9,
+        (double)config->takeover_timeout_ns / 1e9, rollback[config->on_rollback],
+        back[config->setval_back], config->auto_create[0] == '\0' ? "no" : config->auto_create);
+}
+
+pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
+{
     struct ground ground;
     struct pawl_keeper_settings keeper = {.wake = wake_turner_of, .arg = &ground};
     char store[URL_SHOW_BYTES_MAX];
@@ -363,13 +383,7 @@ pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
                           view.store[0] != '\0' ? view.store : "(it tells no name)",
                           (unsigned long long)view.sequences, view.state);
         }
-        (void)fprintf(to,
-                      "  threads           %zu\n  max-clients       %llu\n"
-                      "  ride-through      %.9g s\n  refill-interval   %.9g s\n"
-                      "  on-rollback       %s\n",
-                      ground.threads, (unsigned long long)config->max_clients,
-                      (double)config->ride_through_ns / 1e9,
-                      (double)config->refill_interval_ns / 1e9, rollback[config->on_rollback]);
+        say_settings(config, ground.threads, to);
     }
     (void)ground_close(&ground);
     users_drop(users);

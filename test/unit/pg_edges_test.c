@@ -270,6 +270,103 @@ static void runs_nothing_again_that_failed(void **state)
     close_all(&fixture);
 }
 
+static void finds_more_ids_than_allowed_before_the_first(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE s", "C(CREATE SEQUENCE) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s') FROM generate_series(1, 1000001)",
+          "E(54000 a statement takes at most 1000000 ids (--max-take)) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s'), nextval('s') FROM generate_series(0, -1000000, -2)",
+          "E(54000 a statement takes at most 1000000 ids (--max-take)) "
+          "Z(I)");
+    query(&fixture, 0,
+          "SELECT nextval('s') FROM generate_series(-9223372036854775808, 9223372036854775807)",
+          "E(54000 a statement takes at most 1000000 ids (--max-take)) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s') FROM generate_series(1, 10000000) LIMIT 1", NEXT("1"));
+    query(&fixture, 0, "SELECT nextval('s') FROM generate_series(1, 10000000, 5000000)",
+          "T(nextval:20) D(2) D(3) C(SELECT 2) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s') FROM generate_series(5, 1)",
+          "T(nextval:20) C(SELECT 0) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s'), nextval('nope')",
+          "E(42P01 relation \"nope\" does not exist) Z(I)");
+    query(&fixture, 0, "SELECT nextval('s')", NEXT("4"));
+    close_all(&fixture);
+}
+
+static void names_are_text(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct fixture fixture;
+    struct talk talk = {0};
+
+    (void)state;
+    open_all(&fixture);
+    talk_parse(&talk, "\xff", "SELECT 1", 0);
+    talk_plain(&talk, 'S');
+    talk_bind(&talk, "", "a\xc3", none, -1);
+    talk_plain(&talk, 'S');
+    talk_execute(&talk, "\x80", 0);
+    talk_plain(&talk, 'S');
+    expect(&fixture, 0, &talk,
+           "E(22021 invalid byte sequence for encoding \"UTF8\": 0xff) Z(I) "
+           "E(22021 invalid byte sequence for encoding \"UTF8\": 0xc3) Z(I) "
+           "E(22021 invalid byte sequence for encoding \"UTF8\": 0x80) Z(I)");
+    close_all(&fixture);
+}
+
+/* Behind a pool one session lives through those of many. */
+static void forgets_custom_settings_that_were_reset(void **state)
+{
+    struct fixture fixture;
+    char text[64];
+
+    (void)state;
+    open_all(&fixture);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(text, sizeof text, "SET my.setting%d = 'x'", i);
+        query(&fixture, 0, text, "C(SET) Z(I)");
+        if (i % 50 == 49) query(&fixture, 0, "DISCARD ALL", "C(DISCARD ALL) Z(I)");
+    }
+    query(&fixture, 0, "SET my.last = 'x'", "C(SET) Z(I)");
+    query(&fixture, 0, "SHOW my.last", "T(my.last:25) D(x) C(SHOW) Z(I)");
+    close_all(&fixture);
+}
+
+static void says_which_role_is_wanted(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    set_users(&fixture, "shop take * " ERASER "\n");
+    log_in_as(&fixture, 0, "shop");
+    query(&fixture, 0, "CREATE SEQUENCE s", "E(42501 permission denied to create sequence s) Z(I)");
+    close_all(&fixture);
+}
+
+static void tells_who_is_on_the_wrong_port(void **state)
+{
+    static const char start[] = {0, 0, 0, 8, 4, (char)0xd2, 0x16, 0x2f};
+    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    const char *got =
+        world_say_bytes(&fixture.world, &fixture.resp, (struct pawl_bytes){start, sizeof start});
+    assert_memory_equal(got, "E", 1);
+    assert_non_null(strstr(got + 5 + 7 + 7, "C08P01"));
+    assert_true(conn_wants_close(&fixture.resp));
+    got = world_say_bytes(&fixture.world, &fixture.clients[2],
+                          (struct pawl_bytes){ping, sizeof ping - 1});
+    assert_memory_equal(got, "-ERR this port of pawld speaks PostgreSQL", 41);
+    assert_true(conn_wants_close(&fixture.clients[2]));
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +378,11 @@ int main(void)
         cmocka_unit_test(waits_between_large_rows),
         cmocka_unit_test(passes_over_schemas_that_a_user_may_not_use),
         cmocka_unit_test(runs_nothing_again_that_failed),
+        cmocka_unit_test(finds_more_ids_than_allowed_before_the_first),
+        cmocka_unit_test(names_are_text),
+        cmocka_unit_test(forgets_custom_settings_that_were_reset),
+        cmocka_unit_test(says_which_role_is_wanted),
+        cmocka_unit_test(tells_who_is_on_the_wrong_port),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

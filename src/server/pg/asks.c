@@ -178,6 +178,10 @@ static const char *hint_of(pawl_err code)
     return "";
 }
 
+/* Above all for who is on the wrong server. */
+#define NO_SEQUENCE_HINT \
+    "This server, pawl, has no such sequence: CREATE SEQUENCE makes it, pg_sequences lists them."
+
 /* The core speaks of names in the store; PostgreSQL's messages name the relation alone. */
 static void without_schema(struct pg_session *session, const char *text)
 {
@@ -203,6 +207,7 @@ void pg_explain(struct pg_session *session)
 
     if (failure->code == PAWL_NO_SEQUENCE && strstr(text, PAWL_LEFT_WORDS) == NULL) {
         (void)pg_no_relation(session, &session->search.name, "relation");
+        (void)snprintf(session->error.hint, sizeof session->error.hint, "%s", NO_SEQUENCE_HINT);
         const char *renamed = strstr(text, PAWL_RENAMED_WORDS);
         if (renamed != NULL) {
             (void)snprintf(session->error.hint, sizeof session->error.hint,

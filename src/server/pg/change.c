@@ -16,14 +16,37 @@ bool pg_change_missing(const struct pg_session *session)
     return session->wait == PG_WAIT_FAILED && session->failure.code == PAWL_NO_SEQUENCE;
 }
 
+/* Roles are pawld's, not PostgreSQL's. */
+static bool explain_roles(struct pg_session *session, enum user_role role)
+{
+    (void)snprintf(session->error.hint, sizeof session->error.hint,
+                   "That needs role %s or above for this name: see user \"%s\" in pawld's users "
+                   "file (--users).",
+                   role == USER_ADMIN ? "admin" : "define", session->user);
+    return false;
+}
+
 bool pg_change_may(struct pg_session *session, enum user_role role)
 {
     struct pawl_bytes store = pawl_name_bytes(&session->search.store);
     struct pawl_bytes shown = pg_shown(store);
 
     if (conn_may(session->conn, role, store)) return true;
-    return sql_fail(&session->error, "42501", 0, "must be owner of sequence %.*s", (int)shown.size,
-                    shown.at);
+    (void)sql_fail(&session->error, "42501", 0, "must be owner of sequence %.*s", (int)shown.size,
+                   shown.at);
+    return explain_roles(session, role);
+}
+
+/* CREATE: nobody owns it yet. */
+static bool may_create(struct pg_session *session)
+{
+    struct pawl_bytes store = pawl_name_bytes(&session->search.store);
+    struct pawl_bytes shown = pg_shown(store);
+
+    if (conn_may(session->conn, USER_DEFINE, store)) return true;
+    (void)sql_fail(&session->error, "42501", 0, "permission denied to create sequence %.*s",
+                   (int)shown.size, shown.at);
+    return explain_roles(session, USER_DEFINE);
 }
 
 void pg_changed(struct pg_session *session)
@@ -46,7 +69,7 @@ static bool create_begins(struct pg_session *session, const struct sql_change *c
 {
     session->search.name = change->names[0];
     if (!pg_search_target(session, &change->names[0], &session->search.store) ||
-        !pg_change_may(session, USER_DEFINE)) {
+        !may_create(session)) {
         return false;
     }
     struct call *call = pg_ask(session, PAWL_ASK_CREATE, pawl_name_bytes(&session->search.store));

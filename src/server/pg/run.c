@@ -94,6 +94,7 @@ void pg_facts(struct pg_session *session, struct sql_facts *facts)
         .database = session->database,
         .pid = session->pid,
         .now_us = session->tx.began_us,
+        .ids_max = session->conn->desk->settings.max_take,
         .setting = setting,
         .may = may,
         .arg = session,

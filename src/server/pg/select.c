@@ -52,9 +52,7 @@ static bool nextval_begins(struct pg_session *session, struct pg_portal *portal)
 
     if (!pg_may_write(session, "nextval()")) return false;
     if (portal->taken == most) {
-        return sql_fail(&session->error, "54000", 0,
-                        "a statement takes at most %llu ids (--max-take)",
-                        (unsigned long long)most);
+        return sql_fail(&session->error, "54000", 0, SQL_IDS_MAX_WORDS, (unsigned long long)most);
     }
     return search_begins(session, portal) && pg_may_use(session, "USAGE");
 }

@@ -152,10 +152,32 @@ static bool no_memory(struct pg_session *session)
     return sql_fail(&session->error, "53200", 0, "out of memory");
 }
 
+/* A custom one that was reset, as by DISCARD ALL, has nothing to say but that it was known. */
+static bool forget_one(struct pg_settings *settings)
+{
+    struct pg_setting **at = &settings->first;
+
+    if (settings->undo != NULL) return false; /* it may want it back */
+    for (; *at != NULL; at = &(*at)->next) {
+        struct pg_setting *setting = *at;
+
+        if (setting->known != NULL || setting->session != NULL || setting->local != NULL ||
+            setting->start != NULL) {
+            continue;
+        }
+        *at = setting->next;
+        settings->count--;
+        free(setting->told);
+        free(setting);
+        return true;
+    }
+    return false;
+}
+
 static struct pg_setting *add(struct pg_session *session, const struct pg_known *known,
                               struct pawl_bytes name)
 {
-    if (session->settings.count == PG_SETTINGS_MAX) {
+    if (session->settings.count == PG_SETTINGS_MAX && !forget_one(&session->settings)) {
         (void)sql_fail(&session->error, "53400", 0, "more than %d settings in one session",
                        PG_SETTINGS_MAX);
         return NULL;

@@ -42,7 +42,10 @@ static bool keep_name(struct pg_session *session, char to[PG_IDENTIFIER_BYTES_MA
 static bool start_setting(struct pg_session *session, struct pawl_bytes name,
                           struct pawl_bytes value)
 {
-    if (pawl_utf8_printable(name) && pg_setting_start(session, name, value)) return true;
+    if (pawl_utf8_printable(name) && pg_is_utf8(session, value) &&
+        pg_setting_start(session, name, value)) {
+        return true;
+    }
     if (session->error.message[0] == '\0') {
         (void)sql_fail(&session->error, "22021", 0, "invalid byte sequence for encoding \"UTF8\"");
     }
@@ -330,10 +333,27 @@ static void start_up(struct pg_session *session, const struct pawl_pg_first *fir
     }
 }
 
+/* A Redis client's first byte, which would be a packet of more than 500 MB; in its own words. */
+static bool is_redis(struct conn *conn, char letter)
+{
+    static const char text[] = "-ERR this port of pawld speaks PostgreSQL's protocol: libpawl and "
+                               "Redis clients need one of --listen resp://\r\n";
+
+    if (letter != '*') return false;
+    char *to = conn_room(conn, sizeof text);
+    conn->closing = true;
+    if (to == NULL) return true;
+    memcpy(to, text, sizeof text - 1);
+    conn->output.size += sizeof text - 1;
+    return true;
+}
+
 size_t pg_start(struct pg_session *session, struct pawl_bytes rest)
 {
     struct conn *conn = session->conn;
     struct pawl_pg_first first;
+
+    if (is_redis(conn, rest.at[0])) return 0;
     ptrdiff_t used = pawl_pg_read_first(rest, &first);
 
     if (used < 0) {

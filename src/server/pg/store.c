@@ -11,6 +11,7 @@ static bool no_memory(struct pg_session *session)
 
 static bool name_fits(struct pg_session *session, struct pawl_bytes name)
 {
+    if (!pg_is_utf8(session, name)) return false;
     if (name.size <= PG_NAME_BYTES_MAX) return true;
     return sql_fail(&session->error, "42622", 0,
                     "names of statements and portals have at most %d bytes", PG_NAME_BYTES_MAX);
@@ -43,7 +44,7 @@ struct pg_statement *pg_statement_find(struct pg_session *session, struct pawl_b
 
     if (name.size > 0) {
         found = table_find(&session->statements, pg_hash(session, name), same_statement, &name);
-        if (found != NULL) return found;
+        if (found != NULL || !pg_is_utf8(session, name)) return found;
         (void)sql_fail(&session->error, "26000", 0, "prepared statement \"%.*s\" does not exist",
                        (int)(name.size > PG_NAME_BYTES_MAX ? PG_NAME_BYTES_MAX : name.size),
                        name.at);
@@ -143,7 +144,7 @@ struct pg_portal *pg_portal_find(struct pg_session *session, struct pawl_bytes n
     if (name.size > 0) {
         found = table_find(&session->portals, pg_hash(session, name), same_portal, &name);
     }
-    if (found == NULL) {
+    if (found == NULL && pg_is_utf8(session, name)) {
         (void)sql_fail(&session->error, "34000", 0, "portal \"%.*s\" does not exist",
                        (int)(name.size > PG_NAME_BYTES_MAX ? PG_NAME_BYTES_MAX : name.size),
                        name.at);

@@ -2,6 +2,7 @@
 #include "server/resp/resp.h"
 
 #include "server/resp/command.h"
+#include "wire/pg.h"
 
 enum { INPUT_BYTES_MAX = 64 * 1024 };
 
@@ -21,9 +22,30 @@ static bool may_begin(const struct conn *conn, const struct pawl_resp_request *r
     return conn->pending_takes && command_is_lease(conn, request);
 }
 
+/* In the words that libpq shows. */
+static void wrong_port(struct conn *conn)
+{
+    static const char text[] =
+        "SFATAL\0VFATAL\0C08P01\0Mthis port of pawld speaks RESP, for libpawl and Redis clients: "
+        "PostgreSQL's clients need one of --listen postgres://\0";
+    char *to = conn_room(conn, PAWL_PG_HEAD_BYTES + sizeof text);
+
+    conn->closing = true;
+    if (to == NULL) return;
+    (void)pawl_pg_put_bytes(pawl_pg_put_head(to, 'E', sizeof text),
+                            (struct pawl_bytes){text, sizeof text});
+    conn->output.size += PAWL_PG_HEAD_BYTES + sizeof text;
+}
+
 static size_t begin(struct conn *conn, struct pawl_bytes rest)
 {
     struct pawl_resp_request request;
+
+    /* No Redis client begins so: it is the length of PostgreSQL's first packet. */
+    if (rest.at[0] == '\0') {
+        wrong_port(conn);
+        return 0;
+    }
     ptrdiff_t used = pawl_resp_parse(rest, &request);
 
     if (used < 0 && conn->pending_first == NULL) { /* else in turn */

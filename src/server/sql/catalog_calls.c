@@ -305,6 +305,25 @@ static void call_may(sqlite3_context *context, int count, sqlite3_value **values
     sqlite3_result_int(context, may);
 }
 
+/* Likewise, of a user by name or oid: there is but the session's own. */
+static void call_may_as(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct sql_scan *scan = catalog_scan(context);
+    struct pawl_bytes user = catalog_text(values[0]);
+    struct pawl_bytes own = {scan->facts->user, strlen(scan->facts->user)};
+    bool by_oid = sqlite3_value_type(values[0]) == SQLITE_INTEGER;
+    bool known = by_oid ? oid_of(values[0]) == CATALOG_OWNER : pawl_bytes_equal(user, own);
+
+    if (catalog_null(values[0]) || catalog_null(values[1]) || catalog_null(values[2])) return;
+    if (known) {
+        call_may(context, count - 1, values + 1);
+    } else {
+        catalog_raise(context, "42704",
+                      by_oid ? "role with OID %.*s does not exist" : "role \"%.*s\" does not exist",
+                      (int)user.size, user.at);
+    }
+}
+
 /* pg_get_serial_sequence (table, column): there are no tables, and a sequence owns none. */
 static void call_serial(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -337,6 +356,7 @@ int catalog_calls_add(struct sql_catalog *catalog)
         {"pawl_reg", 2, call_reg, NULL},
         {"pawl_relation_oid", 1, call_relation_oid, NULL},
         {"pawl_may", 2, call_may, NULL},
+        {"pawl_may_as", 3, call_may_as, NULL},
         {"pawl_serial", 2, call_serial, NULL},
     };
 

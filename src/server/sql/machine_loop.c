@@ -4,6 +4,49 @@
 #include "server/sql/machine_own.h"
 #include "server/sql/types.h"
 
+/* nextval's calls in each turn of the program's one loop; 0: there are none, or it depends. */
+static uint64_t ids_each_turn(const struct sql_program *program)
+{
+    uint64_t count = 0;
+
+    if (program->loop_count != 1) return 0;
+    for (size_t i = 0; i < program->step_count; i++) {
+        switch ((int)program->steps[i].op) {
+        case SQL_OP_NEXTVAL:
+            count++;
+            break;
+        case SQL_OP_UNLESS:
+        case SQL_OP_AND_SKIP:
+        case SQL_OP_OR_SKIP:
+        case SQL_OP_FIRST:
+        case SQL_OP_DONE:
+        case SQL_OP_GOSUB:
+        case SQL_OP_LIMIT:
+            return 0;
+        default:
+            break;
+        }
+    }
+    return count;
+}
+
+/* More ids than one statement takes are refused before the first of them. */
+static bool too_many_ids(const struct sql_machine_state *state, const struct sql_loop *loop)
+{
+    bool up = loop->step > 0;
+    uint64_t each = ids_each_turn(state->program);
+    uint64_t most = state->facts->ids_max;
+
+    if (each == 0 || most == 0 || loop->ended ||
+        (up ? loop->next > loop->last : loop->next < loop->last)) {
+        return false;
+    }
+    uint64_t way = up ? (uint64_t)loop->last - (uint64_t)loop->next
+                      : (uint64_t)loop->next - (uint64_t)loop->last;
+    uint64_t stride = up ? (uint64_t)loop->step : 0 - (uint64_t)loop->step;
+    return way / stride >= most / each; /* it has one turn more */
+}
+
 static bool begin_series(struct sql_machine *machine, const struct sql_instruction *step)
 {
     struct sql_machine_state *state = machine->state;
@@ -15,8 +58,12 @@ static bool begin_series(struct sql_machine *machine, const struct sql_instructi
                               .next = args[0].number,
                               .last = args[1].number,
                               .step = args[2].number};
-    if (loop->ended || loop->step != 0) return true;
-    return sql_fail(&machine->error, "22023", 0, "step size cannot equal zero");
+    if (!loop->ended && loop->step == 0) {
+        return sql_fail(&machine->error, "22023", 0, "step size cannot equal zero");
+    }
+    if (!too_many_ids(state, loop)) return true;
+    return sql_fail(&machine->error, "54000", 0, SQL_IDS_MAX_WORDS,
+                    (unsigned long long)state->facts->ids_max);
 }
 
 static void next_of_series(struct sql_machine_state *state, const struct sql_instruction *step)

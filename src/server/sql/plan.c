@@ -9,6 +9,7 @@
 
 #include "server/sql/batch.h"
 #include "server/sql/builder.h"
+#include "server/sql/catalog_types.h"
 #include "server/sql/planner.h"
 #include "server/sql/query.h"
 #include "server/sql/tree.h"
@@ -121,10 +122,50 @@ static bool plan_program(struct sql_planner *planner, const json_t *fields, stru
     return true;
 }
 
+/* What stands first in FROM and may be a sequence; NULL: nothing. */
+static const json_t *first_range(const json_t *fields)
+{
+    json_t *node = sql_tree_item(sql_tree_get(fields, "fromClause"), 0);
+    const json_t *join = sql_tree_of(node, "JoinExpr");
+
+    for (; join != NULL; join = sql_tree_of(node, "JoinExpr")) {
+        node = sql_tree_get(join, "larg");
+    }
+    const json_t *range = sql_tree_of(node, "RangeVar");
+    struct sql_name name = sql_tree_range(range);
+    if (name.relation.size == 0 || sql_tree_has(fields, "withClause")) return NULL;
+    return catalog_relation_named(name.schema, name.relation) == NULL ? range : NULL;
+}
+
+/*
+ * A column that no sequence has is most often one of a table: what is wrong then is the table, as
+ * PostgreSQL finds first. If it is a sequence after all, it is the column.
+ */
+static bool blame_relation(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
+{
+    const json_t *range = first_range(fields);
+    struct sql_name name = sql_tree_range(range);
+    bool qualified = name.schema.size > 0;
+    struct sql_error error = *planner->error;
+
+    if (range == NULL || strcmp(error.sqlstate, "42703") != 0) return false;
+    plan->refused = sql_pool_take(planner->pool, sizeof *plan->refused);
+    if (plan->refused == NULL) return sql_plan_no_memory(planner);
+    if (!sql_plan_copy_name(planner, &name, &plan->refused->name)) return false;
+    plan->refused->error = error;
+    plan->refused->error.position = sql_text_position(planner->text, error.position);
+    (void)sql_fail(planner->error, "42P01", sql_tree_position(range),
+                   "relation \"%.*s%s%.*s\" does not exist", (int)name.schema.size, name.schema.at,
+                   qualified ? "." : "", (int)name.relation.size, name.relation.at);
+    (void)snprintf(planner->error->hint, sizeof planner->error->hint, "%s", SQL_NO_TABLES_HINT);
+    return false;
+}
+
 static bool plan_query(struct sql_planner *planner, const json_t *fields, struct sql_plan *plan)
 {
     plan->kind = SQL_PLAN_QUERY;
-    return sql_query_new(fields, planner->types, planner->type_count, plan, planner->error);
+    return sql_query_new(fields, planner->types, planner->type_count, plan, planner->error) ||
+           blame_relation(planner, fields, plan);
 }
 
 /* Functions and subscripts that only queries know: the first error stays if they do not. */

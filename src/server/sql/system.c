@@ -7,6 +7,7 @@
 #include "pawl/pawl.h"
 #include "server/sql/cast.h"
 #include "server/sql/plan.h"
+#include "server/sql/query.h"
 
 static bool set_text(struct sql_call *call, struct pawl_bytes text)
 {
@@ -169,14 +170,15 @@ static bool may(struct sql_call *call, struct pawl_bytes shown, struct pawl_byte
 {
     static const char *const known[] = {"USAGE", "SELECT", "UPDATE"};
     struct sql_name name;
+    struct pawl_name store;
     char *room = sql_pool_take(call->pool, shown.size + 1);
     struct pawl_bytes rest = privileges;
 
     if (room == NULL) return sql_fail(call->error, "53200", 0, "out of memory");
     if (!sql_name_read(shown, room, &name, call->error)) return false;
-    /* As it lies in the store: public's by their bare names, others as schema.name. */
-    bool bare = name.schema.size == 0 || pawl_bytes_equal(name.schema, PAWL_BYTES("public"));
-    struct pawl_bytes stored = bare ? name.relation : shown;
+    if (name.schema.size == 0) name.schema = PAWL_BYTES("public");
+    if (!sql_name_to_store(&name, &store, call->error)) return false;
+    struct pawl_bytes stored = pawl_name_bytes(&store);
     while (rest.size > 0) {
         const char *comma = memchr(rest.at, ',', rest.size);
         struct pawl_bytes word = {rest.at, comma == NULL ? rest.size : (size_t)(comma - rest.at)};

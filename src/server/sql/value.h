@@ -35,6 +35,7 @@ enum sql_type {
 
 /* Whose SQL it is, and what clients take it for. */
 #define SQL_POSTGRES_VERSION "15.20"
+#define SQL_IDS_MAX_WORDS    "a statement takes at most %llu ids (--max-take)"
 #define SQL_NO_TABLES_HINT   "This server, pawl, keeps sequences only; it has no tables."
 
 /* One value. text belongs to whoever gave the value, and says how long it lives. */
@@ -87,8 +88,9 @@ size_t sql_put_name(char *to, struct pawl_bytes text);
 struct sql_facts {
     const char *user;
     const char *database;
-    uint32_t pid;   /* pg_backend_pid() */
-    int64_t now_us; /* the transaction's start, microseconds since 1970 */
+    uint32_t pid;     /* pg_backend_pid() */
+    int64_t now_us;   /* the transaction's start, microseconds since 1970 */
+    uint64_t ids_max; /* in one statement; 0: no limit */
     /* The value that SHOW would show; NULL: there is no such setting. Names in lower case. */
     const char *(*setting)(void *arg, struct pawl_bytes name);
     /* Whether the user may do that with a sequence, by its name in the store: "USAGE", "SELECT" or

@@ -111,3 +111,12 @@ SELECT pg_catalog.setval('public."Bills"', 1000, false);
 SET search_path TO public;
 SELECT * FROM pg_sequences ORDER BY sequencename;
 SELECT nextval('orders_seq'), nextval('"Bills"'), nextval('"Bills"');
+
+-- group: rights of others
+CREATE SEQUENCE s;
+CREATE SEQUENCE "Q";
+SELECT has_sequence_privilege('s', 'USAGE'), has_sequence_privilege('"Q"', 'usage, select');
+SELECT has_sequence_privilege('app', 's', 'USAGE') FROM s;
+SELECT has_sequence_privilege('nosuchuser', 's', 'USAGE') FROM s;
+SELECT has_sequence_privilege(NULL, 's', 'USAGE') FROM s;
+SELECT has_sequence_privilege(current_user, '"Q"', 'UPDATE') FROM s;

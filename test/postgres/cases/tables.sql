@@ -43,6 +43,14 @@ TRUNCATE a;
 SELECT * FROM a FOR UPDATE;
 DROP TABLE a;
 
+-- group: a table's columns
+SELECT id FROM orders;
+SELECT o.id, o.name FROM orders o JOIN items i ON i.id = o.id WHERE o.id > 3;
+SELECT count(id) FROM shop.orders;
+CREATE SEQUENCE s;
+SELECT id FROM s;
+SELECT last_value, id FROM s;
+
 -- group: listening, cursors, rights
 LISTEN x;
 -- differs: tables -> ERROR 0A000
