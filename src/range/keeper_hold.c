@@ -12,10 +12,10 @@ static void notice(struct kept *kept, uint64_t left)
 
     PAWL_ASSERT(left <= kept->put);
     uint64_t used = kept->put - left;
+    pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
     if (used == 0) return;
     kept->put = left;
     kept->used_ns = kept->drawn_ns = keeper->now_ns;
-    pawl_pace_used(&kept->pace, &keeper->settings.pace, keeper->now_ns, used);
     pawl_kept_unhold(kept, used);
     if (overruns > used) overruns = used; /* the rest belongs to takes not yet noticed */
     kept->overruns += overruns;

@@ -33,19 +33,43 @@ static double window_rate(uint64_t used, const struct pawl_pace_settings *settin
     return used > 1 ? (double)used / seconds(settings->refill_interval_ns) : 0;
 }
 
+/*
+ * A window is over. What was counted now was used since the count before, evenly as far as anybody
+ * knows: so it belongs to both windows. A keeper counts when it is turned, and if all of it fell
+ * into the present window, a steady use would look like none and twice as much by turns.
+ */
+static void pace_roll(struct pawl_pace *pace, const struct pawl_pace_settings *settings,
+                      uint64_t now_ns, uint64_t ids)
+{
+    uint64_t interval_ns = settings->refill_interval_ns;
+    uint64_t windows = whole_windows(pace, settings, now_ns);
+    uint64_t start_ns = pace->window_ns + windows * interval_ns;
+    uint64_t from_ns =
+        now_ns - pace->counted_ns > interval_ns ? now_ns - interval_ns : pace->counted_ns;
+    uint64_t present = ids;
+
+    if (now_ns > from_ns) {
+        present = count_of((double)ids * seconds(now_ns - start_ns) / seconds(now_ns - from_ns));
+    }
+    if (present > ids) present = ids; /* of one alone: all, as it was wished for just now */
+    pace->last_rate = window_rate(add(windows == 1 ? pace->used : 0, ids - present), settings);
+    pace->window_ns = start_ns;
+    pace->used = present;
+}
+
 void pawl_pace_used(struct pawl_pace *pace, const struct pawl_pace_settings *settings,
                     uint64_t now_ns, uint64_t ids)
 {
-    uint64_t windows = whole_windows(pace, settings, now_ns);
-
     if (pace->window_ns == 0) {
+        if (ids == 0) return;
         pace->window_ns = now_ns > 0 ? now_ns : 1;
-    } else if (windows > 0) {
-        pace->last_rate = windows == 1 ? window_rate(pace->used, settings) : 0;
-        pace->window_ns += windows * settings->refill_interval_ns;
-        pace->used = 0;
+        pace->used = ids;
+    } else if (whole_windows(pace, settings, now_ns) > 0) {
+        pace_roll(pace, settings, now_ns, ids);
+    } else {
+        pace->used = add(pace->used, ids);
     }
-    pace->used = add(pace->used, ids);
+    pace->counted_ns = now_ns;
     pace->since_grant = add(pace->since_grant, ids);
 }
 

@@ -22,6 +22,7 @@ struct pawl_pace_settings {
 
 struct pawl_pace {
     uint64_t window_ns;   /* when the present window began; 0: none has */
+    uint64_t counted_ns;  /* when use was counted last */
     uint64_t used;        /* in the present window */
     double last_rate;     /* of the window before */
     double asked_rate;    /* what askers above reported, summed; the keeper sets it */
@@ -36,6 +37,7 @@ struct pawl_need {
     uint64_t block;  /* the sequence's fixed block; 0: auto */
 };
 
+/* So many ids were used since the last call, 0 included; at most one refill interval ago. */
 void pawl_pace_used(struct pawl_pace *pace, const struct pawl_pace_settings *settings,
                     uint64_t now_ns, uint64_t ids);
 void pawl_pace_granted(struct pawl_pace *pace, uint64_t ids);

@@ -77,6 +77,7 @@ static void the_rate_is_the_larger_windows(void **state)
     (void)state;
     pawl_pace_used(&pace, &settings, 100 * second, 300);
     assert_true(pawl_pace_rate(&pace, &settings, 129 * second) == 10);
+    pawl_pace_used(&pace, &settings, 130 * second, 0);
     pawl_pace_used(&pace, &settings, 131 * second, 30);
     assert_true(pawl_pace_rate(&pace, &settings, 131 * second) == 10);
     pawl_pace_used(&pace, &settings, 140 * second, 570);
@@ -87,6 +88,25 @@ static void the_rate_is_the_larger_windows(void **state)
     assert_true(pawl_pace_rate(&pace, &settings, 190 * second) == 5);
     pawl_pace_used(&pace, &settings, 250 * second, 60); /* a window of rest between */
     assert_true(pawl_pace_rate(&pace, &settings, 250 * second) == 7);
+}
+
+/* A keeper counts when it is turned, and nothing says that it is turned in step with windows. */
+static void a_steady_rate_is_found_whenever_it_is_counted(void **state)
+{
+    static const uint64_t every_s[] = {1, 7, 20, 23, 25, 29, 30};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(every_s); i++) {
+        struct pawl_pace pace = {.used = 0};
+
+        for (uint64_t now_s = 100; now_s < 2000; now_s += every_s[i]) {
+            pawl_pace_used(&pace, &settings, now_s * PAWL_NS_PER_S, 100 * every_s[i]);
+            double rate = pawl_pace_rate(&pace, &settings, now_s * PAWL_NS_PER_S);
+
+            if (now_s < 170 || (rate > 99.9 && rate < 100.2)) continue;
+            fail_msg("counted every %" PRIu64 " s: %f at %" PRIu64 " s", every_s[i], rate, now_s);
+        }
+    }
 }
 
 static void one_use_is_no_rate(void **state)
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(low_is_what_rides_through),
         cmocka_unit_test(wants_what_is_missing),
         cmocka_unit_test(the_rate_is_the_larger_windows),
+        cmocka_unit_test(a_steady_rate_is_found_whenever_it_is_counted),
         cmocka_unit_test(one_use_is_no_rate),
         cmocka_unit_test(a_steady_sequence_asks_once_per_interval),
         cmocka_unit_test(a_rare_sequence_takes_blocks_of_one),
