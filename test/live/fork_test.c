@@ -3,8 +3,6 @@
  * fork() in a program that holds a stock: parent and children never get the same id, handles go on
  * working in a child of pawld's clients, and a child of a store's owner is told.
  */
-#include "pawl/pawl.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,103 +19,10 @@
 
 #include <cmocka.h>
 
+#include "heap.h"
 #include "pawl/stores.h"
-#include "served.h"
 
-enum { IDS_EACH = 3000, CHILDREN = 4, FORKS_EACH = 3, IDS_MAX = 200000 };
-
-#define S UINT64_C(1000000000)
-
-struct site {
-    struct served served;
-    char url[256];
-    pawl_client *client;
-    pawl_seq *seq;
-};
-
-/* All that anybody got, appended to a file in memory by whoever got it. */
-struct heap {
-    int file;
-    int64_t ids[IDS_MAX];
-    size_t count;
-};
-
-static void begin(struct site *site, bool on_store)
-{
-    pawl_error error = {.code = PAWL_OK};
-
-    *site = (struct site){.client = NULL};
-    served_folder(&site->served);
-    if (on_store) {
-        (void)snprintf(site->url, sizeof site->url, "lmdb:%s/store", site->served.folder);
-    } else {
-        served_start(&site->served);
-        (void)snprintf(site->url, sizeof site->url, "pawl://127.0.0.1:%d", site->served.port);
-    }
-    if (pawl_open(site->url, NULL, &site->client, &error) != PAWL_OK ||
-        pawl_create(site->client, "s", NULL, &error) != PAWL_OK ||
-        pawl_seq_open(site->client, "s", &site->seq, &error) != PAWL_OK) {
-        fail_msg("%s", error.text);
-    }
-}
-
-static void end(struct site *site)
-{
-    pawl_close(site->client);
-    served_stop(&site->served);
-}
-
-static void heap_begin(struct heap *heap)
-{
-    heap->count = 0;
-    heap->file = memfd_create("ids", MFD_CLOEXEC);
-    assert_true(heap->file >= 0);
-    assert_int_equal(fcntl(heap->file, F_SETFL, O_APPEND), 0);
-}
-
-static void heap_read(struct heap *heap)
-{
-    off_t size = lseek(heap->file, 0, SEEK_END);
-
-    assert_in_range(size, 0, sizeof heap->ids);
-    assert_int_equal(pread(heap->file, heap->ids, (size_t)size, 0), size);
-    heap->count = (size_t)size / sizeof heap->ids[0];
-    (void)close(heap->file);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void assert_each_once(struct heap *heap, size_t want)
-{
-    assert_int_equal(heap->count, want);
-    qsort(heap->ids, heap->count, sizeof heap->ids[0], by_value);
-    for (size_t i = 1; i < heap->count; i++) {
-        if (heap->ids[i] == heap->ids[i - 1]) fail_msg("%lld came twice", (long long)heap->ids[i]);
-    }
-}
-
-/* Draws by pawl_next and tells the heap. 0, or what went wrong, as an exit code. */
-static int draw(pawl_seq *seq, int to, int count)
-{
-    int64_t last = 0;
-
-    for (int i = 0; i < count; i++) {
-        int64_t id = 0;
-        pawl_err err = pawl_next(seq, &id);
-
-        if (err != PAWL_OK) return (int)err;
-        if (id <= last) return 100;
-        last = id;
-        if (write(to, &id, sizeof id) != sizeof id) return 101;
-    }
-    return 0;
-}
+enum { IDS_EACH = 3000, CHILDREN = 4, FORKS_EACH = 3 };
 
 static int draw_lane(pawl_lane *lane, int to, int count)
 {
@@ -131,15 +36,6 @@ static int draw_lane(pawl_lane *lane, int to, int count)
     return 0;
 }
 
-static void join(pid_t child)
-{
-    int status = 0;
-
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status)) fail_msg("the child got signal %d", WTERMSIG(status));
-    if (WEXITSTATUS(status) != 0) fail_msg("the child ended with %d", WEXITSTATUS(status));
-}
-
 static struct heap heap;
 
 static void parent_and_children_share_no_id(void **state)
@@ -148,26 +44,25 @@ static void parent_and_children_share_no_id(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
     for (int i = 0; i < CHILDREN; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            int failed = draw(site.seq, heap.file, IDS_EACH);
+            int failed = heap_draw(site.seq, heap.file, IDS_EACH);
 
             if (i % 2 == 0) pawl_close(site.client); /* its own ids, never the parent's */
             _exit(failed);
         }
-        assert_int_equal(draw(site.seq, heap.file, 100), 0);
+        assert_int_equal(heap_draw(site.seq, heap.file, 100), 0);
     }
     for (int i = 0; i < CHILDREN; i++) {
-        join(children[i]);
+        child_join(children[i]);
     }
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
-    heap_read(&heap);
-    assert_each_once(&heap, (2 + CHILDREN) * IDS_EACH + CHILDREN * 100);
-    end(&site);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
+    heap_end(&heap, (2 + CHILDREN) * IDS_EACH + CHILDREN * 100);
+    site_end(&site);
 }
 
 static void a_grandchild_is_a_child_too(void **state)
@@ -175,25 +70,24 @@ static void a_grandchild_is_a_child_too(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
     pid_t child = fork();
     if (child == 0) {
-        int failed = draw(site.seq, heap.file, IDS_EACH);
+        int failed = heap_draw(site.seq, heap.file, IDS_EACH);
         pid_t grandchild = fork();
         int status = 0;
 
-        if (grandchild == 0) _exit(draw(site.seq, heap.file, IDS_EACH));
-        if (failed == 0) failed = draw(site.seq, heap.file, IDS_EACH);
+        if (grandchild == 0) _exit(heap_draw(site.seq, heap.file, IDS_EACH));
+        if (failed == 0) failed = heap_draw(site.seq, heap.file, IDS_EACH);
         (void)waitpid(grandchild, &status, 0);
         _exit(failed != 0 ? failed : WIFEXITED(status) ? WEXITSTATUS(status) : 102);
     }
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
-    join(child);
-    heap_read(&heap);
-    assert_each_once(&heap, (size_t)5 * IDS_EACH);
-    end(&site);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
+    child_join(child);
+    heap_end(&heap, (size_t)5 * IDS_EACH);
+    site_end(&site);
 }
 
 static void a_lane_is_empty_in_a_child(void **state)
@@ -202,7 +96,7 @@ static void a_lane_is_empty_in_a_child(void **state)
     pawl_lane *lane = NULL;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
     assert_int_equal(pawl_lane_open(site.seq, &lane), PAWL_OK);
     assert_int_equal(draw_lane(lane, heap.file, IDS_EACH), 0);
@@ -210,18 +104,17 @@ static void a_lane_is_empty_in_a_child(void **state)
     if (child == 0) {
         int failed = draw_lane(lane, heap.file, IDS_EACH);
 
-        if (failed == 0) failed = draw(site.seq, heap.file, IDS_EACH);
+        if (failed == 0) failed = heap_draw(site.seq, heap.file, IDS_EACH);
         pawl_lane_close(lane);
         pawl_close(site.client);
         _exit(failed);
     }
     assert_int_equal(draw_lane(lane, heap.file, IDS_EACH), 0);
-    join(child);
+    child_join(child);
     assert_int_equal(draw_lane(lane, heap.file, IDS_EACH), 0);
-    heap_read(&heap);
-    assert_each_once(&heap, (size_t)5 * IDS_EACH);
+    heap_end(&heap, (size_t)5 * IDS_EACH);
     pawl_lane_close(lane);
-    end(&site);
+    site_end(&site);
 }
 
 /* try_next never waits in a child either: it starts what is missing, and has it soon. */
@@ -230,9 +123,9 @@ static void try_next_comes_to_life_in_a_child(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
     pid_t child = fork();
     if (child == 0) {
         pawl_err err = PAWL_EMPTY;
@@ -245,11 +138,10 @@ static void try_next_comes_to_life_in_a_child(void **state)
         if (err == PAWL_OK && write(heap.file, &id, sizeof id) != sizeof id) _exit(101);
         _exit((int)err);
     }
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
-    join(child);
-    heap_read(&heap);
-    assert_each_once(&heap, 2 * IDS_EACH + 1);
-    end(&site);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
+    child_join(child);
+    heap_end(&heap, 2 * IDS_EACH + 1);
+    site_end(&site);
 }
 
 struct forker {
@@ -264,11 +156,11 @@ static void *fork_and_draw(void *arg)
     struct forker *forker = arg;
 
     for (int i = 0; i < FORKS_EACH && forker->failed == 0; i++) {
-        forker->failed = draw(forker->site->seq, heap.file, IDS_EACH);
+        forker->failed = heap_draw(forker->site->seq, heap.file, IDS_EACH);
         pid_t child = fork();
         int status = 0;
 
-        if (child == 0) _exit(draw(forker->site->seq, heap.file, IDS_EACH));
+        if (child == 0) _exit(heap_draw(forker->site->seq, heap.file, IDS_EACH));
         if (waitpid(child, &status, 0) != child || status != 0) forker->failed = 103;
     }
     return NULL;
@@ -280,7 +172,7 @@ static void threads_may_fork(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
     for (size_t i = 0; i < CHILDREN; i++) {
         forkers[i] = (struct forker){.site = &site};
@@ -290,9 +182,8 @@ static void threads_may_fork(void **state)
         assert_int_equal(pthread_join(forkers[i].thread, NULL), 0);
         assert_int_equal(forkers[i].failed, 0);
     }
-    heap_read(&heap);
-    assert_each_once(&heap, (size_t)2 * CHILDREN * FORKS_EACH * IDS_EACH);
-    end(&site);
+    heap_end(&heap, (size_t)2 * CHILDREN * FORKS_EACH * IDS_EACH);
+    site_end(&site);
 }
 
 static void a_child_that_execs_leaves_the_parent_alone(void **state)
@@ -300,19 +191,18 @@ static void a_child_that_execs_leaves_the_parent_alone(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
     pid_t child = fork();
     if (child == 0) {
         (void)execlp("true", "true", (char *)NULL);
         _exit(104);
     }
-    join(child);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
-    heap_read(&heap);
-    assert_each_once(&heap, (size_t)2 * IDS_EACH);
-    end(&site);
+    child_join(child);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
+    heap_end(&heap, (size_t)2 * IDS_EACH);
+    site_end(&site);
 }
 
 /* What a daemon does: lets go of all descriptors and opens its own under the same numbers. */
@@ -322,9 +212,9 @@ static void a_child_keeps_what_it_opened(void **state)
     struct site site;
 
     (void)state;
-    begin(&site, false);
+    site_begin(&site, false);
     heap_begin(&heap);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
     pid_t child = fork();
     if (child == 0) {
         int64_t id = 0;
@@ -342,11 +232,10 @@ static void a_child_keeps_what_it_opened(void **state)
         }
         _exit(good ? 0 : 106);
     }
-    join(child);
-    assert_int_equal(draw(site.seq, heap.file, IDS_EACH), 0);
-    heap_read(&heap);
-    assert_each_once(&heap, 2 * IDS_EACH);
-    end(&site);
+    child_join(child);
+    assert_int_equal(heap_draw(site.seq, heap.file, IDS_EACH), 0);
+    heap_end(&heap, 2 * IDS_EACH);
+    site_end(&site);
 }
 
 /* The store is the parent's: a child is told, and keeps nobody from owning it next. */
@@ -358,7 +247,7 @@ static void a_child_of_a_stores_owner_is_told(void **state)
     char byte = 0;
 
     (void)state;
-    begin(&site, true);
+    site_begin(&site, true);
     assert_int_equal(pipe2(go, O_CLOEXEC), 0);
     assert_int_equal(pipe2(told, O_CLOEXEC), 0);
     int64_t id = 0;
@@ -386,7 +275,7 @@ static void a_child_of_a_stores_owner_is_told(void **state)
     pawl_error error = {.code = PAWL_OK};
     if (pawl_open(site.url, NULL, &site.client, &error) != PAWL_OK) fail_msg("%s", error.text);
     assert_int_equal(write(go[1], &byte, 1), 1);
-    join(child);
+    child_join(child);
     assert_int_equal(pawl_seq_open(site.client, "s", &site.seq, &error), PAWL_OK);
     assert_int_equal(pawl_next(site.seq, &id), PAWL_OK);
     assert_int_equal(id, 3);
@@ -394,7 +283,7 @@ static void a_child_of_a_stores_owner_is_told(void **state)
         (void)close(go[i]);
         (void)close(told[i]);
     }
-    end(&site);
+    site_end(&site);
 }
 
 int main(void)
