@@ -2,8 +2,8 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test test-drivers tidy sim sabotage models chaos bench bench-stores \
-    bench-postgres coverage install clean
+.PHONY: help setup build run test test-drivers tidy sim sabotage models chaos ride-through \
+    bench bench-stores bench-postgres coverage install clean
 
 help: ## lists these verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -45,6 +45,9 @@ models: setup ## checks the protocol models exhaustively with spin
 chaos: setup build ## everything fails for ten minutes; SECONDS=n, STORES=a,b, PAWL_SEED=n again
 	@.venv/bin/python test/chaos/chaos.py $(if $(SECONDS),--seconds $(SECONDS)) \
 	    $(if $(STORES),--stores $(STORES))
+
+ride-through: setup build ## the store stops for 60 s, then the server for 30 s: no call waits
+	@.venv/bin/python test/chaos/ride_through.py
 
 bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
 	@bench/run

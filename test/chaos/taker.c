@@ -8,8 +8,10 @@
  *   RATE  ids per second, of all threads together
  *   MODE  next: by pawl_next; mixed: threads by pawl_next, by lanes and by pawl_take in turn; timed
  *
- * Standard output: "ok" once it draws; at its end one line of JSON: how many calls took how long,
- * and what failed. Standard error: when calls began to fail and when they were served again.
+ * Standard output: "ok" once it draws; at its end, and at SIGUSR1 of what happened since the one
+ * before, a line of JSON: how many calls took how long, what failed, and how many took over a
+ * millisecond and slept, so that it was not only the machine that was slow. Standard error: when
+ * calls began to fail and when they were served again.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +39,7 @@ enum {
 };
 
 #define NS_PER_S INT64_C(1000000000)
+#define SLOW_NS  INT64_C(1000000)
 
 /* Calls that took less than so many microseconds, and in the last one all others. */
 static const int64_t steps_us[] = {1,    10,    100,   200,    500,    1000,    2000,
@@ -44,16 +48,21 @@ enum { STEPS = sizeof steps_us / sizeof steps_us[0] };
 
 enum mode { MODE_NEXT, MODE_LANE, MODE_TAKE, MODE_TIMED };
 
+struct counts {
+    uint64_t took[STEPS], failed[ERRORS], slept, ids;
+    int64_t longest_ns;
+};
+
 struct drawer {
     pthread_t thread;
+    pthread_mutex_t lock; /* of counts, which another thread takes away */
+    struct counts counts;
     pawl_seq *seq;
     pawl_lane *lane;
     enum mode mode;
     int file, number;
     double rate;
     bool failing;
-    uint64_t took[STEPS], failed[ERRORS], ids;
-    int64_t longest_ns;
     char text[BATCH_MAX * LINE_BYTES]; /* what is to be written of a batch */
     int64_t drawn[BATCH_MAX * RUN_IDS];
     size_t text_size, drawn_count;
@@ -70,20 +79,36 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-static void note_call(struct drawer *drawer, int64_t begun_ns, int64_t done_ns, pawl_err err)
+/* How often this thread slept so far. */
+static long sleeps(void)
 {
-    int64_t took_ns = done_ns - begun_ns;
+    struct rusage usage;
+
+    (void)getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+static void count_call(struct drawer *drawer, int64_t took_ns, bool slept, pawl_err err)
+{
+    struct counts *counts = &drawer->counts;
     size_t step = 0;
 
     while (step < STEPS - 1 && took_ns >= steps_us[step] * 1000) {
         step++;
     }
-    drawer->took[step]++;
-    if (took_ns > drawer->longest_ns) drawer->longest_ns = took_ns;
-    if (err != PAWL_OK) drawer->failed[(unsigned)err % ERRORS]++;
+    (void)pthread_mutex_lock(&drawer->lock);
+    counts->took[step]++;
+    counts->slept += slept && took_ns >= SLOW_NS;
+    if (took_ns > counts->longest_ns) counts->longest_ns = took_ns;
+    if (err != PAWL_OK) counts->failed[(unsigned)err % ERRORS]++;
+    (void)pthread_mutex_unlock(&drawer->lock);
+}
+
+static void note_failure(struct drawer *drawer, int64_t now, pawl_err err)
+{
     if ((err != PAWL_OK) == drawer->failing) return;
     drawer->failing = err != PAWL_OK;
-    (void)fprintf(stderr, "%.3f thread %d: %s\n", (double)done_ns / 1e9, drawer->number,
+    (void)fprintf(stderr, "%.3f thread %d: %s\n", (double)now / 1e9, drawer->number,
                   err == PAWL_OK ? "is served again" : pawl_err_name(err));
 }
 
@@ -91,8 +116,9 @@ static void call(struct drawer *drawer)
 {
     int64_t *ids = &drawer->drawn[drawer->drawn_count];
     pawl_err err = PAWL_OK;
-    int64_t begun_ns = now_ns();
     pawl_ids run = {.count = 1};
+    long slept = sleeps();
+    int64_t begun_ns = now_ns();
 
     switch (drawer->mode) {
     case MODE_LANE:
@@ -107,7 +133,8 @@ static void call(struct drawer *drawer)
         break;
     }
     int64_t done_ns = now_ns();
-    note_call(drawer, begun_ns, done_ns, err);
+    count_call(drawer, done_ns - begun_ns, sleeps() != slept, err);
+    note_failure(drawer, done_ns, err);
     if (err != PAWL_OK) return;
     for (uint64_t i = 0; drawer->mode == MODE_TAKE && i < run.count; i++) {
         ids[i] = run.first + (int64_t)i * run.increment;
@@ -126,7 +153,9 @@ static void write_down(struct drawer *drawer)
     size_t size = timed ? drawer->text_size : drawer->drawn_count * sizeof drawer->drawn[0];
 
     if (size > 0 && write(drawer->file, bytes, size) != (ssize_t)size) abort();
-    drawer->ids += drawer->drawn_count;
+    (void)pthread_mutex_lock(&drawer->lock);
+    drawer->counts.ids += drawer->drawn_count;
+    (void)pthread_mutex_unlock(&drawer->lock);
     drawer->drawn_count = drawer->text_size = 0;
 }
 
@@ -171,34 +200,48 @@ static void begin(struct drawer *drawer, const char *prefix)
     if (pthread_create(&drawer->thread, NULL, draw, drawer) != 0) abort();
 }
 
-static void tell(const struct drawer *drawers, int count)
+/* Of all threads together; they begin anew. */
+static struct counts take_counts(struct drawer *drawers, int count)
 {
-    struct drawer sum = {.ids = 0};
-    const char *comma = "";
+    struct counts sum = {.ids = 0};
 
     for (int i = 0; i < count; i++) {
-        sum.ids += drawers[i].ids;
-        if (drawers[i].longest_ns > sum.longest_ns) sum.longest_ns = drawers[i].longest_ns;
+        (void)pthread_mutex_lock(&drawers[i].lock);
+        struct counts one = drawers[i].counts;
+        drawers[i].counts = (struct counts){.ids = 0};
+        (void)pthread_mutex_unlock(&drawers[i].lock);
+
+        sum.ids += one.ids;
+        sum.slept += one.slept;
+        if (one.longest_ns > sum.longest_ns) sum.longest_ns = one.longest_ns;
         for (size_t k = 0; k < STEPS; k++) {
-            sum.took[k] += drawers[i].took[k];
+            sum.took[k] += one.took[k];
         }
         for (size_t k = 0; k < ERRORS; k++) {
-            sum.failed[k] += drawers[i].failed[k];
+            sum.failed[k] += one.failed[k];
         }
     }
-    (void)printf("{\"ids\":%" PRIu64 ",\"longest_us\":%.1f,\"took\":{", sum.ids,
-                 (double)sum.longest_ns / 1000);
+    return sum;
+}
+
+static void tell(const struct counts *sum)
+{
+    const char *comma = "";
+
+    (void)printf("{\"ids\":%" PRIu64 ",\"slept\":%" PRIu64 ",\"longest_us\":%.1f,\"took\":{",
+                 sum->ids, sum->slept, (double)sum->longest_ns / 1000);
     for (size_t k = 0; k < STEPS; k++) {
         (void)printf("%s\"%" PRId64 "\":%" PRIu64, k == 0 ? "" : ",",
-                     k < STEPS - 1 ? steps_us[k] : -1, sum.took[k]);
+                     k < STEPS - 1 ? steps_us[k] : -1, sum->took[k]);
     }
     (void)fputs("},\"failed\":{", stdout);
     for (size_t k = 0; k < ERRORS; k++) {
-        if (sum.failed[k] == 0) continue;
-        (void)printf("%s\"%s\":%" PRIu64, comma, pawl_err_name((pawl_err)k), sum.failed[k]);
+        if (sum->failed[k] == 0) continue;
+        (void)printf("%s\"%s\":%" PRIu64, comma, pawl_err_name((pawl_err)k), sum->failed[k]);
         comma = ",";
     }
     (void)puts("}}");
+    (void)fflush(stdout);
 }
 
 static enum mode mode_of(const char *word, int number)
@@ -233,7 +276,6 @@ int main(int argc, char **argv)
 {
     static struct drawer drawers[THREADS_MAX];
     sigset_t end;
-    int number = 0;
     pawl_seq *seq = NULL;
 
     if (argc != 10) {
@@ -252,6 +294,7 @@ int main(int argc, char **argv)
     /* Only this thread hears that it is over; libpawl's own block all signals. */
     (void)sigemptyset(&end);
     (void)sigaddset(&end, SIGTERM);
+    (void)sigaddset(&end, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &end, NULL);
     for (int i = 0; i < count; i++) {
         drawers[i].number = i;
@@ -259,16 +302,23 @@ int main(int argc, char **argv)
         drawers[i].mode = mode_of(argv[6], i);
         drawers[i].rate = strtod(argv[5], NULL) / count;
         if (drawers[i].mode == MODE_TAKE) drawers[i].rate /= RUN_IDS;
+        (void)pthread_mutex_init(&drawers[i].lock, NULL);
         begin(&drawers[i], argv[3]);
     }
     (void)puts("ok");
     (void)fflush(stdout);
-    (void)sigwait(&end, &number);
+    struct counts counts;
+    for (int number = 0; number != SIGTERM && sigwait(&end, &number) == 0;) {
+        if (number != SIGUSR1) continue;
+        counts = take_counts(drawers, count);
+        tell(&counts);
+    }
     atomic_store(&over, true);
     for (int i = 0; i < count; i++) {
         (void)pthread_join(drawers[i].thread, NULL);
     }
-    tell(drawers, count);
+    counts = take_counts(drawers, count);
+    tell(&counts);
     pawl_close(client);
     return 0;
 }
