@@ -15,7 +15,7 @@ CALM_BEFORE_S = 4.0  # blocks grow
 CALM_AFTER_S = 5.0   # nothing begins any more: the last ones end
 GAP_S = (0.6, 1.8)
 STORE = "store"
-REMEMBER_S = 5.0     # in which every holder is granted ids again: several refill intervals
+KEPT_S = (3.0, 6.0)    # between the copy of the disks and its return
 
 
 @dataclasses.dataclass
@@ -171,10 +171,22 @@ def full_disk(fleet, _, __):
 
 
 def rewind(fleet, _, __):
-    """The disks as they were a while ago. Everybody has been granted ids since."""
+    """The disks are as they were when this began. Servers and clients live on."""
     fleet.store.keep()
     yield
     fleet.store.rewind()
+
+
+def rewind_all(fleet, _, __):
+    """Likewise, and no server has anything in memory: only their guards remember."""
+    fleet.store.keep()
+    yield
+    for name in SERVERS:
+        fleet.pawlds[name].kill()
+    fleet.store.rewind()
+    for name in SERVERS:
+        if not fleet.pawlds[name].runs():  # LMDB's own is there again
+            fleet.pawlds[name].start()
 
 
 def can(method):
@@ -185,8 +197,13 @@ def hold_store(fleet, _):
     return {STORE, "p0"} if not fleet.store.hosts else {STORE}
 
 
-def hold_all(fleet, _):
-    return {STORE, *SERVERS, *fleet.clients, "network"}
+def hold_servers(fleet, _):
+    """And who is straight on the store: if it dies, nobody knows what it was given."""
+    return {STORE, *SERVERS, "thick"}
+
+
+def hold_thick(fleet, target):
+    return {*hold_store(fleet, target), "thick"}
 
 
 def nothing(_):
@@ -211,9 +228,10 @@ KINDS = [
          tell=nothing),
     Kind("full disk", full_disk, (1.5, 5.0), 3, can("fill_disk"), STORE, holds=hold_store,
          tell=nothing),
-    Kind("failover", fail_over, (1.0, 1.0), 0, can("fail_over"), STORE, 0.3, hold_store, nothing),
-    Kind("rewind", rewind, (REMEMBER_S, REMEMBER_S), 0, can("keep"), STORE, 0.65, hold_all,
-         nothing),
+    Kind("failover", fail_over, (1.0, 1.0), 0, can("fail_over"), STORE, 0.15, hold_store, nothing),
+    Kind("rewind", rewind, KEPT_S, 0, can("keep"), STORE, 0.35, hold_thick, nothing),
+    Kind("rewind, and all servers dead", rewind_all, KEPT_S, 0, can("keep"), STORE, 0.65,
+         hold_servers, nothing),
 ]
 
 

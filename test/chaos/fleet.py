@@ -76,6 +76,9 @@ class Pawld(Daemon):
                     f"resp://{address}:{self.ports[0]}", "--listen",
                     f"postgres://{address}:{self.ports[1]}", *OPTIONS])
 
+    def runs(self):
+        return self.process.child.poll() is None
+
     def answers(self):
         done = pawl("list", "--timeout", 2, url=self.url)
         return done.returncode == 0

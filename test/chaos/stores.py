@@ -212,7 +212,6 @@ class Lmdb:
         self.folder, self.place = folder, folder / "disk"
         self.small = network.whole and small_disk(self.place, DISK_MIB)
         self.first = None
-        self.keep = None
         if not self.small:
             self.fill_disk = None
 
