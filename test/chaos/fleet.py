@@ -4,6 +4,7 @@ do. Every process runs at a host of the network (net.py) and is stopped by its o
 import json
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 
@@ -83,12 +84,21 @@ class Pawld(Daemon):
         done = pawl("list", "--timeout", 2, url=self.url)
         return done.returncode == 0
 
+    def listens(self):
+        try:
+            with socket.create_connection((self.host.address, self.ports[0]), 2):
+                return True
+        except OSError:
+            return False
+
     def stop(self):
-        """Cleanly; returns the exit code."""
+        """Cleanly; returns the exit code. One that does not serve yet just ends."""
         self.expected = True
+        began = self.listens()
         self.process.child.terminate()
         try:
-            return self.process.child.wait(20)
+            code = self.process.child.wait(20)
+            return 0 if code == -signal.SIGTERM and not began else code
         except subprocess.TimeoutExpired:
             self.process.child.kill()
             self.process.child.wait(10)
