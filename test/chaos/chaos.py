@@ -35,7 +35,7 @@ from live import ROOT  # noqa: E402
 
 SAMPLE_S = 0.5
 BEGAN = time.monotonic()
-BACK_S = 40  # in which everybody is served again, once nothing goes wrong any more
+BACK_S = 90  # in which everybody is served again, once nothing goes wrong any more
 
 
 class Turn:
@@ -176,7 +176,7 @@ def main(words):
         signal.signal(number, ended_by)
     seed = int(os.environ.get("PAWL_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"PAWL_SEED={seed}", flush=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="pawl-chaos-"))
+    folder = pathlib.Path(os.environ[net.FOLDER])
     folder.chmod(0o711)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)  # where stores have their folders
     good, interrupted = False, False

@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SERVERS = ["p0", "p1", "p2"]
 APPS = ["app0", "app1", "app2"]
 HOSTS = [*SERVERS, *STORES, *APPS]
+BEGIN_S = 90  # an interpreter may take long to start where all else starts as well
 REFILL_MS, RIDE_MS, DEADLINE_MS = 1000, 3000, 5000
 OPTIONS = ["--refill-interval", f"{REFILL_MS}ms", "--ride-through", f"{RIDE_MS}ms",
            "--takeover-timeout", "30s", "--open"]
@@ -170,7 +171,7 @@ class Fleet:
         self.store.begin(self.pawlds)
         for pawld in self.pawlds.values():
             pawld.start()
-            wait_until(pawld.answers, f"{pawld.name} answers, see {pawld.log_path}")
+            wait_until(pawld.answers, f"{pawld.name} answers, see {pawld.log_path}", BEGIN_S)
         for name, (how, _) in SEQUENCES.items():
             done = pawl("create", name, *how, url=self.pawlds["p0"].url)
             assert done.returncode == 0, done.stderr
@@ -178,7 +179,7 @@ class Fleet:
         for client in self.clients.values():
             client.start()
         for client in self.clients.values():
-            wait_until(client.drawn, f"{client.name} draws, see {client.log_path}")
+            wait_until(client.drawn, f"{client.name} draws, see {client.log_path}", BEGIN_S)
 
     def _add_clients(self):
         urls = [pawld.url.removeprefix("pawl://") for pawld in self.pawlds.values()]

@@ -10,12 +10,14 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 
 from live import BUILD
 
-INSIDE = "PAWL_CHAOS_INSIDE"
+INSIDE, FOLDER = "PAWL_CHAOS_INSIDE", "PAWL_CHAOS_FOLDER"
 OWN = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation",
        "private"]
 SUBNET = "198.18.0"  # of the range that is kept for testing networks
@@ -26,7 +28,8 @@ TESTER = "tester"
 
 
 def enter():
-    """Returns in namespaces of this program's own, if it may have some."""
+    """Returns in namespaces of this program's own, if it may have some. Outside of them it only
+    waits for that, and ends as it did."""
     if INSIDE in os.environ:
         if os.environ[INSIDE] == "yes":
             run("mount", "-t", "tmpfs", "tmpfs", "/run")  # nothing of it is left outside
@@ -36,13 +39,20 @@ def enter():
     unshare = ["unshare", *(["--user", "--map-root-user"] if os.getuid() != 0 else []), *OWN]
     may = subprocess.run([*unshare, "mount", "-t", "tmpfs", "tmpfs", "/run"], check=False,
                          capture_output=True)
-    env = dict(os.environ, **{INSIDE: "yes" if may.returncode == 0 else "no"})
     if may.returncode != 0:
         print(f"no namespaces here: {may.stderr.decode().strip()}", flush=True)
         unshare = []
-    sys.stdout.flush()
-    words = [*unshare, sys.executable, *sys.argv]
-    os.execvpe(words[0], words, env)
+    folder = tempfile.mkdtemp(prefix="pawl-chaos-")
+    env = dict(os.environ, **{INSIDE: "yes" if may.returncode == 0 else "no", FOLDER: folder})
+    inside = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *unshare, sys.executable,
+                               *sys.argv], env=env)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # unshare would not hear them
+        signal.signal(number, lambda *_: inside.kill())
+    signal.signal(signal.SIGINT, lambda *_: None)  # a terminal sends it to those inside as well
+    code = inside.wait()
+    if code < 0:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if code < 0 else code)
 
 
 def run(*words):

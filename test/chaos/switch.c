@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
@@ -37,6 +38,7 @@ enum {
     TARGET_AT = 19,
     HEADER_BYTES = 20,
     PERMILLE = 1000,
+    NUMBERS_MAX = 5, /* in a command */
 };
 
 struct rule {
@@ -229,29 +231,38 @@ static void receive(int from)
 
 /* Commands. */
 
-static bool is_host(int host)
+/* The numbers behind a command's word; returns how many there are. */
+static size_t read_numbers(const char *text, uint64_t *numbers)
 {
-    return host >= 1 && host <= net.count;
+    size_t count = 0;
+    char *end = NULL;
+
+    for (; count < NUMBERS_MAX; count++, text = end) {
+        numbers[count] = strtoull(text, &end, 10);
+        if (end == text) break;
+    }
+    return count;
+}
+
+static bool is_host(uint64_t host)
+{
+    return host >= 1 && host <= (uint64_t)net.count;
 }
 
 static void obey(const char *line)
 {
-    unsigned long long delay_us = 0;
-    unsigned long long jitter_us = 0;
-    int a = 0;
-    int b = 0;
-    unsigned permille = 0;
+    uint64_t n[NUMBERS_MAX] = {0};
+    size_t word = strcspn(line, " ");
+    size_t count = read_numbers(line + word, n);
 
-    if (sscanf(line, "rule %d %d %u %llu %llu", &a, &b, &permille, &delay_us, &jitter_us) == 5 &&
-        is_host(a) && is_host(b)) {
-        net.rules[a][b] = (struct rule){permille, delay_us * 1000, jitter_us * 1000};
+    if (strncmp(line, "rule ", 5) == 0 && count == 5 && is_host(n[0]) && is_host(n[1])) {
+        net.rules[n[0]][n[1]] = (struct rule){(uint32_t)n[2], n[3] * 1000, n[4] * 1000};
         (void)puts("ok");
-    } else if (sscanf(line, "alias %d %d", &a, &b) == 2 && a > 0 && a < ADDRESSES && is_host(b)) {
-        net.aliases[a] = b;
+    } else if (strncmp(line, "alias ", 6) == 0 && count == 2 && n[0] < ADDRESSES && is_host(n[1])) {
+        net.aliases[n[0]] = (int)n[1];
         (void)puts("ok");
     } else if (strcmp(line, "count") == 0) {
-        (void)printf("ok %llu %llu\n", (unsigned long long)net.passed,
-                     (unsigned long long)net.lost);
+        (void)printf("ok %" PRIu64 " %" PRIu64 "\n", net.passed, net.lost);
     } else {
         (void)printf("error: no such command: %s\n", line);
     }

@@ -20,8 +20,6 @@
 
 enum { IDS_EACH = 500, PROGRAMS = 4, THREADS = 4, SPAWNS_EACH = 5, COPY_AT = 200 };
 
-extern char **environ;
-
 static struct heap heap;
 static const char *self;
 
