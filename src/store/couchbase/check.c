@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PING, INIT and CHECK: whether the store is there, and keeps what it is given. */
 #include "store/couchbase/driver.h"
+#include "store/couchbase/past.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,7 @@ static void end(struct look *look)
     struct pawl_kv_driver *driver = look->driver;
 
     op->end = PAWL_OP_DONE;
+    op->identity = pawl_kv_past_identity(&driver->router);
     free(look);
     pawl_op_end(op, &driver->driver);
 }

@@ -43,6 +43,8 @@ struct pawl_kv_work {
     struct pawl_op *op;
     struct pawl_kv_work *next; /* of a shard's */
     bool refused;              /* the condition does not hold; what is there is being read */
+    uint16_t vbucket;          /* of the answer that ends it */
+    uint64_t uuid;             /* by which history it was written; 0: it was not, or is not told */
     char *value;               /* the call's */
 };
 

@@ -17,6 +17,7 @@
  *   - A floor that lies beyond the number shows in the answer in the same way.
  */
 #include "store/couchbase/driver.h"
+#include "store/couchbase/past.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -30,6 +31,7 @@ enum {
     FAR = 16, /* an advance by itself leaves room for so many more like it */
     NUMBER_BYTES_MAX = 32,
     ADVANCE_SPECS = 5,
+    TOKEN_BYTES = 16, /* uuid and sequence number of a mutation */
 };
 
 static void end_op(struct pawl_kv_work *work)
@@ -41,6 +43,54 @@ static void end_op(struct pawl_kv_work *work)
     free(work->value);
     free(work);
     pawl_op_end(op, &driver->driver);
+}
+
+/* The branch as it was, or could be found out. */
+static void identify(struct pawl_kv_work *work)
+{
+    const struct pawl_kv_router *router = &work->driver->router;
+    struct pawl_op *op = work->op;
+    const struct pawl_bytes was = {op->found.branch, op->found.branch_size};
+
+    op->identity = pawl_kv_past_identity(router);
+    if (!router->no_logs && !work->driver->settings.plain) {
+        op->identity.branch = pawl_kv_past_branch(router, work->vbucket, work->uuid, was);
+    }
+    end_op(work);
+}
+
+static void told_past(struct pawl_kv_call *call)
+{
+    struct pawl_kv_work *work = PAWL_OWNER(call, struct pawl_kv_work, call);
+    struct pawl_kv_router *router = &work->driver->router;
+    bool answered = call->end == PAWL_KV_ANSWERED;
+
+    if (answered && call->reply.status == PAWL_MCBP_SUCCESS) {
+        pawl_kv_past_keep(router, work->vbucket, call->reply.value);
+    } else if (answered) {
+        router->no_logs = true;
+    }
+    identify(work);
+}
+
+/* The op is over, whichever way: in which history of the vBucket? The log is asked for where that
+ * is not the one that was seen before. */
+static void end_in_history(struct pawl_kv_work *work)
+{
+    struct pawl_kv_router *router = &work->driver->router;
+
+    if (work->driver->settings.plain || router->no_logs ||
+        pawl_kv_past_known(router, work->vbucket, work->uuid)) {
+        identify(work);
+        return;
+    }
+    work->call = (struct pawl_kv_call){
+        .opcode = PAWL_MCBP_GET_FAILOVER_LOG,
+        .pinned = true,
+        .vbucket = work->vbucket,
+        .done = told_past,
+    };
+    pawl_kv_router_begin(router, &work->call);
 }
 
 static void fail_op(struct pawl_kv_work *work, enum pawl_op_end end, const pawl_error *error)
@@ -115,7 +165,8 @@ static void looked(struct pawl_kv_call *call)
         return;
     }
     op->end = op->kind == PAWL_OP_READ ? PAWL_OP_DONE : PAWL_OP_REFUSED;
-    end_op(work);
+    work->vbucket = call->sent_vbucket;
+    end_in_history(work);
 }
 
 static void look(struct pawl_kv_work *work)
@@ -135,10 +186,14 @@ static void refuse(struct pawl_kv_work *work)
 
 static void done(struct pawl_kv_work *work, const struct pawl_record *found)
 {
+    struct pawl_bytes token = work->call.reply.extras;
+
     work->op->found = *found;
     work->op->found_token = work->call.reply.cas;
     work->op->end = PAWL_OP_DONE;
-    end_op(work);
+    work->vbucket = work->call.sent_vbucket;
+    if (token.size == TOKEN_BYTES) work->uuid = pawl_mcbp_get(token.at, TOKEN_BYTES / 2);
+    end_in_history(work);
 }
 
 static void stored(struct pawl_kv_call *call)

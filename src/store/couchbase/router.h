@@ -58,6 +58,14 @@ struct pawl_kv_facts {
 /* The last write on a vBucket that was answered: by which history it is told whether it is lost. */
 struct pawl_kv_token {
     uint64_t uuid, seqno;
+    uint64_t before_uuid, before_seqno; /* of the history before that; 0: none was seen */
+};
+
+/* A vBucket's log of failovers, as it was last told: past.h. */
+struct pawl_kv_past {
+    char *log;
+    size_t size; /* 0: not told */
+    bool lost;   /* a write of ours is not part of it */
 };
 
 struct pawl_kv_node {
@@ -99,6 +107,8 @@ struct pawl_kv_router {
     pawl_error unusable; /* what the map shows: no write would be kept */
     struct pawl_kv_error_map *error_map;
     struct pawl_kv_token *tokens; /* of each vBucket */
+    struct pawl_kv_past *pasts;   /* likewise */
+    bool no_logs;                 /* a server that does not tell them: branches are not known */
 
     /* How the map is kept new. */
     bool refresh_wanted, refreshing;

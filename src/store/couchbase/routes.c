@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/couchbase/router.h"
+#include "store/couchbase/past.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -90,6 +90,7 @@ pawl_err pawl_kv_routes_adopt(struct pawl_kv_router *router, struct pawl_bytes j
     compare_bucket(router, &map);
     pawl_log(PAWL_LOG_DEBUG, "couchbase map", "bucket=%s rev=%" PRId64 " nodes=%zu vbuckets=%zu",
              router->settings->bucket, map.rev, map.node_count, map.vbucket_count);
+    pawl_kv_past_forget(router); /* vBuckets may have moved */
     pawl_kv_map_clear(&router->map);
     router->map = map;
     judge_map(router);
@@ -229,6 +230,7 @@ void pawl_kv_routes_close(struct pawl_kv_router *router)
         pawl_kv_node_free(router->nodes);
         router->nodes = next;
     }
+    pawl_kv_past_forget(router);
     pawl_kv_map_clear(&router->map);
     pawl_kv_error_map_free(router->error_map);
     router->error_map = NULL;

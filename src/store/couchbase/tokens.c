@@ -78,11 +78,15 @@ void pawl_kv_tokens_note(struct pawl_kv_router *router, uint16_t vbucket, struct
         if (router->tokens == NULL) return;
     }
     struct pawl_kv_token *last = &router->tokens[vbucket];
-    const struct pawl_kv_token token = {pawl_mcbp_get(extras.at, HALF_BYTES),
-                                        pawl_mcbp_get(extras.at + HALF_BYTES, HALF_BYTES)};
+    struct pawl_kv_token token = *last;
+
+    token.uuid = pawl_mcbp_get(extras.at, HALF_BYTES);
+    token.seqno = pawl_mcbp_get(extras.at + HALF_BYTES, HALF_BYTES);
 
     if (last->uuid != 0 && last->uuid != token.uuid) {
         look_after(router, vbucket, *last);
+        token.before_uuid = last->uuid;
+        token.before_seqno = last->seqno;
     } else if (last->uuid == token.uuid && token.seqno < last->seqno) {
         return; /* answers overtook each other */
     }
