@@ -91,10 +91,11 @@ static void put_identity(FILE *to)
     static const char *const targets[] = {"", "_lsn", "_name", "_time", "_xid"};
 
     (void)fprintf(
-        to, "SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN "
-            "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, CASE WHEN NOT "
-            "pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') END, " WAITS
-            ", concat(''");
+        to,
+        "SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN "
+        "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, CASE WHEN NOT "
+        "pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0') END, " WAITS
+        ", concat(''");
     for (size_t i = 0; i < PAWL_COUNT(targets); i++) { /* settings since PostgreSQL 12 */
         (void)fprintf(to, ", current_setting('recovery_target%s', true)", targets[i]);
     }
