@@ -242,6 +242,7 @@ static void brings_back_what_was_dropped_and_what_was_renamed(struct trial *tria
     EXPECT(trial_read(trial, "old", &there) == PAWL_OK && there.epoch > gone.epoch);
     gone = renamed(trial, &gone, "new");
     gone.moved_to = came.name;
+    gone.branch_size = 0; /* its rename is over */
     EXPECT(restore(trial, "new", &gone, 7).grant.epoch == 0);
     EXPECT(look(trial, "new", &there) == PAWL_OK && there.dropped);
     EXPECT(pawl_bytes_equal(pawl_name_bytes(&there.moved_to), pawl_name_bytes(&came.name)));
