@@ -198,12 +198,7 @@ def hold_store(fleet, _):
 
 
 def hold_servers(fleet, _):
-    """And who is straight on the store: if it dies, nobody knows what it was given."""
-    return {STORE, *SERVERS, "thick"}
-
-
-def hold_thick(fleet, target):
-    return {*hold_store(fleet, target), "thick"}
+    return {STORE, *SERVERS}
 
 
 def nothing(_):
@@ -229,7 +224,7 @@ KINDS = [
     Kind("full disk", full_disk, (1.5, 5.0), 3, can("fill_disk"), STORE, holds=hold_store,
          tell=nothing),
     Kind("failover", fail_over, (1.0, 1.0), 0, can("fail_over"), STORE, 0.15, hold_store, nothing),
-    Kind("rewind", rewind, KEPT_S, 0, can("keep"), STORE, 0.35, hold_thick, nothing),
+    Kind("rewind", rewind, KEPT_S, 0, can("keep"), STORE, 0.35, hold_store, nothing),
     Kind("rewind, and all servers dead", rewind_all, KEPT_S, 0, can("keep"), STORE, 0.65,
          hold_servers, nothing),
 ]

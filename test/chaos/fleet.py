@@ -189,7 +189,9 @@ class Fleet:
         self._add_taker("bill app1 bills libpawl", there, "2 500 next")
         self._add_taker("desk app0 tickets libpawl", there, "1 20 timed")
         if self.store.shared:
-            self._add_taker("thick app1 orders direct", self.store.url, "2 500 next")
+            url = self.store.url + ("&" if "?" in self.store.url else "?")
+            self._add_taker("thick app1 orders direct", f"{url}guard={self.folder}/thick-data",
+                            "2 500 next")
         self._add_wire("redis app2 orders resp", "300 next")
         self._add_wire("till app2 tickets resp", "10 timed")
         self._add_wire("psql app2 orders postgres", "100 next")

@@ -206,4 +206,7 @@ FAULTS = [
     Fault("setval counts its id as free", "src/range/record.c",
           "    pawl_wide next = (pawl_wide)id + record->increment;\n\n    record->ended",
           "    pawl_wide next = (pawl_wide)id;\n\n    record->ended"),
+    Fault("what is counted was all used in the present window", "src/range/pace.c",
+          "    if (now_ns > from_ns) {",
+          "    if (now_ns > from_ns && ids == UINT64_MAX) {"),
 ]

@@ -5,7 +5,7 @@
  * and none fails: each id is at hand in the moment that it is wished for.
  *
  *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
- *     PAWL_SEEDS=n   so many runs instead of 24
+ *     PAWL_SEEDS=n   so many runs instead of 60
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "sim_admin.h"
 
 enum {
-    SEEDS = 24,
+    SEEDS = 60,
     CLIENTS = 3,
     DRAWERS_MAX = 2 * CLIENTS,
     RETRY_MS = 50,
