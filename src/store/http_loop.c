@@ -52,7 +52,31 @@ static void watch_closed(uv_handle_t *handle)
     pawl_http_closed(&anchor);
 }
 
-/* As curl would open it, known to us: a forked child must be able to close it. */
+static void watch_end(struct watch *watch)
+{
+    (void)uv_poll_stop(&watch->poll);
+    uv_close((uv_handle_t *)&watch->poll, watch_closed);
+}
+
+/* Forgets the socket of that number, if it is known. */
+static void open_forget(struct pawl_http *http, curl_socket_t fd)
+{
+    for (struct open_socket **at = &http->sockets; *at != NULL; at = &(*at)->next) {
+        if ((*at)->descriptor.fd != fd) continue;
+        struct open_socket *closed = *at;
+
+        *at = closed->next;
+        if (closed->watch != NULL) watch_end(closed->watch);
+        free(closed);
+        return;
+    }
+}
+
+/*
+ * As curl would open it, known to us: a forked child must be able to close it. A socket that never
+ * got connected is closed by curl without a word, so its number may be a known one: libuv would
+ * refuse to watch two of them.
+ */
 curl_socket_t pawl_http_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct pawl_http *http = arg;
@@ -67,6 +91,7 @@ curl_socket_t pawl_http_socket_open(void *arg, curlsocktype purpose, struct curl
         free(opened);
         return CURL_SOCKET_BAD;
     }
+    open_forget(http, fd);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
     opened->descriptor = pawl_descriptor_of(fd);
     opened->next = http->sockets;
@@ -74,25 +99,9 @@ curl_socket_t pawl_http_socket_open(void *arg, curlsocktype purpose, struct curl
     return fd;
 }
 
-static void watch_end(struct watch *watch)
-{
-    (void)uv_poll_stop(&watch->poll);
-    uv_close((uv_handle_t *)&watch->poll, watch_closed);
-}
-
 int pawl_http_socket_close(void *arg, curl_socket_t fd)
 {
-    struct pawl_http *http = arg;
-
-    for (struct open_socket **at = &http->sockets; *at != NULL; at = &(*at)->next) {
-        if ((*at)->descriptor.fd != fd) continue;
-        struct open_socket *closed = *at;
-
-        *at = closed->next;
-        if (closed->watch != NULL) watch_end(closed->watch);
-        free(closed);
-        break;
-    }
+    open_forget(arg, fd);
     return close(fd);
 }
 
@@ -141,7 +150,10 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
         watch->events = 0;
         return;
     }
-    if (status < 0) flags = CURL_CSELECT_ERR;
+    if (status < 0) {
+        flags = CURL_CSELECT_ERR;
+        watch->events = 0; /* libuv has stopped looking */
+    }
     if ((events & UV_READABLE) != 0) flags |= CURL_CSELECT_IN;
     if ((events & UV_WRITABLE) != 0) flags |= CURL_CSELECT_OUT;
     (void)curl_multi_socket_action(http->multi, watch->fd, flags, &running);

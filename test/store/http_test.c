@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/http.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -200,6 +203,45 @@ static void nobody_listens(void **state)
     carry_out(&deed);
     assert_int_equal(deed.exchange.end, PAWL_HTTP_NOT_SENT);
     assert_non_null(strstr(deed.exchange.error, "127.0.0.1"));
+    world_close(&world);
+}
+
+/* A port that answers no more connections: its queue is full, and further SYNs are dropped. */
+static int full_port(int *listener, int *waiting)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+
+    *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*listener, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(*listener, 0), 0);
+    assert_int_equal(getsockname(*listener, (struct sockaddr *)&at, &size), 0);
+    assert_int_equal(connect(*waiting, (struct sockaddr *)&at, size), 0);
+    return ntohs(at.sin_port);
+}
+
+/* curl closes such a socket without a word, and the next one has its number. */
+static void who_was_never_connected_is_forgotten(void **state)
+{
+    int listener = -1;
+    int waiting = -1;
+    char url[64];
+    struct world world;
+
+    (void)state;
+    world_open(&world, answer_body);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", full_port(&listener, &waiting));
+    struct deed lost = deed_of(&world, "{}");
+    struct deed good = deed_of(&world, "{}");
+
+    lost.exchange.url = url;
+    carry_out(&lost);
+    assert_int_equal(lost.exchange.end, PAWL_HTTP_NOT_SENT);
+    carry_out(&good);
+    assert_int_equal(good.exchange.end, PAWL_HTTP_ANSWERED);
+    (void)close(waiting);
+    (void)close(listener);
     world_close(&world);
 }
 
@@ -437,6 +479,7 @@ int main(void)
         cmocka_unit_test(methods_go_out_as_they_are_meant),
         cmocka_unit_test(many_share_few_connections),
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(who_was_never_connected_is_forgotten),
         cmocka_unit_test(what_cannot_be_meant_is_not_sent),
         cmocka_unit_test(silence_ends_in_time_as_cut),
         cmocka_unit_test(half_an_answer_is_cut),
