@@ -161,7 +161,7 @@ typedef enum pawl_restored_how {
 typedef enum pawl_skip_why {
     PAWL_SKIP_NONE,   /* no id is left, or none is in use */
     PAWL_SKIP_GIVEN,  /* options->skip */
-    PAWL_SKIP_RATE,   /* its rate for options->skip_for_ns */
+    PAWL_SKIP_RATE,   /* its rate for options->skip_for_ns and what is held ahead */
     PAWL_SKIP_MARGIN, /* that is less than the least that is safe */
 } pawl_skip_why;
 
@@ -189,12 +189,13 @@ typedef struct pawl_restored {
 typedef struct pawl_restore_options {
     const char *backup; /* the whole text of a backup. Needed, as its size is */
     size_t backup_size;
-    uint64_t skip;        /* how many ids at most were taken of a sequence since the backup; or */
-    uint64_t skip_for_ns; /* for how long it was used since: at its rate. One of them is needed */
-    const char *match;    /* a glob of names; default all */
-    bool dry_run;         /* looks only */
-    uint32_t in_flight;   /* sequences at once; default 128 */
-    uint64_t timeout_ns;  /* how long to try again for one of them; default 30 s */
+    /* How many ids at most were reserved of a sequence since the backup: given, or held ahead by
+     * servers and clients. Or: for how long it was used since, at its rate. One is needed. */
+    uint64_t skip, skip_for_ns;
+    const char *match;   /* a glob of names; default all */
+    bool dry_run;        /* looks only */
+    uint32_t in_flight;  /* sequences at once; default 128 */
+    uint64_t timeout_ns; /* how long to try again for one of them; default 30 s */
     void (*one)(const pawl_restored_one *one, void *arg);
     /* Now and then. false: begin nothing more. */
     bool (*progress)(uint64_t done, uint64_t total, void *arg);

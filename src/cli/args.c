@@ -435,8 +435,8 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "pawl restore needs either --skip N or --skip-for TIME: what was handed "
                          "out since the backup is not in it, so it would be handed out again. Say "
-                         "how many ids at most were taken of a sequence since then, or for how "
-                         "long");
+                         "how many ids at most were reserved of a sequence since then (given, or "
+                         "held ahead by servers and clients), or for how long it was used");
     }
     if (args->command == COMMAND_ALTER && args->definition.given == 0) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "pawl alter needs an option that says what");

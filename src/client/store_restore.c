@@ -18,7 +18,7 @@ enum {
     IN_FLIGHT_USUAL = 128,
     IN_FLIGHT_MAX = 4096,
     DELAY_DOUBLINGS_MAX = 6,
-    MARGIN_REFILLS = 10, /* as design 5.5's, at the usual refill interval */
+    AHEAD_REFILLS = 10, /* as a margin has it, at the usual refill interval */
     REFILL_S = 30,
 };
 
@@ -65,17 +65,17 @@ static bool keep_record(const struct pawl_record *record, void *arg)
     return !restore->backup.no_memory;
 }
 
-/* How many ids to skip of a sequence, by its own rate or as told. */
+/* How many ids to skip of a sequence, as told or by its own rate: what it gave in that time lies
+ * among what was reserved then, and that runs ahead by what servers and clients hold. */
 static uint64_t skip_count(const struct restore *restore, double rate, pawl_skip_why *why)
 {
     double seconds = (double)restore->options.skip_for_ns / (double)PAWL_NS_PER_S;
-    double wish = ceil(rate * seconds);
-    double margin = fmax(PAWL_FENCE_IDS_MIN, ceil(MARGIN_REFILLS * REFILL_S * rate));
+    double wish = ceil(rate * (seconds + AHEAD_REFILLS * REFILL_S));
 
     *why = PAWL_SKIP_GIVEN;
     if (restore->options.skip > 0) return restore->options.skip;
-    *why = wish >= margin ? PAWL_SKIP_RATE : PAWL_SKIP_MARGIN;
-    if (wish < margin) wish = margin;
+    *why = wish >= PAWL_FENCE_IDS_MIN ? PAWL_SKIP_RATE : PAWL_SKIP_MARGIN;
+    if (wish < PAWL_FENCE_IDS_MIN) wish = PAWL_FENCE_IDS_MIN;
     return wish < (double)INT64_MAX ? (uint64_t)wish : INT64_MAX;
 }
 
