@@ -111,6 +111,7 @@ static bool go_on(struct pawl_record *record, struct pawl_record *next, struct p
         next->branch_size = record->branch_size;
         memcpy(next->branch, record->branch, sizeof next->branch);
     }
+    pawl_record_adopt_branch(next, moment); /* as by a fence: a person says how far */
     next->rate = record->rate > came->rate ? record->rate : came->rate;
     next->version = record->version;
     next->epoch = record->epoch;

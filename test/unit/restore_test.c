@@ -95,6 +95,11 @@ static void the_further_of_the_two_stays_and_moves_on(void **state)
     assert_true(desk.record.epoch > epoch && desk.record.line == came.line);
     assert_int_equal(desk.record.branch_size, 3);
 
+    desk.moment.branch = (struct pawl_branch){.size = 5, .at = "later"};
+    (void)restore(&desk, &came, 1);
+    assert_int_equal(desk.record.branch_size, 5);
+    desk.record.next -= 1;
+
     struct pawl_record late = desk.record; /* the store goes back to before that */
     desk.record = came;
     assert_int_equal(restore(&desk, &late, 10).error.code, PAWL_OK);
