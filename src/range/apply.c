@@ -70,7 +70,7 @@ static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
         return false;
     }
     if (pawl_record_define(&next, PAWL_DEFINE_CREATE, ask->definition, &ask->error) != PAWL_OK ||
-        draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) {
+        draw_epoch(&next, ask->floor.line, moment, &ask->error) != PAWL_OK) {
         return false;
     }
     next.branch_size = 0;
@@ -79,7 +79,13 @@ static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
     next.dropped = false;
     next.rate = 0;
     next.created_at = moment->wall_s;
-    return commit_change(record, &next, ask, moment);
+    /* All that was ever dropped or left here has a later epoch than its ids' line. */
+    if (ask->floor.line > record->epoch && !pawl_record_begin_beyond(record, &next, ask, moment)) {
+        return false;
+    }
+    (void)commit_change(record, &next, ask, moment);
+    ask->grant.epoch = record->epoch;
+    return true;
 }
 
 static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,

@@ -76,6 +76,14 @@ bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_recor
 bool pawl_record_heed_past(const struct pawl_record *record, struct pawl_record *next,
                            struct pawl_ask *ask, const struct pawl_moment *moment);
 
+/*
+ * CREATE: the asker's floor is of a line that the store knows nothing of any more: it lost that
+ * there ever was such a sequence. Moves next, which begins a line, beyond it. false: the ask
+ * failed.
+ */
+bool pawl_record_begin_beyond(const struct pawl_record *record, struct pawl_record *next,
+                              struct pawl_ask *ask, const struct pawl_moment *moment);
+
 /* move.c: as pawl_record_apply, of these two kinds of asks. */
 bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
                        const struct pawl_moment *moment);

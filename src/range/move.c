@@ -148,6 +148,7 @@ static bool arrive_newly(struct pawl_record *record, struct pawl_ask *ask,
     next.dropped = !pawl_record_has_left(came);
     next.moved_to.size = 0;
     next.branch_size = 0;
+    if (!next.dropped) pawl_record_adopt_branch(&next, moment);
     next.epoch = record->epoch;
     next.version = record->version;
     if (record->line == came->line && pawl_record_is_further(record, came)) {

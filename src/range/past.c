@@ -119,6 +119,34 @@ static bool heed_floor(const struct pawl_record *record, struct pawl_record *nex
     return move_beyond_floor(record, next, ask, moment);
 }
 
+bool pawl_record_begin_beyond(const struct pawl_record *record, struct pawl_record *next,
+                              struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
+    pawl_wide step = next->increment;
+    pawl_wide ahead = 0; /* ids up to the floor, itself included */
+    uint64_t margin = pawl_record_margin(next, moment, 0);
+
+    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
+    bool fits = margin > 0 && ahead < (pawl_wide)pawl_record_left_in_lap(next) - margin;
+
+    if (moment->refuse_rollback || !fits) {
+        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                        "the store went back and has lost \"%.*s\", of which ids up to %" PRId64
+                        " were handed out: restore the store%s",
+                        NAME(record), ask->floor.id,
+                        fits ? "" : ", or create it with a START beyond and more ids than these");
+        log_step_back("store went back, a sequence is not begun again", record, record, ask);
+        return false;
+    }
+    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
+
+    PAWL_ASSERT(moved);
+    ask->skipped = (uint64_t)ahead + margin;
+    log_step_back("store went back and had lost a sequence", record, next, ask);
+    return true;
+}
+
 bool pawl_record_has_other_branch(const struct pawl_record *record, const struct pawl_branch *now)
 {
     return exists(record) && now->size > 0 &&

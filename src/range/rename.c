@@ -137,6 +137,7 @@ static enum pawl_settle come_back(struct pawl_record *record, const struct pawl_
     next.dropped = false;
     next.moved_to.size = 0;
     next.branch_size = 0;
+    pawl_record_adopt_branch(&next, moment);
     write_plainly(record, &next, moment);
     return PAWL_SETTLE_RECORD;
 }
@@ -158,6 +159,7 @@ static void now_in_use(struct pawl_record *target, bool used, const struct pawl_
     next.dropped = !used;
     next.moved_to.size = 0;
     next.branch_size = 0;
+    if (used) pawl_record_adopt_branch(&next, moment);
     write_plainly(target, &next, moment);
 }
 

@@ -16,7 +16,7 @@ enum pawl_ask_kind {
     PAWL_ASK_NEXT,   /* count contiguous ids to hand out at once, fewer only if !exact */
     PAWL_ASK_RETURN, /* un-reserves a grant's tail: value its first id, count its length if known */
     PAWL_ASK_READ,   /* the record */
-    PAWL_ASK_CREATE,
+    PAWL_ASK_CREATE, /* grant.epoch: of what was made, 0 if it was there. floor: as for TAKE */
     PAWL_ASK_ALTER,
     PAWL_ASK_SET, /* value: the next id; called: the last id used. record also with PAWL_BEHIND */
     PAWL_ASK_DROP,

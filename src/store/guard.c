@@ -136,9 +136,15 @@ static void pass(struct pawl_guard *guard, struct pawl_ask *from)
         pawl_asks_add(&guard->returns, from);
         return;
     }
+    struct pawl_seen seen = {.dropped_s = 0};
+
+    /* A store that has lost a sequence would begin it again at its start. */
+    if (from->kind == PAWL_ASK_CREATE && !recall(guard, from, &seen)) return;
     struct passed *passed = passed_new(guard, from);
 
-    if (passed != NULL) pawl_source_ask(guard->below, &passed->ask);
+    if (passed == NULL) return;
+    if (from->kind == PAWL_ASK_CREATE) passed->ask.floor = seen.mark;
+    pawl_source_ask(guard->below, &passed->ask);
 }
 
 static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
@@ -373,7 +379,7 @@ static void judge_change(struct pawl_guard *guard, struct passed *passed, struct
 {
     struct pawl_ask *from = passed->from;
     bool gone = passed->ask.kind == PAWL_ASK_DROP || passed->ask.kind == PAWL_ASK_RENAME;
-    bool made = passed->ask.kind == PAWL_ASK_CREATE;
+    bool made = passed->ask.kind == PAWL_ASK_CREATE && passed->ask.grant.epoch != 0;
     pawl_error error;
 
     from->error = passed->ask.error;
@@ -381,6 +387,7 @@ static void judge_change(struct pawl_guard *guard, struct passed *passed, struct
     from->burned = passed->ask.burned;
     from->skipped = passed->ask.skipped;
     if (from->error.code != PAWL_OK || !(gone || made)) return;
+    if (made && from->skipped > 0) note_step_back(guard, passed);
     if (guard->book->ops->get(guard->book, passed->ask.name, &passed->seen, &error) != PAWL_OK) {
         return;
     }

@@ -175,8 +175,7 @@ static void reached(struct work *work)
 static void step(struct work *work)
 {
     struct settling *settling = work->settling;
-    struct pawl_records *records = work->records;
-    struct pawl_moment moment = pawl_store_moment(&records->options, &records->random);
+    const struct pawl_moment moment = pawl_work_moment(work);
     struct pawl_record from = settling->from;
     struct pawl_record to = settling->to;
     pawl_error error = {.code = PAWL_OK};

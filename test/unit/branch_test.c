@@ -186,7 +186,8 @@ static void what_is_renamed_passes_what_may_be_lost(void **state)
     while (pawl_record_settle(&desk.record, &target, &desk.moment, &error) != PAWL_SETTLE_DONE) {
     }
     assert_false(target.dropped);
-    assert_int_equal(target.branch_size, 0);
+    assert_int_equal(target.branch_size, 3); /* or what is granted of it next would go unnoticed */
+    assert_memory_equal(target.branch, "two", 3);
     assert_int_equal(target.next, 101 + PAWL_FENCE_IDS_MIN);
 }
 
@@ -198,6 +199,69 @@ static void a_sequence_that_has_ended_goes_on_being_ended(void **state)
     desk_in_one(&desk, (pawl_definition)UP_TO(100));
     now_in(&desk, "two", true);
     assert_int_equal(desk_take(&desk, 1).error.code, PAWL_END);
+}
+
+static struct pawl_ask create_behind(struct desk *desk, const pawl_definition *definition,
+                                     struct pawl_mark floor)
+{
+    struct pawl_ask ask = {.kind = PAWL_ASK_CREATE, .definition = definition, .floor = floor};
+
+    (void)desk_ask(desk, &ask);
+    return ask;
+}
+
+static void what_a_store_has_lost_begins_beyond_what_was_given(void **state)
+{
+    const pawl_definition down = {.given = PAWL_GIVEN_INCREMENT, .increment = -2};
+    struct desk desk;
+
+    (void)state;
+    desk_set(&desk, "s");
+    struct pawl_ask ask = create_behind(&desk, &down, (struct pawl_mark){900, 0, -101});
+
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_true(desk.record.line > 900);
+    assert_int_equal(ask.grant.epoch, desk.record.epoch);
+    assert_int_equal(ask.skipped, 51 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, -103 - 2 * PAWL_FENCE_IDS_MIN);
+}
+
+static void what_was_dropped_is_created_at_its_start(void **state)
+{
+    const pawl_definition plain = {.given = 0};
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, plain);
+    struct pawl_mark floor = {desk.record.line, 0, 500};
+    struct pawl_ask drop = {.kind = PAWL_ASK_DROP};
+
+    (void)desk_ask(&desk, &drop);
+    struct pawl_ask ask = create_behind(&desk, &plain, floor);
+
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_int_equal(ask.skipped, 0);
+    assert_int_equal(desk_take(&desk, 1).grant.range.first, 1);
+}
+
+static void what_cannot_begin_beyond_is_not_begun(void **state)
+{
+    const pawl_definition narrow = {.given = PAWL_GIVEN_MAX, .max = 1000};
+    const pawl_definition plain = {.given = 0};
+    struct desk desk;
+
+    (void)state;
+    desk_set(&desk, "s");
+    struct pawl_ask ask = create_behind(&desk, &narrow, (struct pawl_mark){900, 0, 10});
+
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    assert_int_equal(desk.record.epoch, 0);
+    ask = create_behind(&desk, &plain, (struct pawl_mark){900, 0, INT64_MAX - 5});
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    desk.moment.refuse_rollback = true;
+    ask = create_behind(&desk, &plain, (struct pawl_mark){900, 0, 10});
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    assert_int_equal(desk.record.epoch, 0);
 }
 
 int main(void)
@@ -214,6 +278,9 @@ int main(void)
         cmocka_unit_test(what_leaves_passes_what_may_be_lost),
         cmocka_unit_test(what_is_renamed_passes_what_may_be_lost),
         cmocka_unit_test(a_sequence_that_has_ended_goes_on_being_ended),
+        cmocka_unit_test(what_a_store_has_lost_begins_beyond_what_was_given),
+        cmocka_unit_test(what_was_dropped_is_created_at_its_start),
+        cmocka_unit_test(what_cannot_begin_beyond_is_not_begun),
     };
 
     return cmocka_run_group_tests_name("branch", tests, NULL, NULL);

@@ -442,6 +442,43 @@ static void what_was_made_here_has_no_past(void **state)
     world_end(&world);
 }
 
+static void what_was_there_is_not_made_here(void **state)
+{
+    const pawl_definition unless = {.given = PAWL_GIVEN_IF_NOT_EXISTS};
+    struct deed made = {.ask = {.kind = PAWL_ASK_CREATE, .definition = &unless}};
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    assert_int_equal(world_ask(&world, &made)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
+    world_end(&world);
+}
+
+static void a_sequence_that_its_store_lost_is_not_begun_again(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    uint64_t line = world.store.record.line;
+
+    world.store.record = (struct pawl_record){.name = world.store.record.name};
+    world_restart(&world, 0);
+    struct deed made = world_do(&world, PAWL_ASK_CREATE);
+
+    assert_int_equal(made.ask.error.code, PAWL_OK);
+    assert_true(made.ask.skipped > 0);
+    assert_true(world.store.record.line > line);
+    assert_int_equal(world_view(&world).steps_back, 1);
+    assert_int_equal(world_take(&world, 1, nothing).ask.grant.range.first, 11 + PAWL_FENCE_IDS_MIN);
+    world_end(&world);
+}
+
 static void keep_bounds(enum pawl_log_level level, const char *line, void *arg)
 {
     (void)level;
@@ -540,6 +577,8 @@ int main(void)
         cmocka_unit_test(a_new_guard_waits_for_floors),
         cmocka_unit_test(a_new_guard_waits_no_longer_than_it_is_told),
         cmocka_unit_test(what_was_made_here_has_no_past),
+        cmocka_unit_test(what_was_there_is_not_made_here),
+        cmocka_unit_test(a_sequence_that_its_store_lost_is_not_begun_again),
         cmocka_unit_test(what_was_granted_blindly_is_told_with_its_bounds),
         cmocka_unit_test(asks_wait_until_the_store_is_known),
         cmocka_unit_test(descending_sequences_are_guarded_too),
