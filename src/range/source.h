@@ -47,9 +47,10 @@ enum pawl_ask_kind {
     PAWL_ASK_INIT,  /* stores only: makes what the store needs before its first record */
     PAWL_ASK_CHECK, /* stores only: whether its settings can keep the promise */
     /*
-     * Stores only. The store went back in time: if its branch still is identity's, draws another
-     * one; once, however often and by how many it is asked. identity: in: as it was when that
-     * showed; out: as it is now. PAWL_BAD_REQUEST: it keeps no branch that could be drawn.
+     * Stores only. identity: in: a branch that the asker has seen, and must not meet again: the
+     * store went back in time, or may have. Draws another one, unless the present one was drawn
+     * after that; so once, however often and by how many it is asked. identity: out: as it is now.
+     * PAWL_BAD_REQUEST: it keeps no branch that could be drawn.
      */
     PAWL_ASK_REDRAW,
     PAWL_ASK_OPEN,   /* keepers only: the holding of a name, with its first ids at hand */

@@ -48,7 +48,8 @@ struct pawl_book {
 /*
  * open   the book of one store, as it is now; another may be open. head: what is remembered.
  *        PAWL_DENIED: under this URL another store is remembered, and nobody
- *        has accepted this one; error says how. PAWL_STORE: it cannot be opened now.
+ *        has accepted this one; error says how, and what was open stays so. PAWL_STORE: it cannot
+ *        be opened now, and none is open.
  * get    what is remembered of a sequence; mark.line 0: nothing.
  * put    remembers all of it. Once it returns PAWL_OK that outlives the process, however that ends;
  *        after a failure it is remembered as long as the process lives, and written when it can be.

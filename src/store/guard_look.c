@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/tag.h"
 
 /* How long a store that is refused is not asked who it is. */
 #define REFUSED_NS PAWL_NS_PER_S
@@ -92,12 +93,25 @@ static void log_branch(struct pawl_guard *guard, const struct pawl_identity *now
              pawl_log_quote(is, sizeof is, branch_bytes(&now->branch)));
 }
 
-/* While its name and branch stay its position only rises: else the store went back in time. */
+/* Of two tags: the store has had a later one, or another of the same number, and lacks it. */
+static bool is_older(const struct pawl_branch *now, const struct pawl_branch *known)
+{
+    struct pawl_tag now_tag;
+    struct pawl_tag known_tag;
+
+    return pawl_tag_read(&now_tag, branch_bytes(now)) &&
+           pawl_tag_read(&known_tag, branch_bytes(known)) && now_tag.number <= known_tag.number &&
+           !pawl_tag_equal(&now_tag, &known_tag);
+}
+
+/* While its name and branch stay its position only rises, and tags only rise: else the store went
+ * back in time. */
 static bool fell(const struct pawl_branch *branch, uint64_t position,
                  const struct pawl_identity *now)
 {
-    return now->position != 0 && branch->size > 0 && same_branch(branch, &now->branch) &&
-           now->position < position;
+    if (branch->size == 0 || now->branch.size == 0) return false;
+    if (!same_branch(branch, &now->branch)) return is_older(&now->branch, branch);
+    return now->position != 0 && now->position < position;
 }
 
 bool pawl_guard_known(struct pawl_guard *guard, const struct passed *passed)
@@ -121,17 +135,37 @@ bool pawl_guard_known(struct pawl_guard *guard, const struct passed *passed)
     return true;
 }
 
-static void redraw(struct pawl_guard *guard)
+static void note_back(struct pawl_guard *guard)
 {
     char store[LOG_TEXT_BYTES];
+    char was[LOG_TEXT_BYTES];
+    char is[LOG_TEXT_BYTES];
 
     pawl_log(PAWL_LOG_ERROR, "store went back in time",
-             "store=%s position=%" PRIu64 " now=%" PRIu64,
+             "store=%s position=%" PRIu64 " now=%" PRIu64 " branch=%s now=%s",
              pawl_log_quote(store, sizeof store, name_of(&guard->store)), guard->head.position,
-             guard->look_identity.position);
+             guard->pinged.position,
+             pawl_log_quote(was, sizeof was, branch_bytes(&guard->head.branch)),
+             pawl_log_quote(is, sizeof is, branch_bytes(&guard->pinged.branch)));
     (void)pthread_mutex_lock(&guard->lock);
     guard->view.times_back++;
     (void)pthread_mutex_unlock(&guard->lock);
+}
+
+/*
+ * The store is told what branch is known here. Whether its own comes after that one only it can
+ * say: a backup that is put back a second time brings one that others have replaced since, and all
+ * its records bear it.
+ */
+static void redraw(struct pawl_guard *guard, bool back)
+{
+    guard->pinged = guard->look_identity;
+    guard->back = back;
+    if (back) {
+        if (guard->state == GUARD_READY) now_in(guard, GUARD_LOOKING);
+        note_back(guard);
+    }
+    guard->look_identity.branch = guard->look_branch;
     guard->look.kind = PAWL_ASK_REDRAW;
     pawl_source_ask(guard->below, &guard->look);
 }
@@ -178,7 +212,13 @@ static void adopt(struct pawl_guard *guard)
     bool other = now->branch.size > 0 && !same_branch(&guard->head.branch, &now->branch);
     bool redrawn = guard->look.kind == PAWL_ASK_REDRAW;
 
-    if (other && guard->head.branch.size > 0 && !redrawn) log_branch(guard, now);
+    if (other && redrawn && !guard->back) {
+        if (same_branch(&guard->pinged.branch, &now->branch)) {
+            log_branch(guard, now);
+        } else {
+            note_back(guard);
+        }
+    }
     if (other || redrawn || now->position > guard->head.position) {
         if (now->branch.size > 0) guard->head.branch = now->branch;
         if (now->position > 0) guard->head.position = now->position;
@@ -195,8 +235,15 @@ static bool open_book(struct pawl_guard *guard, pawl_error *error)
     struct pawl_book_head head = {.fresh = false};
     char store[LOG_TEXT_BYTES];
 
-    if (guard->opened && pawl_bytes_equal(name_of(now), name_of(&guard->store))) return true;
-    if (guard->book->ops->open(guard->book, now, &head, error) != PAWL_OK) return false;
+    /* One that does not tell its name any more is the one that it was. */
+    if (guard->opened &&
+        (now->name_size == 0 || pawl_bytes_equal(name_of(now), name_of(&guard->store)))) {
+        return true;
+    }
+    if (guard->book->ops->open(guard->book, now, &head, error) != PAWL_OK) {
+        guard->opened = guard->opened && error->code == PAWL_DENIED;
+        return false;
+    }
     guard->opened = true;
     guard->store = *now;
     guard->head = head;
@@ -222,7 +269,10 @@ static void looked(struct pawl_guard *guard)
     pawl_error error = guard->look.error;
     bool redrawn = guard->look.kind == PAWL_ASK_REDRAW;
 
-    if (redrawn && error.code == PAWL_BAD_REQUEST) error.code = PAWL_OK; /* it keeps none */
+    if (redrawn && error.code == PAWL_BAD_REQUEST) { /* it keeps none */
+        error.code = PAWL_OK;
+        guard->look_identity = guard->pinged;
+    }
     if (error.code != PAWL_OK) {
         if (!redrawn && guard->state == GUARD_READY) {
             look_over(guard, &error);
@@ -236,12 +286,16 @@ static void looked(struct pawl_guard *guard)
         refused(guard, &error);
         return;
     }
-    if (!redrawn && fell(&guard->look_branch, guard->look_position, &guard->look_identity)) {
-        if (guard->state == GUARD_READY) now_in(guard, GUARD_LOOKING);
-        redraw(guard);
-        return;
+    const struct pawl_identity *now = &guard->look_identity;
+    bool back = fell(&guard->look_branch, guard->look_position, now);
+    bool other = guard->look_branch.size > 0 && now->branch.size > 0 &&
+                 !same_branch(&guard->look_branch, &now->branch);
+
+    if (!redrawn && (back || other)) {
+        redraw(guard, back);
+    } else {
+        adopt(guard);
     }
-    adopt(guard);
 }
 
 static void look_done(struct pawl_ask *ask)

@@ -52,6 +52,8 @@ struct pawl_guard {
     struct passed *ended, **ended_end;
     struct pawl_ask look; /* PING or REDRAW */
     struct pawl_identity look_identity;
+    struct pawl_identity pinged;    /* REDRAW: as the PING before it had it */
+    bool back;                      /* REDRAW: that showed that the store went back */
     struct pawl_branch look_branch; /* head's, as it was when it was sent: others may overtake it */
     uint64_t look_position;         /* likewise */
     struct pawl_asks looked_for;    /* pings that it answers */

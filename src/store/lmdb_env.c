@@ -61,7 +61,7 @@ static int sync_folder(const struct pawl_lmdb_env *env)
 static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, const char *text, unsigned flags)
 {
     char key_bytes[16];
-    char text_bytes[PAWL_LMDB_UUID_BYTES];
+    char text_bytes[PAWL_LMDB_TEXT_BYTES];
     size_t key_size = (size_t)snprintf(key_bytes, sizeof key_bytes, "%s", key);
     size_t text_size = (size_t)snprintf(text_bytes, sizeof text_bytes, "%s", text);
     MDB_val k = {key_size, key_bytes};
@@ -71,14 +71,14 @@ static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, const char *tex
 }
 
 /* An empty text if there is none. */
-static int meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, char text[PAWL_LMDB_UUID_BYTES])
+static int meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, char text[PAWL_LMDB_TEXT_BYTES])
 {
     char key_bytes[16];
     size_t key_size = (size_t)snprintf(key_bytes, sizeof key_bytes, "%s", key);
     MDB_val k = {key_size, key_bytes};
     MDB_val v = {0};
     int rc = mdb_get(txn, meta, &k, &v);
-    size_t size = rc == 0 && v.mv_size < PAWL_LMDB_UUID_BYTES ? v.mv_size : 0;
+    size_t size = rc == 0 && v.mv_size < PAWL_LMDB_TEXT_BYTES ? v.mv_size : 0;
 
     if (size > 0) memcpy(text, v.mv_data, size);
     text[size] = '\0';
@@ -86,40 +86,46 @@ static int meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, char text[PAWL_
 }
 
 /* A random UUID (version 4, RFC 9562). */
-static void uuid_make(char text[PAWL_LMDB_UUID_BYTES])
+static void uuid_make(char text[PAWL_LMDB_TEXT_BYTES])
 {
     uint64_t halves[2];
 
     pawl_entropy(halves, sizeof halves);
     halves[0] = (halves[0] & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
     halves[1] = (halves[1] & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
-    (void)snprintf(text, PAWL_LMDB_UUID_BYTES, "%08x-%04x-%04x-%04x-%012llx",
+    (void)snprintf(text, PAWL_LMDB_TEXT_BYTES, "%08x-%04x-%04x-%04x-%012llx",
                    (unsigned)(halves[0] >> 32), (unsigned)(halves[0] >> 16 & 0xffff),
                    (unsigned)(halves[0] & 0xffff), (unsigned)(halves[1] >> 48),
                    (unsigned long long)(halves[1] & UINT64_C(0xffffffffffff)));
 }
 
-static void branch_make(char text[PAWL_LMDB_UUID_BYTES])
+/* Beyond both: one that is none has number 0. */
+static void branch_make(const struct pawl_tag *now, const struct pawl_tag *was,
+                        char text[PAWL_LMDB_TEXT_BYTES])
 {
-    uint64_t number = 0;
+    const struct pawl_tag none = {.number = 0};
+    uint64_t random = 0;
 
-    pawl_entropy(&number, sizeof number);
-    (void)snprintf(text, PAWL_LMDB_UUID_BYTES, "%016llx", (unsigned long long)number);
+    pawl_entropy(&random, sizeof random);
+    const struct pawl_tag drawn = pawl_tag_draw(now, was, &none, &random);
+
+    text[pawl_tag_write(&drawn, text)] = '\0';
 }
 
 static int fill_new(struct pawl_lmdb_env *env, MDB_txn *txn)
 {
     char format[8];
     char created_at[24];
-    char uuid[PAWL_LMDB_UUID_BYTES];
-    char branch[PAWL_LMDB_UUID_BYTES];
+    char uuid[PAWL_LMDB_TEXT_BYTES];
+    char branch[PAWL_LMDB_TEXT_BYTES];
+    const struct pawl_tag none = {.number = 0};
     MDB_dbi meta;
     int rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
 
     (void)snprintf(format, sizeof format, "%d", (int)PAWL_LMDB_FORMAT);
     (void)snprintf(created_at, sizeof created_at, "%lld", (long long)env->wall_s);
     uuid_make(uuid);
-    branch_make(branch);
+    branch_make(&none, &none, branch);
     if (rc == 0) rc = mdb_dbi_open(txn, "seq", MDB_CREATE, &env->seq);
     if (rc == 0) rc = meta_put(txn, meta, "format", format, MDB_NOOVERWRITE);
     if (rc == 0) rc = meta_put(txn, meta, "uuid", uuid, MDB_NOOVERWRITE);
@@ -180,8 +186,8 @@ static pawl_err check_uuid(struct pawl_lmdb_env *env, const char *uuid, pawl_err
 /* Reads what is there, in a transaction whose commit makes the handles last. */
 static pawl_err check_meta(struct pawl_lmdb_env *env, MDB_txn *txn, MDB_dbi meta, pawl_error *error)
 {
-    char format[PAWL_LMDB_UUID_BYTES];
-    char uuid[PAWL_LMDB_UUID_BYTES];
+    char format[PAWL_LMDB_TEXT_BYTES];
+    char uuid[PAWL_LMDB_TEXT_BYTES];
     int rc = meta_get(txn, meta, "format", format);
 
     if (rc != 0) return fail(env, "cannot read its format", rc, error);
@@ -318,24 +324,30 @@ int pawl_lmdb_env_begin(struct pawl_lmdb_env *env, unsigned flags, MDB_txn **txn
     return rc == 0 ? mdb_txn_begin(env->env, NULL, flags, txn) : rc;
 }
 
-static int redraw_in(MDB_txn *txn, const struct pawl_branch *was, char branch[PAWL_LMDB_UUID_BYTES])
+static int redraw_in(MDB_txn *txn, const struct pawl_branch *was, char branch[PAWL_LMDB_TEXT_BYTES])
 {
+    const struct pawl_bytes known = {was->at, was->size};
+    struct pawl_tag known_tag = {.number = 0};
+    struct pawl_tag now_tag = {.number = 0};
     MDB_dbi meta;
     int rc = mdb_dbi_open(txn, "meta", 0, &meta);
 
     if (rc == 0) rc = meta_get(txn, meta, "branch", branch);
     if (rc != 0) return rc;
-    if (!pawl_bytes_equal((struct pawl_bytes){branch, strlen(branch)},
-                          (struct pawl_bytes){was->at, was->size})) {
-        return 0;
-    }
-    branch_make(branch);
+    const struct pawl_bytes now = {branch, strlen(branch)};
+
+    (void)pawl_tag_read(&known_tag, known);
+    (void)pawl_tag_read(&now_tag, now);
+    bool is_past = known.size > 0 && now_tag.number <= known_tag.number;
+
+    if (!is_past && !pawl_bytes_equal(now, known)) return 0;
+    branch_make(&now_tag, &known_tag, branch);
     return meta_put(txn, meta, "branch", branch, 0);
 }
 
 int pawl_lmdb_env_redraw(struct pawl_lmdb_env *env, const struct pawl_branch *was)
 {
-    char branch[PAWL_LMDB_UUID_BYTES];
+    char branch[PAWL_LMDB_TEXT_BYTES];
     MDB_txn *txn;
     int rc = pawl_lmdb_env_begin(env, 0, &txn);
 

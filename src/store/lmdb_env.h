@@ -8,10 +8,14 @@
 #define PAWL_STORE_LMDB_ENV_H
 
 #include "range/source.h"
+#include "store/tag.h"
 
 #include <lmdb.h>
 
-enum { PAWL_LMDB_FORMAT = 1, PAWL_LMDB_UUID_BYTES = 37 };
+enum {
+    PAWL_LMDB_FORMAT = 1,
+    PAWL_LMDB_TEXT_BYTES = PAWL_TAG_BYTES_MAX + 1, /* in `meta`; a UUID is shorter */
+};
 
 #define PAWL_LMDB_MAP_BYTES     ((size_t)1 << 30) /* address space at first; the file is smaller */
 #define PAWL_LMDB_MAP_BYTES_MAX ((size_t)1 << 46)
@@ -22,8 +26,8 @@ struct pawl_lmdb_env {
     int64_t wall_s;     /* becomes created_at, if the environment is new */
     MDB_env *env;       /* NULL: not open */
     MDB_dbi seq;
-    char uuid[PAWL_LMDB_UUID_BYTES]; /* empty until it was opened once; must stay the same */
-    char branch[PAWL_LMDB_UUID_BYTES];
+    char uuid[PAWL_LMDB_TEXT_BYTES];   /* empty until it was opened once; must stay the same */
+    char branch[PAWL_LMDB_TEXT_BYTES]; /* a tag; others may have drawn some other text */
 };
 
 /*
@@ -42,8 +46,8 @@ int pawl_lmdb_env_begin(struct pawl_lmdb_env *env, unsigned flags, MDB_txn **txn
 void pawl_lmdb_env_identity(const struct pawl_lmdb_env *env, struct pawl_identity *identity);
 
 /*
- * Draws another branch, if it still is `was`. No transaction may be open. Returns what LMDB says;
- * after a failure the environment must be closed.
+ * Draws another branch, unless the present one was drawn after `was`. No transaction may be open.
+ * Returns what LMDB says; after a failure the environment must be closed.
  */
 int pawl_lmdb_env_redraw(struct pawl_lmdb_env *env, const struct pawl_branch *was);
 

@@ -32,8 +32,9 @@ enum pawl_op_kind {
     PAWL_OP_INIT,  /* makes what the store needs before its first record: pawl store init */
     PAWL_OP_CHECK, /* pawl store check */
     /*
-     * See PAWL_ASK_REDRAW. If the tag that the store keeps for that is still identity.branch, it is
-     * drawn anew by compare-and-set. DONE in either case. Asked only of drivers that redraw.
+     * See PAWL_ASK_REDRAW. If the tag that the store keeps for that has no higher number than
+     * identity.branch, it is drawn anew by compare-and-set. DONE in either case. Asked only of
+     * drivers that redraw.
      */
     PAWL_OP_REDRAW,
 };

@@ -61,7 +61,7 @@ static void draw_plan(struct sim *sim)
     plan->records = drawn(sim, 50);
     plan->advances = drawn(sim, 60);
     plan->identity = (enum sim_identity)sim_dice(sim, SIM_IDENTITIES);
-    sim->history = (struct sim_history){.branch = ++sim->branches, .position = 1};
+    sim->history = (struct sim_history){.branch = ++sim->branches, .position = 1, .number = 1};
     plan->store_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->net_latency_ns = latencies_us[sim_dice(sim, 4)] * PAWL_NS_PER_US;
     plan->wake_latency_ns = latencies_us[sim_dice(sim, 3)] * PAWL_NS_PER_US;

@@ -74,6 +74,7 @@ enum sim_identity {
 
 struct sim_history {
     uint64_t branch, position;
+    uint64_t number; /* of its tag, if it keeps one */
 };
 
 /* What kind of world it is. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim_node.h"
+#include "store/tag.h"
 
 enum { GUARDED_PERCENT = 60, LOST_PERCENT = 10, LEARNS_PERCENT = 15 };
 
@@ -48,6 +49,23 @@ static pawl_err book_get(struct pawl_book *book, struct pawl_bytes name, struct 
     return PAWL_OK;
 }
 
+/* A store that keeps a tag is never followed into one that comes before what was known of it. */
+static void check_branch(const struct sim_node *node, const struct pawl_branch *now)
+{
+    const struct pawl_branch *was = &node->guard.head.branch;
+    struct pawl_tag was_tag;
+    struct pawl_tag now_tag;
+
+    if (!pawl_tag_read(&was_tag, (struct pawl_bytes){was->at, was->size}) ||
+        !pawl_tag_read(&now_tag, (struct pawl_bytes){now->at, now->size})) {
+        return;
+    }
+    if (now_tag.number > was_tag.number || pawl_tag_equal(&was_tag, &now_tag)) return;
+    sim_fail(node->sim, SIM_NO_SEQ, "branches",
+             "node %d's guard follows the store from branch %.*s to %.*s", node->index, was->size,
+             was->at, now->size, now->at);
+}
+
 /* A process that is killed has written what it wrote, and writes nothing more. */
 static pawl_err book_put(struct pawl_book *book, const struct pawl_entries *entries,
                          pawl_error *error)
@@ -57,7 +75,10 @@ static pawl_err book_put(struct pawl_book *book, const struct pawl_entries *entr
 
     (void)error;
     if (node->dead) return PAWL_OK;
-    if (entries->head != NULL) guard->head = *entries->head;
+    if (entries->head != NULL) {
+        check_branch(node, &entries->head->branch);
+        guard->head = *entries->head;
+    }
     for (size_t i = 0; i < entries->count; i++) {
         int seq = sim_seq_find(node->sim, entries->sights[i].name);
 
@@ -182,10 +203,11 @@ void sim_guard_returning(struct sim_node *node, int seq, const struct pawl_ask *
 
 struct pawl_branch sim_branch(const struct sim *sim)
 {
-    struct pawl_branch branch = {.loses = sim->era > 0};
-    bool told = sim->plan.identity == SIM_TAGGED || sim->plan.identity == SIM_BRANCHED;
+    struct pawl_branch branch = {.size = 0};
 
-    if (told) {
+    if (sim->plan.identity == SIM_TAGGED) {
+        branch = pawl_tag_branch(&(struct pawl_tag){sim->history.number, sim->history.branch});
+    } else if (sim->plan.identity == SIM_BRANCHED) {
         int size = snprintf(branch.at, sizeof branch.at, "b%" PRIu64, sim->history.branch);
 
         branch.size = (uint8_t)size;
@@ -193,6 +215,7 @@ struct pawl_branch sim_branch(const struct sim *sim)
         branch.size = 1;
         branch.at[0] = 'b';
     }
+    branch.loses = sim->era > 0;
     return branch;
 }
 
@@ -208,15 +231,16 @@ void sim_identity(const struct sim *sim, struct pawl_identity *identity)
 
 void sim_redraw(struct sim *sim, struct pawl_ask *ask)
 {
-    struct pawl_branch now = sim_branch(sim);
     const struct pawl_branch *was = &ask->identity->branch;
+    struct pawl_tag known = {.number = 0};
 
     if (sim->plan.identity != SIM_TAGGED) {
         (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "the simulated store keeps no tag");
         return;
     }
-    if (pawl_bytes_equal((struct pawl_bytes){now.at, now.size},
-                         (struct pawl_bytes){was->at, was->size})) {
+    (void)pawl_tag_read(&known, (struct pawl_bytes){was->at, was->size});
+    if (sim->history.number <= known.number) {
+        sim->history.number = known.number + 1;
         sim->history.branch = ++sim->branches;
         sim->history.position++;
         SIM_NOTE(sim, SIM_NO_SEQ, -1, .what = "store's branch is drawn anew: %lld",

@@ -498,76 +498,10 @@ static void grows_its_map(void **state)
     store->ops->close(store);
 }
 
-static pawl_err ask_identity(struct pawl_source *store, enum pawl_ask_kind kind,
-                             struct pawl_identity *identity)
-{
-    struct deed deed = drive_deed(kind, "s");
-
-    deed.ask.identity = identity;
-    return drive(store, &deed);
-}
-
-static bool same_branch(const struct pawl_identity *a, const struct pawl_identity *b)
-{
-    return pawl_bytes_equal((struct pawl_bytes){a->branch.at, a->branch.size},
-                            (struct pawl_bytes){b->branch.at, b->branch.size});
-}
-
-static void a_store_is_known_by_its_uuid_and_its_branch(void **state)
-{
-    struct pawl_source *store = open_store();
-    struct pawl_identity first, again, written;
-    struct pawl_grant grant;
-
-    (void)state;
-    assert_int_equal(ask_identity(store, PAWL_ASK_PING, &first), PAWL_OK);
-    assert_int_equal(first.name_size, 36);
-    assert_true(first.branch.size > 0 && first.branch.loses && first.position > 0);
-    assert_int_equal(drive_create(store, "known", NULL), PAWL_OK);
-    assert_int_equal(drive_take(store, "known", 1, &grant), PAWL_OK);
-    assert_int_equal(ask_identity(store, PAWL_ASK_PING, &written), PAWL_OK);
-    assert_int_equal(written.position, first.position + 2);
-    store->ops->close(store);
-    store = open_store();
-    assert_int_equal(ask_identity(store, PAWL_ASK_PING, &again), PAWL_OK);
-    assert_memory_equal(again.name, first.name, 36);
-    assert_true(same_branch(&again, &first));
-    assert_int_equal(again.position, written.position);
-    store->ops->close(store);
-}
-
-static void a_branch_is_drawn_anew_once(void **state)
-{
-    struct pawl_source *store = open_store();
-    struct pawl_identity first, drawn, again;
-    struct pawl_grant grant;
-
-    (void)state;
-    assert_int_equal(drive_create(store, "drawn", NULL), PAWL_OK);
-    assert_int_equal(drive_take(store, "drawn", 1, &grant), PAWL_OK);
-    assert_int_equal(ask_identity(store, PAWL_ASK_PING, &first), PAWL_OK);
-    drawn = again = first;
-    assert_int_equal(ask_identity(store, PAWL_ASK_REDRAW, &drawn), PAWL_OK);
-    assert_false(same_branch(&drawn, &first));
-    assert_int_equal(ask_identity(store, PAWL_ASK_REDRAW, &again), PAWL_OK);
-    assert_true(same_branch(&again, &drawn)); /* somebody had seen it before */
-    assert_int_equal(drive_take(store, "drawn", 1, &grant), PAWL_OK);
-    assert_int_equal(grant.range.first, 2 + PAWL_FENCE_IDS_MIN);
-    store->ops->close(store);
-    store = open_store();
-    assert_int_equal(ask_identity(store, PAWL_ASK_PING, &again), PAWL_OK);
-    assert_true(same_branch(&again, &drawn));
-    assert_int_equal(drive_take(store, "drawn", 1, &grant), PAWL_OK);
-    assert_int_equal(grant.range.first, 3 + PAWL_FENCE_IDS_MIN);
-    store->ops->close(store);
-}
-
 int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(a_store_is_known_by_its_uuid_and_its_branch),
-        IN_FOLDER(a_branch_is_drawn_anew_once),
         IN_FOLDER(admits_one_process),
         IN_FOLDER(takes_over_when_the_owner_ends),
         IN_FOLDER(admits_one_of_two_in_a_process),

@@ -555,7 +555,7 @@ static void a_redraw_draws_what_is_known_or_older(void **state)
         const char *branch;
         bool draws;
     } rows[] = {
-        {"1-000000000000000a", true}, {"2-000000000000000a", true}, {"1-000000000000000b", false}};
+        {"2-000000000000000a", true}, {"1-000000000000000b", true}, {"0123456789abcdef", false}};
 
     (void)state;
     for (size_t i = 0; i < PAWL_COUNT(rows); i++) {

@@ -315,6 +315,7 @@ static void a_failover_that_lost_nothing_is_taken_note_of(void **state)
     (void)world_take(&world, 10, nothing);
     world.store.identity.branch = (struct pawl_branch){.size = 1, .at = "z"};
     world.store.identity.position = 3;
+    world.store.keeps_no = true;
     world_restart(&world, 0);
     struct deed taken = world_take(&world, 1, nothing);
 
@@ -322,6 +323,7 @@ static void a_failover_that_lost_nothing_is_taken_note_of(void **state)
     assert_int_equal(taken.ask.skipped, 0);
     assert_int_equal(world.store.redraws, 0);
     assert_int_equal(world.book.head.branch.at[0], 'z');
+    assert_int_equal(world_view(&world).times_back, 0);
     world_end(&world);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard_world.h"
 
+#include "store/tag.h"
+
 static struct fake_book *book_of(struct pawl_book *book)
 {
     return PAWL_OWNER(book, struct fake_book, book);
@@ -107,6 +109,26 @@ static void store_ask(struct pawl_source *source, struct pawl_ask *ask)
     pawl_asks_add(&store->queue, ask);
 }
 
+/* Of branches that are no tags only the one that is known is drawn anew. */
+static void redraw(struct fake_store *store, const struct pawl_branch *known)
+{
+    struct pawl_branch *now = &store->identity.branch;
+    struct pawl_tag known_tag = {.number = 0};
+    struct pawl_tag tag = {.number = 0};
+    bool tagged = pawl_tag_read(&tag, (struct pawl_bytes){now->at, now->size});
+
+    (void)pawl_tag_read(&known_tag, (struct pawl_bytes){known->at, known->size});
+    if (tagged ? tag.number > known_tag.number : now->at[0] != known->at[0]) return;
+    store->redraws++;
+    store->identity.position++;
+    if (tagged) {
+        tag = pawl_tag_draw(&tag, &known_tag, &known_tag, &store->random);
+        *now = pawl_tag_branch(&tag);
+    } else {
+        now->at[0]++;
+    }
+}
+
 static void serve(struct fake_store *store, struct pawl_ask *ask)
 {
     struct pawl_moment moment = {.random = &store->random,
@@ -119,9 +141,7 @@ static void serve(struct fake_store *store, struct pawl_ask *ask)
     } else if (ask->kind == PAWL_ASK_REDRAW && store->keeps_no) {
         (void)pawl_fail(&ask->error, PAWL_BAD_REQUEST, "it keeps none");
     } else if (ask->kind == PAWL_ASK_REDRAW) {
-        store->redraws++;
-        store->identity.branch.at[0]++;
-        store->identity.position++;
+        redraw(store, &ask->identity->branch);
     } else {
         if (store->blind) ask->floor = (struct pawl_mark){.line = 0};
         store->floor = ask->floor;

@@ -453,7 +453,10 @@ static void a_promotion_counts_unless_replicas_were_waited_for(void **state)
         settings.forgets = false;
         past.redraw.number = 1; /* as somebody asks who has seen more */
         assert_true(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
-        seen.tag.number = 2;
+        past.redraw = (struct pawl_tag){2, 5}; /* and has seen the same number, drawn by another */
+        seen.tag = (struct pawl_tag){2, 6};
+        assert_true(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
+        seen.tag.number = 3;
         assert_false(pawl_redis_meta_is_past(&seen, &past, &facts, &settings, &why));
     }
 }

@@ -143,8 +143,9 @@ static bool is_past(const struct etcd_look *look, uint64_t cluster_id)
     const struct pawl_tag *seen = &look->seen;
 
     if (cluster_id != look->etcd->cluster_id) return true;
-    if (meta->tag.number > seen->number || look->redraw.number > seen->number) return true;
-    return (meta->back && pawl_tag_equal(seen, &meta->tag)) || pawl_tag_equal(seen, &look->redraw);
+    if (meta->tag.number > seen->number) return true;
+    if (look->redraw.number > 0 && look->redraw.number >= seen->number) return true;
+    return meta->back && pawl_tag_equal(seen, &meta->tag);
 }
 
 static void decide(struct etcd_look *look, const json_t *range)

@@ -54,8 +54,8 @@ bool pawl_redis_meta_is_past(const struct pawl_redis_meta *seen, const struct pa
     bool same = pawl_tag_equal(&seen->tag, &known->tag);
 
     *why = "it lacks what was seen of it before: was an older copy put back?";
-    if (seen->tag.number < known->tag.number || seen->tag.number < past->redraw.number) return true;
-    if (pawl_tag_equal(&seen->tag, &past->redraw)) return true;
+    if (seen->tag.number < known->tag.number) return true;
+    if (past->redraw.number > 0 && seen->tag.number <= past->redraw.number) return true;
     if (same && (past->back || seen->position < known->position)) return true;
     *why = "a replica that was not waited for was promoted";
     if (was_promoted(seen, facts)) return !seen->waited;
