@@ -251,6 +251,19 @@ static pawl_err open_env(struct file_book *file, pawl_error *error)
     return fail(file, "is damaged and cannot be set aside", errno, error);
 }
 
+/* What was remembered of it before it told its name is remembered of it still. */
+static pawl_err take_over(const struct file_book *file, pawl_error *error)
+{
+    char name[PAWL_GUARD_NAME_BYTES];
+    char path[PATH_BYTES];
+
+    pawl_guard_stores_url_book(&file->stores, name);
+    (void)snprintf(path, sizeof path, "%s/guard-%s", file->folder, name);
+    if (access(file->path, F_OK) == 0 || access(path, F_OK) != 0) return PAWL_OK;
+    if (rename(path, file->path) == 0) return PAWL_OK;
+    return fail(file, "cannot take its former name's place", errno, error);
+}
+
 static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *store,
                           struct pawl_book_head *head, pawl_error *error)
 {
@@ -260,11 +273,12 @@ static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *st
     pawl_err err = pawl_guard_stores_accept(&file->stores, store, &known, error);
 
     if (err != PAWL_OK) return err;
-    pawl_guard_name_show(store, name);
+    pawl_guard_stores_book(&file->stores, name);
     shut(file);
     (void)snprintf(file->path, sizeof file->path, "%s/guard-%s", file->folder, name);
     file->head = (struct pawl_book_head){.began_s = pawl_clock_wall_s(), .fresh = true};
-    err = open_env(file, error);
+    err = take_over(file, error);
+    if (err == PAWL_OK) err = open_env(file, error);
     if (err != PAWL_OK) {
         pawl_journal_close(&file->journal);
         pawl_guard_env_close(&file->env);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +143,7 @@ static pawl_err enter(const struct pawl_guard_stores *stores, const char *name,
                      strerror(failure));
 }
 
-static pawl_err judge(const struct pawl_guard_stores *stores, const struct pawl_identity *store,
+static pawl_err judge(struct pawl_guard_stores *stores, const struct pawl_identity *store,
                       struct pawl_bytes text, bool *is_known, pawl_error *error)
 {
     char name[PAWL_GUARD_NAME_BYTES];
@@ -158,8 +159,14 @@ static pawl_err judge(const struct pawl_guard_stores *stores, const struct pawl_
                          "it if no store was exchanged",
                          SHOWN_MAX, stores->path);
     }
-    *is_known = pawl_bytes_equal(known, (struct pawl_bytes){name, strlen(name)});
-    if (*is_known) return PAWL_OK;
+    *is_known =
+        known.size > 0 &&
+        (store->name_size == 0 || pawl_bytes_equal(known, (struct pawl_bytes){name, strlen(name)}));
+    if (*is_known || store->name_size == 0) {
+        (void)snprintf(stores->name, sizeof stores->name, "%.*s", (int)known.size,
+                       known.size > 0 ? known.at : "");
+        return PAWL_OK;
+    }
     if (known.size > 0 && !accepted) {
         return pawl_fail(error, PAWL_DENIED,
                          "%.*s is another store now: it was %.*s, and is %.*s. Its ids are not "
@@ -172,7 +179,10 @@ static pawl_err judge(const struct pawl_guard_stores *stores, const struct pawl_
         pawl_log(PAWL_LOG_WARN, "another store is accepted", "was=%.*s now=%s", (int)known.size,
                  known.at, name);
     }
-    return enter(stores, name, text, error);
+    pawl_err err = enter(stores, name, text, error);
+
+    if (err == PAWL_OK) memcpy(stores->name, name, sizeof name);
+    return err;
 }
 
 pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
@@ -181,7 +191,6 @@ pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
     size_t size = 0;
 
     *known = false;
-    if (store->name_size == 0) return PAWL_OK; /* it does not tell: nothing can be compared */
     errno = 0;
     char *text = read_text(stores->path, &size);
 
@@ -193,4 +202,22 @@ pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
 
     free(text);
     return err;
+}
+
+void pawl_guard_stores_book(const struct pawl_guard_stores *stores,
+                            char text[PAWL_GUARD_NAME_BYTES])
+{
+    if (stores->name[0] == '\0') {
+        pawl_guard_stores_url_book(stores, text);
+    } else {
+        memcpy(text, stores->name, sizeof stores->name);
+    }
+}
+
+void pawl_guard_stores_url_book(const struct pawl_guard_stores *stores,
+                                char text[PAWL_GUARD_NAME_BYTES])
+{
+    const struct pawl_bytes url = {stores->url, strlen(stores->url)};
+
+    (void)snprintf(text, PAWL_GUARD_NAME_BYTES, "url.%016" PRIx64, pawl_bytes_hash(url, 0));
 }

@@ -15,16 +15,25 @@ struct pawl_guard_stores {
     char url[PAWL_GUARD_URL_BYTES]; /* without user, password and options */
     char accept[PAWL_STORE_NAME_BYTES_MAX + 1];
     char how[32];
+    char name[PAWL_GUARD_NAME_BYTES]; /* of the one accepted; "": it has never told one */
 };
 
 pawl_err pawl_guard_stores_open(struct pawl_guard_stores *stores, const char *folder,
                                 const struct pawl_guard_place *place, pawl_error *error);
 /*
  * PAWL_OK: it is the one known, or the first, or was accepted, and is known from now on. *known: it
- * was before. PAWL_DENIED: another is known. PAWL_STORE: the file cannot be used.
+ * was before. One that does not tell its name is taken for the one known: nothing can be compared.
+ * PAWL_DENIED: another is known. PAWL_STORE: the file cannot be used.
  */
 pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
                                   const struct pawl_identity *store, bool *known,
                                   pawl_error *error);
+
+/* What its book is called: by its name, or by the URL if nobody has ever heard one. The latter has
+ * a dot, which no shown name has. Both after accept. */
+void pawl_guard_stores_book(const struct pawl_guard_stores *stores,
+                            char text[PAWL_GUARD_NAME_BYTES]);
+void pawl_guard_stores_url_book(const struct pawl_guard_stores *stores,
+                                char text[PAWL_GUARD_NAME_BYTES]);
 
 #endif

@@ -25,10 +25,12 @@
 enum { MANY = 3000, BATCH = 100 };
 
 static char folder[64];
+static const char *url;
 
 static int folder_begin(void **state)
 {
     (void)state;
+    url = "redis://me:secret@host:6379/0?prefix=x";
     (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-guard-XXXXXX");
     folder_make(folder);
     return 0;
@@ -54,7 +56,7 @@ static pawl_err try_open(const char *name, const char *accept, struct pawl_book 
 {
     const struct pawl_guard_place place = {
         .folder = folder,
-        .url = "redis://me:secret@host:6379/0?prefix=x",
+        .url = url,
         .accept = accept,
         .how = "--accept-store",
         .own = true,
@@ -346,6 +348,64 @@ static void another_store_must_be_accepted(void **state)
     close_book(book);
 }
 
+static struct pawl_book *open_named(const char *name, struct pawl_book_head *head)
+{
+    struct pawl_book *book = NULL;
+    pawl_error error = {.code = PAWL_OK};
+
+    if (try_open(name, NULL, &book, head, &error) != PAWL_OK) fail_msg("%s", error.text);
+    return book;
+}
+
+/* Each by its URL; who asks, and how, says nothing of that. */
+static void stores_without_a_name_have_books_of_their_own(void **state)
+{
+    struct pawl_book_head head;
+    struct pawl_book *book = open_named("", &head);
+
+    (void)state;
+    assert_int_equal(put(book, "a", seen_at(5)), PAWL_OK);
+    close_book(book);
+    url = "redis://me:secret@other:6379/0";
+    book = open_named("", &head);
+    assert_true(head.fresh);
+    assert_int_equal(id_of(book, "a"), -1);
+    assert_int_equal(put(book, "a", seen_at(6)), PAWL_OK);
+    close_book(book);
+    url = "redis://you:another@host:6379/0";
+    book = open_named("", &head);
+    assert_false(head.fresh);
+    assert_int_equal(id_of(book, "a"), 5);
+    close_book(book);
+    book = open_named("told", &head); /* by and by */
+    assert_false(head.fresh);
+    assert_int_equal(id_of(book, "a"), 5);
+    close_book(book);
+}
+
+/* A right was taken away: it is the same store. Within a process, and after it. */
+static void a_store_that_hides_its_name_keeps_its_book(void **state)
+{
+    const struct pawl_identity nameless = {.name_size = 0};
+    struct pawl_book_head head;
+    struct pawl_book *book = open_named("store", &head);
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(put(book, "a", seen_at(5)), PAWL_OK);
+    assert_int_equal(book->ops->open(book, &nameless, &head, &error), PAWL_OK);
+    assert_int_equal(id_of(book, "a"), 5);
+    close_book(book);
+    book = open_named("", &head);
+    assert_false(head.fresh);
+    assert_int_equal(id_of(book, "a"), 5);
+    assert_int_equal(put(book, "a", seen_at(7)), PAWL_OK);
+    close_book(book);
+    book = open_named("store", &head);
+    assert_int_equal(id_of(book, "a"), 7);
+    close_book(book);
+}
+
 static void one_process_has_the_folder(void **state)
 {
     struct pawl_book *book = open_book(NULL);
@@ -419,6 +479,8 @@ int main(void)
         IN_FOLDER(what_is_damaged_is_set_aside),
         IN_FOLDER(an_entry_that_is_harmed_is_damage),
         IN_FOLDER(another_store_must_be_accepted),
+        IN_FOLDER(stores_without_a_name_have_books_of_their_own),
+        IN_FOLDER(a_store_that_hides_its_name_keeps_its_book),
         IN_FOLDER(one_process_has_the_folder),
         IN_FOLDER(what_cannot_be_written_is_written_later),
         IN_FOLDER(what_was_dropped_long_ago_is_forgotten),
