@@ -319,7 +319,13 @@ void users_verifier(const struct users *users, struct pawl_bytes name,
     if (user != NULL) {
         *verifier = user->verifier;
     } else {
-        pawl_scram_verifier_mock(verifier, &users->all[0].verifier, users->secret, name);
+        /* From the file, so that what an unknown user is asked is the same after a restart. */
+        const struct user *first = &users->all[0];
+        unsigned char secret[PAWL_SCRAM_KEY_BYTES];
+
+        pawl_scram_hmac(secret, first->verifier.server_key, PAWL_BYTES("of users that are none"));
+        pawl_scram_verifier_mock(verifier, &first->verifier, secret, name);
+        OPENSSL_cleanse(secret, sizeof secret);
     }
 }
 

@@ -156,31 +156,6 @@ bool pg_may_use(struct pg_session *session, const char *privilege)
                     (int)shown.size, shown.at);
 }
 
-/* A name that must stand between quotes to be read again. */
-static bool wants_quotes(struct pawl_bytes name)
-{
-    for (size_t i = 0; i < name.size; i++) {
-        char letter = name.at[i];
-        bool word = (letter >= 'a' && letter <= 'z') || letter == '_';
-
-        if (!word && (i == 0 || !((letter >= '0' && letter <= '9') || letter == '$'))) return true;
-    }
-    return name.size == 0;
-}
-
-static char *put_name(char *to, struct pawl_bytes name)
-{
-    bool quotes = wants_quotes(name);
-
-    if (quotes) *to++ = '"';
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.at[i] == '"') *to++ = '"';
-        *to++ = name.at[i];
-    }
-    if (quotes) *to++ = '"';
-    return to;
-}
-
 static bool is_in_path(const struct pg_session *session, struct pawl_bytes schema)
 {
     size_t count = session->settings.path == NULL ? 1 : session->settings.path_count;
@@ -197,8 +172,8 @@ size_t pg_class_shown(const struct pg_session *session, char to[PG_CLASS_BYTES_M
     char *at = to;
 
     if (!is_in_path(session, name.schema)) {
-        at = put_name(at, name.schema);
+        at += sql_put_name(at, name.schema);
         *at++ = '.';
     }
-    return (size_t)(put_name(at, name.relation) - to);
+    return (size_t)(at - to) + sql_put_name(at, name.relation);
 }

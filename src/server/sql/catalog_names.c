@@ -206,25 +206,10 @@ bool catalog_visible(const struct sql_scan *scan, uint32_t oid)
 
 char *catalog_quote_ident(struct pawl_bytes name)
 {
-    static const char *const words[] = {
-        "all",   "and",    "any",        "array",   "as",         "asc",       "case",     "cast",
-        "check", "column", "constraint", "create",  "default",    "desc",      "distinct", "do",
-        "else",  "end",    "except",     "false",   "for",        "foreign",   "from",     "grant",
-        "group", "having", "in",         "into",    "limit",      "not",       "null",     "offset",
-        "on",    "or",     "order",      "primary", "references", "returning", "select",   "table",
-        "then",  "to",     "true",       "union",   "unique",     "user",      "using",    "when",
-        "where", "window", "with"};
-    bool plain = name.size > 0 && (*name.at == '_' || (*name.at >= 'a' && *name.at <= 'z'));
+    char *text = sqlite3_malloc64(2 * name.size + 3);
 
-    for (size_t i = 0; plain && i < name.size; i++) {
-        char c = name.at[i];
-
-        plain = c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    }
-    for (size_t i = 0; plain && i < PAWL_COUNT(words); i++) {
-        plain = strlen(words[i]) != name.size || memcmp(words[i], name.at, name.size) != 0;
-    }
-    return sqlite3_mprintf(plain ? "%.*s" : "\"%.*w\"", (int)name.size, name.at);
+    if (text != NULL) text[sql_put_name(text, name)] = '\0';
+    return text;
 }
 
 static char *class_text(const struct sql_scan *scan, uint32_t oid)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "server/sql/cast.h"
+#include "server/sql/catalog_number.h"
 #include "server/sql/catalog_own.h"
 #include "server/sql/query_own.h"
 
@@ -36,6 +37,8 @@ static void judge(struct sql_scan *scan, int code)
 static int bind(struct sql_scan *scan, int index, const struct sql_value *value)
 {
     struct pawl_bytes text = value->text;
+    struct catalog_numeric numeric;
+    double number = 0;
     uint32_t oid = 0;
 
     if (value->null) return sqlite3_bind_null(scan->statement, index);
@@ -46,11 +49,17 @@ static int bind(struct sql_scan *scan, int index, const struct sql_value *value)
     case SQL_INT8:
     case SQL_OID:
         return sqlite3_bind_int64(scan->statement, index, value->number);
-    case SQL_FLOAT8:
     case SQL_NUMERIC:
+        if (!catalog_numeric_read(text, &numeric, &scan->error)) return SQLITE_ERROR;
+        return numeric.whole ? sqlite3_bind_int64(scan->statement, index, numeric.number)
+                             : sqlite3_bind_double(scan->statement, index, numeric.fraction);
+    case SQL_FLOAT8:
     case CATALOG_FLOAT4:
-        return sqlite3_bind_double(scan->statement, index,
-                                   strtod(text.at, NULL)); /* copied: a zero byte follows */
+        number = strtod(text.at, NULL); /* copied: a zero byte follows */
+        if (isfinite(number)) return sqlite3_bind_double(scan->statement, index, number);
+        (void)sql_fail(&scan->error, "0A000", 0,
+                       "NaN and infinity are not supported in a query over catalogs");
+        return SQLITE_ERROR;
     case SQL_REGCLASS:
         if (!catalog_class_read(scan, text, &oid, &scan->error)) return SQLITE_ERROR;
         return sqlite3_bind_int64(scan->statement, index, oid);
@@ -219,6 +228,7 @@ static bool read_column(struct sql_scan *scan, size_t index)
     struct sql_value *value = &scan->row[index];
     int column = (int)index;
     int found = sqlite3_column_type(statement, column);
+    char text[CATALOG_NUMERIC_TEXT_BYTES];
 
     *value =
         (struct sql_value){.type = scan->plan->columns[index].type, .null = found == SQLITE_NULL};
@@ -238,6 +248,15 @@ static bool read_column(struct sql_scan *scan, size_t index)
     case CATALOG_REGNAMESPACE:
         value->number = sqlite3_column_int64(statement, column); /* in binary it is that */
         return own_text(scan, index, catalog_reg_text(scan, (uint32_t)value->number, value->type));
+    case SQL_NUMERIC:
+        if (found == SQLITE_FLOAT) {
+            if (!catalog_numeric_show(sqlite3_column_double(statement, column), text, &scan->error))
+                return false;
+            return own_text(scan, index, sqlite3_mprintf("%s", text));
+        }
+        value->text.at = (const char *)sqlite3_column_text(statement, column);
+        value->text.size = (size_t)sqlite3_column_bytes(statement, column);
+        return value->text.at != NULL || no_memory(&scan->error);
     default:
         if (found == SQLITE_FLOAT) {
             return own_text(scan, index, number_text(sqlite3_column_double(statement, column)));

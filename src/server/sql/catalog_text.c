@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/sql/cast.h"
+#include "server/sql/catalog_number.h"
 #include "server/sql/catalog_own.h"
 
 enum {
@@ -98,13 +100,36 @@ static void cast_float(sqlite3_context *context, double number, uint32_t type)
     }
 }
 
+/* By the type's input function, as PostgreSQL does. */
+static void cast_text(sqlite3_context *context, struct pawl_bytes text, uint32_t type)
+{
+    struct sql_pool pool = {.bytes = 0};
+    struct catalog_numeric numeric = {.whole = true};
+    struct sql_value value = {.type = type};
+    struct sql_error error;
+    bool real = type == SQL_FLOAT8 || type == CATALOG_FLOAT4;
+    bool good = type == SQL_NUMERIC
+                    ? catalog_numeric_read(text, &numeric, &error)
+                    : sql_input(&pool, text, real ? SQL_FLOAT8 : type, &value, &error);
+
+    if (!good) {
+        catalog_raise(context, error.sqlstate, "%s", error.message);
+    } else if (real) {
+        sqlite3_result_double(context, strtod(text.at, NULL)); /* a zero byte follows */
+    } else if (type == SQL_NUMERIC && !numeric.whole) {
+        sqlite3_result_double(context, numeric.fraction);
+    } else {
+        result_integer(context, type == SQL_NUMERIC ? numeric.number : value.number, type);
+    }
+    sql_pool_free(&pool);
+}
+
 /* A cast while the query runs: pawl_cast (x, type). */
 static void call_cast(sqlite3_context *context, int count, sqlite3_value **values)
 {
     uint32_t type = (uint32_t)sqlite3_value_int64(values[1]);
     const struct catalog_type *found = catalog_type_find(type);
     bool text = sqlite3_value_type(values[0]) == SQLITE_TEXT;
-    int64_t value = 0;
 
     (void)count;
     if (catalog_null(values[0])) return;
@@ -113,28 +138,13 @@ static void call_cast(sqlite3_context *context, int count, sqlite3_value **value
         cast_float(context, round(sqlite3_value_double(values[0])), type);
         return;
     }
-    if (text && type == SQL_BOOL) {
-        struct pawl_bytes word = catalog_text(values[0]);
-        bool yes = word.size > 0 && strchr("tTyY1", *word.at) != NULL;
-
-        sqlite3_result_int(context, yes);
-        return;
-    }
-    if (found == NULL || *found->category != 'N') {
+    if (found == NULL || (*found->category != 'N' && type != SQL_BOOL)) {
         sqlite3_result_value(context, values[0]);
-        return;
+    } else if (text) {
+        cast_text(context, catalog_text(values[0]), type);
+    } else {
+        result_integer(context, sqlite3_value_int64(values[0]), type);
     }
-    if (text && (type == SQL_NUMERIC || type == SQL_FLOAT8 || type == CATALOG_FLOAT4)) {
-        sqlite3_result_double(context, sqlite3_value_double(values[0]));
-        return;
-    }
-    if (text && !pawl_bytes_to_i64(catalog_text(values[0]), &value)) {
-        catalog_raise(context, "22P02", "invalid input syntax for type %s: \"%.*s\"",
-                      found->display, (int)catalog_text(values[0]).size,
-                      catalog_text(values[0]).at);
-        return;
-    }
-    result_integer(context, text ? value : sqlite3_value_int64(values[0]), type);
 }
 
 static void float_math(sqlite3_context *context, char op, double left, double right)
@@ -175,7 +185,11 @@ static void call_math(sqlite3_context *context, int count, sqlite3_value **value
         catalog_raise(context, "22012", "division by zero");
         return;
     }
-    if (type == SQL_NUMERIC || type == SQL_FLOAT8 || type == CATALOG_FLOAT4) {
+    if (type == SQL_NUMERIC) {
+        catalog_numeric_math(context, op, values[1], values[2]);
+        return;
+    }
+    if (type == SQL_FLOAT8 || type == CATALOG_FLOAT4) {
         float_math(context, op, sqlite3_value_double(values[1]), sqlite3_value_double(values[2]));
         return;
     }

@@ -122,9 +122,14 @@ static bool plan_program(struct sql_planner *planner, const json_t *fields, stru
     return true;
 }
 
-/* What stands first in FROM and may be a sequence; NULL: nothing. */
+/* What stands first in FROM, or in that of WITH's first SELECT, and may be a sequence; NULL:
+ * nothing. */
 static const json_t *first_range(const json_t *fields)
 {
+    const json_t *commons = sql_tree_get(sql_tree_get(fields, "withClause"), "ctes");
+    const json_t *common = sql_tree_of(sql_tree_item(commons, 0), "CommonTableExpr");
+
+    if (common != NULL) fields = sql_tree_of(sql_tree_get(common, "ctequery"), "SelectStmt");
     json_t *node = sql_tree_item(sql_tree_get(fields, "fromClause"), 0);
     const json_t *join = sql_tree_of(node, "JoinExpr");
 

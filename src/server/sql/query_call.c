@@ -307,10 +307,16 @@ bool build_call(struct build *build, struct scope *scope, const json_t *fields, 
 
     for (size_t i = 0; i < PAWL_COUNT(refused); i++) {
         if (strcmp(call.name, refused[i]) != 0) continue;
-        return sql_fail(build->error, "0A000", part->position,
-                        "%s is not supported in a query with FROM or subqueries: call it in a "
-                        "SELECT of its own",
-                        call.name);
+        (void)sql_fail(build->error, "0A000", part->position,
+                       "%s is not supported in a query over tables or with subqueries", call.name);
+        (void)snprintf(build->error->hint, sizeof build->error->hint,
+                       "This server, pawl, has no tables. %s",
+                       strcmp(call.name, "setval") == 0
+                           ? "Ask your database first, as in SELECT max(id) FROM orders, then say "
+                             "what it answered here: SELECT setval('orders_seq', 41213)."
+                           : "Call it in a SELECT of its own, for several at once over "
+                             "generate_series.");
+        return false;
     }
     if (sql_tree_true(fields, "agg_star") && strcmp(call.name, "count") == 0) {
         part->sql = "count(*)";

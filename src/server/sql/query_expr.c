@@ -2,6 +2,7 @@
 /* Expressions: one function for each kind of node. */
 #include <string.h>
 
+#include "server/sql/catalog_number.h"
 #include "server/sql/query_own.h"
 
 static bool constant(struct build *build, struct scope *scope, const json_t *fields,
@@ -11,6 +12,7 @@ static bool constant(struct build *build, struct scope *scope, const json_t *fie
     const json_t *number = sql_tree_get(fields, "fval");
     const json_t *text = sql_tree_get(fields, "sval");
     const json_t *truth = sql_tree_get(fields, "boolval");
+    struct catalog_numeric numeric;
     int64_t value = 0;
 
     (void)scope;
@@ -22,6 +24,7 @@ static bool constant(struct build *build, struct scope *scope, const json_t *fie
         bool whole = pawl_bytes_to_i64(digits, &value);
 
         part->type = whole ? SQL_INT8 : SQL_NUMERIC;
+        if (!whole && !catalog_numeric_read(digits, &numeric, build->error)) return false;
         part->sql = whole ? build_say(build, "%lld", (long long)value)
                           : build_say(build, "CAST(%s AS REAL)", build_quote(build, digits.at));
     } else if (truth != NULL) {
@@ -67,11 +70,19 @@ static bool parameter(struct build *build, struct scope *scope, const json_t *fi
 static bool type_cast(struct build *build, struct scope *scope, const json_t *fields,
                       struct part *part)
 {
+    const json_t *constant = sql_tree_of(sql_tree_get(fields, "arg"), "A_Const");
+    const json_t *number = sql_tree_get(constant, "fval");
     uint32_t type = 0;
     uint32_t position = part->position;
 
-    if (!build_type(build, sql_tree_get(fields, "typeName"), &type) ||
-        !build_expr(build, scope, sql_tree_get(fields, "arg"), part)) {
+    if (!build_type(build, sql_tree_get(fields, "typeName"), &type)) return false;
+    if (type == SQL_FLOAT8 && number != NULL) { /* never a numeric, which might be too long */
+        part->type = type;
+        part->sql = build_say(build, "CAST(%s AS REAL)",
+                              build_quote(build, sql_tree_bytes(number, "fval").at));
+        return true;
+    }
+    if (!build_expr(build, scope, sql_tree_get(fields, "arg"), part)) {
         return false;
     }
     if (part->position == 0) part->position = position;

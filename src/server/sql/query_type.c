@@ -177,7 +177,9 @@ static bool literal_become(struct build *build, struct part *part, uint32_t type
         return true;
     }
     if (is_number(type)) return literal_number(build, part, type);
-    if (type_category(type) == 'N') part->sql = build_say(build, "CAST(%s AS REAL)", part->sql);
+    if (type_category(type) == 'N') {
+        part->sql = build_say(build, "pawl_cast(%s, %u)", part->sql, type);
+    }
     return true;
 }
 

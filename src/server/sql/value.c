@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Cuts what vsnprintf may have left of a character at the end of a full buffer. */
@@ -35,6 +36,30 @@ bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1],
     return false;
 }
 
+static const struct keyword {
+    struct pawl_bytes word;
+    char category; /* U: not reserved */
+} keywords[] = {
+#define KEYWORD(word, category, bare) {{word, sizeof word - 1}, category},
+#include "server/sql/keywords.def"
+#undef KEYWORD
+};
+
+static int keyword_order(const void *text, const void *keyword)
+{
+    return pawl_bytes_order(*(const struct pawl_bytes *)text,
+                            ((const struct keyword *)keyword)->word);
+}
+
+/* A word of the grammar that is no name as it stands. */
+static bool is_reserved(struct pawl_bytes text)
+{
+    const struct keyword *found =
+        bsearch(&text, keywords, PAWL_COUNT(keywords), sizeof *keywords, keyword_order);
+
+    return found != NULL && found->category != 'U';
+}
+
 size_t sql_put_name(char *to, struct pawl_bytes text)
 {
     bool plain = text.size > 0 && (text.at[0] < '0' || text.at[0] > '9');
@@ -45,6 +70,7 @@ size_t sql_put_name(char *to, struct pawl_bytes text)
 
         if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_') plain = false;
     }
+    if (plain && is_reserved(text)) plain = false;
     if (!plain) to[size++] = '"';
     for (size_t i = 0; i < text.size; i++) {
         if (text.at[i] == '"') to[size++] = '"';

@@ -120,3 +120,39 @@ SELECT has_sequence_privilege('app', 's', 'USAGE') FROM s;
 SELECT has_sequence_privilege('nosuchuser', 's', 'USAGE') FROM s;
 SELECT has_sequence_privilege(NULL, 's', 'USAGE') FROM s;
 SELECT has_sequence_privilege(current_user, '"Q"', 'UPDATE') FROM s;
+
+-- group: what is no value of its type
+CREATE SEQUENCE s;
+SELECT 'nope'::text::bool FROM s;
+SELECT 'off'::text::bool, ' Yes '::text::bool FROM s;
+SELECT 'abc'::text::numeric FROM s;
+SELECT 'abc'::text::float8 FROM s;
+SELECT '12x'::text::int FROM s;
+SELECT '1.25'::text::numeric, '1e3'::text::float8 FROM s;
+
+-- group: numeric
+-- modes: simple text
+CREATE SEQUENCE s;
+SELECT 0.1::numeric + 0.2, 1.5 * 3, 2.25 - 0.25 - 2.125 FROM s;
+SELECT 9223372036854775806::numeric + 1 FROM s;
+SELECT last_value * 1.5 FROM s;
+SELECT 9223372036854775807::numeric + 1 FROM s;
+-- differs: numeric -> ERROR 0A000
+SELECT 12345678901234567890.5 FROM s;
+-- differs: numeric -> ERROR 0A000
+SELECT last_value / 3.0 FROM s;
+-- differs: numeric -> ERROR 0A000
+SELECT 0.123456789 * 0.987654321 FROM s;
+-- differs: numeric -> ERROR 0A000
+SELECT 1.50 FROM s;
+-- differs: numeric -> row '1.5'
+
+-- group: words that must stand in quotes
+CREATE SEQUENCE "order";
+CREATE SEQUENCE "user";
+CREATE SEQUENCE "values";
+CREATE SEQUENCE "a$b";
+CREATE SEQUENCE name;
+SELECT '"order"'::regclass, '"user"'::regclass, '"values"'::regclass, '"a$b"'::regclass, 'name'::regclass;
+SELECT oid::regclass FROM pg_class WHERE relkind = 'S' ORDER BY relname;
+SELECT quote_ident('order'), quote_ident('name'), quote_ident('between'), quote_ident('a$b');

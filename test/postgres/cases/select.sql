@@ -159,4 +159,3 @@ CREATE SEQUENCE "select";
 CREATE SEQUENCE "Mixed Case";
 SELECT '"Mixed Case"'::regclass, 'public."Mixed Case"'::regclass;
 SELECT '"select"'::regclass;
--- differs: regclass -> row 'select'
