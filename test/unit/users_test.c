@@ -205,6 +205,10 @@ static void test_readings(void **state)
     users_verifier(first, PAWL_BYTES("nobody"), &before);
     users_verifier(second, PAWL_BYTES("nobody"), &after);
     assert_true(pawl_scram_verifier_equal(&before, &after));
+    struct users *restarted = users_of("a admin x " PENCIL "\nc take * " ERASER, NULL);
+    users_verifier(restarted, PAWL_BYTES("nobody"), &after);
+    assert_true(pawl_scram_verifier_equal(&before, &after));
+    users_drop(restarted);
     assert_ptr_equal(users_hold(first), first);
     users_drop(first);
     users_drop(first);
