@@ -112,37 +112,56 @@ def begins_anew(site):
     assert site.last("lone") > MARGIN and site.last("shared") > MARGIN
 
 
-@pytest.mark.parametrize("guarded", [False, True])
-def test_etcd_restored_from_a_snapshot(own_server, site, guarded):
-    server = own_server("etcd")
-    used = site(server.url, guarded)
-    used.use()
-    server.etcdctl("snapshot", "save", server.folder / "backup")
-    used.use()
-    used.forget()
+def back_up(server):
+    if server.url.startswith("etcd"):
+        server.etcdctl("snapshot", "save", server.folder / "backup")
+    else:
+        shutil.copytree(server.folder / "appendonlydir", server.folder / "backup")
+
+
+def put_back(server):
     server.kill()
-    shutil.rmtree(server.folder / "m0")
-    peer = f"http://127.0.0.1:{server.peers[0]}"
-    server.etcdctl("snapshot", "restore", server.folder / "backup", "--name", "m0", "--data-dir",
-                   server.folder / "m0", "--initial-cluster", f"m0={peer}",
-                   "--initial-cluster-token", "pawl", "--initial-advertise-peer-urls", peer)
+    if server.url.startswith("etcd"):
+        shutil.rmtree(server.folder / "m0")
+        peer = f"http://127.0.0.1:{server.peers[0]}"
+        server.etcdctl("snapshot", "restore", server.folder / "backup", "--name", "m0",
+                       "--data-dir", server.folder / "m0", "--initial-cluster", f"m0={peer}",
+                       "--initial-cluster-token", "pawl", "--initial-advertise-peer-urls", peer)
+    else:
+        shutil.rmtree(server.folder / "appendonlydir")
+        shutil.copytree(server.folder / "backup", server.folder / "appendonlydir")
     server.start()
-    goes_on(used)
 
 
 @pytest.mark.parametrize("guarded", [False, True])
-def test_redis_restarted_from_an_old_aof(own_server, site, guarded):
-    server = own_server("redis")
+@pytest.mark.parametrize("kind", ["etcd", "redis"])
+def test_a_backup_is_put_back(own_server, site, kind, guarded):
+    server = own_server(kind)
     used = site(server.url, guarded)
     used.use()
-    shutil.copytree(server.folder / "appendonlydir", server.folder / "old")
+    back_up(server)
     used.use()
     used.forget()
-    server.kill()
-    shutil.rmtree(server.folder / "appendonlydir")
-    (server.folder / "old").rename(server.folder / "appendonlydir")
-    server.start()
+    put_back(server)
     goes_on(used)
+
+
+@pytest.mark.parametrize("kind", ["etcd", "redis"])
+def test_a_backup_is_put_back_again(own_server, site, kind):
+    """Its branch was replaced the first time, and all its records bear it. The forgetful one is
+    away, so that nobody knows how far `lone` had come."""
+    server = own_server(kind)
+    used = site(server.url, guarded=True)
+    used.use()
+    back_up(server)
+    used.use()
+    used.forget()
+    for name in ("shared", "lone"):
+        used.steady.kill()
+        put_back(server)
+        used.steady.start()
+        assert used.draw(used.steady, name)[-1] > MARGIN, used.log()
+    used.judge()
 
 
 def test_redis_restarted_as_it_was_moves_nothing(own_server, site):
