@@ -352,7 +352,7 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
         return pawl_fail(error, PAWL_BAD_REQUEST, "%s: options must stand before the files", word);
     }
 
-    if (index == 0 && strncmp(behind, "NAME", 4) == 0) {
+    if (index == 0 && (strncmp(behind, "NAME", 4) == 0 || strcmp(behind, "[NAME]") == 0)) {
         args->name = word;
         return PAWL_OK;
     }
@@ -427,6 +427,14 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
     }
     if (args->layers > ARGS_LAYERS_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--layers: at most %d", ARGS_LAYERS_MAX);
+    }
+    if (args->command == COMMAND_FENCE && (args->name != NULL) == args->all) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "pawl fence needs a NAME, or --all");
+    }
+    if (args->all && args->beyond != 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "--all and --beyond do not go together: a line "
+                         "is of one sequence");
     }
     if (args->skip != 0 && args->beyond != 0) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--skip and --beyond do not go together");

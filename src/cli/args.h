@@ -42,7 +42,7 @@ struct args {
     uint64_t threads;    /* verify: 0 is one per core */
     uint64_t timeout_ns; /* 0: a store's command, and not given */
     uint64_t refill_interval_ns, seconds_ns;
-    bool json, help, version, force, wait, lane, dry_run, remove, keep_password, sql;
+    bool json, help, version, force, wait, lane, dry_run, remove, keep_password, sql, all;
 };
 
 enum { ARGS_THREADS_MAX = 256, ARGS_LAYERS_MAX = 16 };

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,8 +148,75 @@ pawl_err run_rename(pawl_client *client, const struct args *args, pawl_error *er
     return err;
 }
 
+/* Names, one behind the other, each with its zero byte. */
+struct names {
+    char *at;
+    size_t size, room;
+    bool failed;
+};
+
+static bool keep_name(const pawl_info *info, void *arg)
+{
+    struct names *names = arg;
+    size_t size = strlen(info->name) + 1;
+
+    if (names->size + size > names->room) {
+        size_t room = 2 * names->room + 4096;
+        char *more = realloc(names->at, room);
+
+        names->failed = more == NULL;
+        if (names->failed) return false;
+        names->at = more;
+        names->room = room;
+    }
+    memcpy(names->at + names->size, info->name, size);
+    names->size += size;
+    return true;
+}
+
+/* Each of them, whatever becomes of the others. */
+static pawl_err fence_names(pawl_client *client, const struct args *args, const struct names *names,
+                            pawl_error *error)
+{
+    struct args one = *args;
+    pawl_error why = {.code = PAWL_OK};
+    size_t fenced = 0;
+    size_t failed = 0;
+
+    if (args->json) (void)fputs("[", stdout);
+    for (size_t at = 0; at < names->size; at += strlen(one.name) + 1) {
+        one.name = names->at + at;
+        if (pawl_fence(client, one.name, args->skip, 0, &why) != PAWL_OK) {
+            (void)fprintf(stderr, "pawl: %s: %s\n", one.name, why.text);
+            if (failed++ == 0) *error = why;
+            continue;
+        }
+        if (args->json && fenced > 0) (void)fputs(",", stdout);
+        done(&one, "fenced");
+        fenced++;
+    }
+    if (args->json) (void)fputs("]\n", stdout);
+    if (failed == 0) return PAWL_OK;
+    return pawl_fail(error, error->code, "%zu of %zu sequences could not be fenced", failed,
+                     fenced + failed);
+}
+
+static pawl_err fence_all(pawl_client *client, const struct args *args, pawl_error *error)
+{
+    struct names names = {.at = NULL};
+    pawl_err err = pawl_list(client, NULL, keep_name, &names, error);
+
+    if (err == PAWL_OK && names.failed) {
+        err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for the names of all sequences");
+    }
+    if (err == PAWL_OK) err = fence_names(client, args, &names, error);
+    free(names.at);
+    return err;
+}
+
 pawl_err run_fence(pawl_client *client, const struct args *args, pawl_error *error)
 {
+    if (args->all) return fence_all(client, args, error);
     pawl_err err = pawl_fence(client, args->name, args->skip, args->beyond, error);
 
     if (err == PAWL_OK) done(args, "fenced; pawl show prints where it goes on");

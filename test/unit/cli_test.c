@@ -242,6 +242,9 @@ static void what_cannot_be_meant_is_refused_with_its_reason(void **state)
     refused("create s --restart", "does not go with pawl create");
     refused("alter s", "needs an option");
     refused("fence s --skip 5 --beyond 7", "--skip and --beyond");
+    refused("fence", "needs a NAME, or --all");
+    refused("fence s --all", "needs a NAME, or --all");
+    refused("fence --all --beyond 7", "--all and --beyond");
     refused("bench s --seconds nan", "--seconds takes seconds, more than 0");
     refused("bench s --seconds 0", "--seconds takes seconds, more than 0");
     refused("bench s --threads 257", "at most 256");

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store that is put back by hand under servers that remember: judged by `pawl verify`."""
+import os
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from live import Fleet, free_port, next_ids, pawl, wait_until
+
+FAST = ("--refill-interval", "500ms", "--ride-through", "1s", "--takeover-timeout", "2s")
+MARGIN = 10000
+
+
+@pytest.fixture(name="fleet")
+def fleet_of(tmp_path):
+    fleet = Fleet(tmp_path)
+    yield fleet
+    fleet.end()
+
+
+def draw(server, taker, folder, count, name="orders"):
+    """Ids by INCR, written down as their taker's history."""
+    ids = []
+    with server.redis() as client:
+        for _ in range(count):
+            ids.append(client.incr(name))
+    with open(folder / f"{taker}.txt", "a", encoding="ascii") as history:
+        history.writelines(f"{number}\n" for number in ids)
+    return ids
+
+
+def judge(folder):
+    files = sorted(str(path) for path in pathlib.Path(folder).glob("*.txt"))
+    done = pawl("verify", *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def info(server):
+    with server.redis() as client:
+        return client.info("guard")
+
+
+def put_back(folder, copy):
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+
+
+def guarded(folder, *more):
+    return dict(store=f"lmdb:{folder / 'store'}",
+                options=(*FAST, "--data", str(folder / "data"), *more))
+
+
+def start_again(server):
+    server.stopped = False
+    return server.start()
+
+
+def test_a_store_that_was_copied_back_gives_nothing_again(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        for name in ("orders", "quiet"):
+            client.execute_command("SEQ.CREATE", name)
+    draw(server, "first", tmp_path, 50)
+    quiet = draw(server, "quiet-first", tmp_path / "..", 5, "quiet")
+    server.kill()
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    for life in range(3):
+        start_again(server)
+        draw(server, f"life{life}", tmp_path, 400)
+        server.kill()
+    put_back(tmp_path / "store", tmp_path / "copy")
+    start_again(server)
+    ids = draw(server, "after", tmp_path, 400)
+    assert min(ids) > 1250
+    judge(tmp_path)
+    told = info(server)
+    assert told["guard_times_back"] == 1 and told["guard_steps_back"] == 1
+    assert told["guard_last_step_back_sequence"] == "orders"
+    assert "store went back in time" in server.log()
+    # Nobody's floor tells of the quiet one: its record bears another branch than the store's.
+    assert min(draw(server, "quiet-after", tmp_path / "..", 5, "quiet")) > max(quiet)
+    # It is over: the next start finds a store as it left it.
+    server.kill()
+    start_again(server)
+    assert info(server)["guard_times_back"] == 0
+    draw(server, "later", tmp_path, 400)
+    assert info(server)["guard_steps_back"] == 0
+    judge(tmp_path)
+
+
+def test_kills_alone_are_no_step_back(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    for life in range(12):
+        draw(server, f"life{life}", tmp_path, 60)
+        if life % 3 == 2:
+            assert server.stop() == 0
+        else:
+            server.kill()
+        start_again(server)
+        told = info(server)
+        assert told["guard_times_back"] == 0 and told["guard_steps_back"] == 0, server.log()
+    judge(tmp_path)
+    assert max(draw(server, "end", tmp_path, 1)) < 100000
+
+
+def test_another_store_waits_until_it_is_accepted(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    draw(server, "first", tmp_path, 10)
+    assert server.stop() == 0
+    shutil.rmtree(tmp_path / "store")
+    server.stopped = True
+    server.start(ready=False)
+    assert server.process.wait(20) == 1
+    server.stopped = True
+    refused = re.search(r"--accept-store ([0-9a-f-]{36})", server.log())
+    assert refused, server.log()
+    server.options += ["--accept-store", refused[1]]
+    start_again(server)
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders", "START", 1000)
+    assert draw(server, "second", tmp_path, 3)[0] == 1000
+
+
+def test_a_folder_has_one_server(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    other = guarded(tmp_path)
+    other["store"] = f"lmdb:{tmp_path / 'other'}"
+    second = fleet.start("second", ready=False, **other)
+    assert second.process.wait(20) == 1
+    second.stopped = True
+    assert f"process {server.process.pid}" in second.log()
+
+
+def test_a_damaged_guard_is_said_and_begun_anew(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    draw(server, "first", tmp_path, 10)
+    assert server.stop() == 0
+    (guard,) = (tmp_path / "data").glob("guard-*")
+    (guard / "data.mdb").write_bytes(os.urandom(16384))
+    start_again(server)
+    draw(server, "second", tmp_path, 10)
+    assert "guard is damaged" in server.log()
+    judge(tmp_path)
+
+
+def test_a_client_straight_on_its_store_can_have_a_guard(tmp_path):
+    url = f"lmdb:{tmp_path / 'store'}?guard={tmp_path / 'guard'}"
+    assert pawl("create", "orders", url=url).returncode == 0
+    first = next_ids("orders", 5, url)
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    second = next_ids("orders", 500, url)
+    put_back(tmp_path / "store", tmp_path / "copy")
+    third = next_ids("orders", 5, url)
+    assert not set(third) & set(first + second)
+    assert min(third) > max(second) + MARGIN - 1
+
+
+def test_all_sequences_are_fenced_at_once(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    for name in ("a", "b", "c"):
+        assert pawl("create", name, url=server.url).returncode == 0
+        draw(server, name, tmp_path, 5, name)
+    done = pawl("fence", "--all", "--skip", 700, url=server.url)
+    assert done.returncode == 0 and done.stdout.count("fenced") == 3, done.stderr
+    for name in ("a", "b", "c"):
+        assert draw(server, name, tmp_path, 1, name)[0] >= 706
+
+
+def test_a_new_guard_waits_for_clients_that_remember(fleet, tmp_path):
+    port = free_port()
+    server = fleet.start("pawld", port=port, **guarded(tmp_path, "--learn-for", "3s"))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    before = draw(server, "first", tmp_path, 20)  # made here: it has no past
+    server.kill()
+    shutil.rmtree(tmp_path / "data")
+    start_again(server)
+    with server.redis() as client:
+        lease = client.execute_command
+        line = dict(zip(*[iter(lease("SEQ.INFO", "orders"))] * 2))[b"line"]
+        lease("SEQ.LEASE", "orders", 1, "FLOOR", line, 0, 5000)
+    after = draw(server, "second", tmp_path, 20)
+    assert min(after) > max(before + [5000])
+    wait_until(lambda: info(server)["guard_state"] == "ready", "the guard")
+    judge(tmp_path)
