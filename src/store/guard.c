@@ -51,6 +51,13 @@ static void answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_er
     pawl_asks_add(&guard->answered, ask);
 }
 
+/* Who is asked after its turn needs another one. */
+static void ask_below(struct pawl_guard *guard, struct pawl_ask *ask)
+{
+    guard->asked = true;
+    pawl_source_ask(guard->below, ask);
+}
+
 static void passed_done(struct pawl_ask *ask)
 {
     struct passed *passed = PAWL_OWNER(ask, struct passed, ask);
@@ -123,7 +130,7 @@ static void pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
         passed->ours = true;
     }
     passed->floor = passed->ask.floor;
-    pawl_source_ask(guard->below, &passed->ask);
+    ask_below(guard, &passed->ask);
 }
 
 static void pass(struct pawl_guard *guard, struct pawl_ask *from)
@@ -144,7 +151,7 @@ static void pass(struct pawl_guard *guard, struct pawl_ask *from)
 
     if (passed == NULL) return;
     if (from->kind == PAWL_ASK_CREATE) passed->ask.floor = seen.mark;
-    pawl_source_ask(guard->below, &passed->ask);
+    ask_below(guard, &passed->ask);
 }
 
 static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
@@ -152,7 +159,7 @@ static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
     struct pawl_guard *guard = guard_of(self);
 
     if (passes_freely(ask)) {
-        pawl_source_ask(guard->below, ask);
+        ask_below(guard, ask);
     } else if (ask->kind == PAWL_ASK_PING) {
         pawl_asks_add(&guard->pings, ask);
     } else if (guard->state == GUARD_READY) {
@@ -192,7 +199,7 @@ static void send_returns(struct pawl_guard *guard, size_t count)
         struct passed *passed = guard->batch[i];
 
         if (err == PAWL_OK) {
-            pawl_source_ask(guard->below, &passed->ask);
+            ask_below(guard, &passed->ask);
             continue;
         }
         /* What the guard would remember too much of after a restart is not given back. */
@@ -486,6 +493,7 @@ static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
     turn_waiting(guard);
     turn_returns(guard);
     pawl_guard_look_begin(guard);
+    guard->asked = false;
     uint64_t next_ns = guard->below->ops->turn(guard->below, now_ns);
 
     if (guard->ended != NULL) {
@@ -496,7 +504,7 @@ static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
     }
     answer(guard);
     bool looks = guard->pings.first != NULL || guard->look_wanted || guard->waiting.first != NULL;
-    bool more = guard->answered.first != NULL || guard->returns.first != NULL ||
+    bool more = guard->asked || guard->answered.first != NULL || guard->returns.first != NULL ||
                 (looks && !guard->look.pending);
 
     return more ? now_ns : next_ns;

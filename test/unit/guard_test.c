@@ -525,6 +525,35 @@ static void asks_wait_until_the_store_is_known(void **state)
     assert_int_equal(take.ask.error.code, PAWL_LOST);
 }
 
+static void ask_again(struct pawl_ask *ask)
+{
+    struct deed *deed = PAWL_OWNER(ask, struct deed, ask);
+
+    if (deed->answered) return;
+    deed->answered = true;
+    pawl_source_ask(pawl_guard_source(deed->world->guard), ask);
+}
+
+static void who_asks_again_in_done_is_served(void **state)
+{
+    struct world world;
+    struct deed take = {.ask = {.kind = PAWL_ASK_TAKE, .count = 1}};
+    uint64_t next_ns = 0;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_start(&world, &take);
+    take.ask.done = ask_again;
+    for (int turn = 0; turn < 9 && next_ns != PAWL_NEVER; turn++) {
+        struct pawl_source *source = pawl_guard_source(world.guard);
+
+        next_ns = source->ops->turn(source, ++world.now_ns);
+    }
+    assert_int_equal(world.store.record.next, 3);
+    assert_false(take.ask.pending);
+    world_end(&world);
+}
+
 static void descending_sequences_are_guarded_too(void **state)
 {
     struct world world;
@@ -583,6 +612,7 @@ int main(void)
         cmocka_unit_test(a_sequence_that_its_store_lost_is_not_begun_again),
         cmocka_unit_test(what_was_granted_blindly_is_told_with_its_bounds),
         cmocka_unit_test(asks_wait_until_the_store_is_known),
+        cmocka_unit_test(who_asks_again_in_done_is_served),
         cmocka_unit_test(descending_sequences_are_guarded_too),
     };
 
