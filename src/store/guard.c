@@ -11,6 +11,7 @@
 #include "store/guard_own.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -447,6 +448,7 @@ static void settle_batch(struct pawl_guard *guard)
          * store then goes back: to refuse them would make of two rare events one certain one. */
         if (guard->book->ops->put(guard->book, &entries, &error) == PAWL_OK) {
             guard->head_changed = false;
+            guard->failing = false;
         } else {
             pawl_guard_put_failed(guard, &error);
         }
@@ -481,6 +483,7 @@ static void show_counts(struct pawl_guard *guard)
 {
     (void)pthread_mutex_lock(&guard->lock);
     guard->view.position = guard->head.position;
+    guard->view.failing = guard->failing;
     guard->view.sequences = guard->opened ? guard->book->ops->count(guard->book) : 0;
     (void)pthread_mutex_unlock(&guard->lock);
 }
@@ -574,6 +577,7 @@ void pawl_guard_look(struct pawl_guard *guard, struct pawl_guard_view *view)
     (void)pthread_mutex_lock(&guard->lock);
     *view = guard->view;
     (void)pthread_mutex_unlock(&guard->lock);
+    if (view->failing) (void)snprintf(view->state, sizeof view->state, "failing");
 }
 
 struct pawl_guard *pawl_guard_of(struct pawl_source *source)

@@ -30,6 +30,7 @@ struct pawl_guard_view {
     char store[PAWL_STORE_NAME_BYTES_MAX + 1]; /* its name; "": not known yet */
     char branch[PAWL_BRANCH_BYTES_MAX + 1];
     char state[16]; /* "ready", "looking", "refused", "failing" */
+    bool failing;   /* it cannot be written now */
     uint64_t position;
     uint64_t sequences;  /* remembered */
     uint64_t steps_back; /* of sequences, that were moved on: by this server's floors or branches */

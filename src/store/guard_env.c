@@ -11,7 +11,7 @@ enum {
     FILE_MODE = 0600,
     DATABASES = 3,
     DROPPED_KEY_BYTES_MAX = 8 + PAWL_NAME_BYTES_MAX,
-    FORGET_AT_ONCE = 1000,
+    FORGET_AT_ONCE = 8192, /* more than a journal can have dropped since the last time */
 };
 
 /* Address space; the file is as large as what is in it. */
@@ -149,7 +149,7 @@ static int make(struct pawl_guard_env *env, const struct pawl_book_head *head)
 static bool says_damaged(int rc)
 {
     return rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_PANIC ||
-           rc == EINVAL;
+           rc == MDB_VERSION_MISMATCH || rc == EINVAL;
 }
 
 static int open_files(struct pawl_guard_env *env, const char *path, const char **why)

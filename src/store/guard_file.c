@@ -17,6 +17,9 @@
 #include "store/guard_stores.h"
 #include "store/guard_text.h"
 
+/* How long a guard that failed is left alone. */
+#define RETRY_NS PAWL_NS_PER_S
+
 enum {
     BUCKETS = 4096,
     FOLD_BYTES = 256 << 10, /* of the journal, when it is put into data.mdb */
@@ -47,6 +50,9 @@ struct file_book {
     size_t cell_count;    /* in cells */
     uint64_t fresh_count; /* of those, that data.mdb has not */
     size_t fold_at;       /* the journal's size at which it is folded next */
+    uint64_t generation;  /* of data.mdb's last commit, as far as known */
+    uint64_t retry_ns;    /* data.mdb is not opened anew before */
+    bool missed;          /* what a failed write left out is in the cells alone */
     struct pawl_frame_reader reader;
     int replay_failure;
     char frame[FRAME_BYTES_MAX];
@@ -101,19 +107,23 @@ static bool remember(struct file_book *file, const struct pawl_sight *sight)
     return true;
 }
 
-/* After a failure LMDB may refuse everything until it is opened anew. */
+/*
+ * After a failure LMDB may refuse everything until it is opened anew. The generation stays that of
+ * the last commit that is known, so that what the journal has counts until another one is seen.
+ */
 static int reopen(struct file_book *file)
 {
     struct pawl_book_head head;
     const char *why = NULL;
-    uint64_t generation = file->env.generation;
 
+    file->retry_ns = pawl_clock_ns() + RETRY_NS;
     pawl_guard_env_close(&file->env);
     int rc = pawl_guard_env_open(&file->env, file->path, &head, &why);
 
-    /* A commit that was thought to have failed has left frames that say the same once more. */
-    if (rc == 0 && file->env.generation == generation) return 0;
-    return rc == 0 ? pawl_journal_empty(&file->journal) : rc;
+    if (rc != 0 || file->env.generation == file->generation) return rc;
+    /* The commit that was thought to have failed had not: the frames are in it. */
+    file->generation = file->env.generation;
+    return pawl_journal_empty(&file->journal);
 }
 
 /* Puts all cells into data.mdb, and empties the journal. */
@@ -131,6 +141,8 @@ static int fold(struct file_book *file)
     if (rc == 0) rc = pawl_guard_env_forget_old(&file->env, pawl_clock_wall_s());
     rc = pawl_guard_env_end(&file->env, &file->head, rc);
     if (rc == 0) {
+        file->generation = file->env.generation;
+        file->missed = false;
         free_cells(file);
         /* Frames of an older generation say nothing: it does no harm if they stay. */
         rc = pawl_journal_empty(&file->journal);
@@ -179,7 +191,8 @@ static pawl_err replay(struct file_book *file, pawl_error *error)
     if (failure != 0) return fail(file, "cannot read its journal", failure, error);
     file->replay_failure = 0;
     file->reader = (struct pawl_frame_reader){replay_head, replay_sight};
-    size_t whole = pawl_frames_read(bytes, file->env.generation, &file->reader);
+    file->generation = file->env.generation;
+    size_t whole = pawl_frames_read(bytes, file->generation, &file->reader);
 
     if (whole < bytes.size) {
         /* Answers are given only after their frame is written: a process that was killed while it
@@ -306,6 +319,7 @@ static pawl_err file_get(struct pawl_book *book, struct pawl_bytes name, struct 
         *seen = cell->seen;
         return PAWL_OK;
     }
+    if (file->env.env == NULL && pawl_clock_ns() >= file->retry_ns) (void)reopen(file);
     int rc = pawl_guard_env_get(&file->env, name, seen);
 
     if (rc == 0 || rc == MDB_NOTFOUND) return PAWL_OK;
@@ -326,16 +340,20 @@ static pawl_err file_put(struct pawl_book *book, const struct pawl_entries *entr
     if (!kept) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for the guard");
 
     /* What a failed write left out is in the cells: it goes with the next fold. */
-    bool folds = file->journal.size >= file->fold_at || file->journal.harmed;
+    bool missed = file->missed && pawl_clock_ns() >= file->retry_ns;
+    bool folds = file->journal.size >= file->fold_at || file->journal.harmed || missed;
     int failure = folds ? fold(file) : 0;
 
     if (!folds || failure != 0) {
-        size_t size = pawl_frame_write(file->env.generation, entries, file->frame);
+        size_t size = pawl_frame_write(file->generation, entries, file->frame);
 
         failure = pawl_journal_add(&file->journal, (struct pawl_bytes){file->frame, size},
                                    entries->lasts);
     }
-    return failure == 0 ? PAWL_OK : fail(file, "cannot be written", failure, error);
+    if (failure == 0) return PAWL_OK;
+    if (!file->missed) file->retry_ns = pawl_clock_ns() + RETRY_NS;
+    file->missed = true;
+    return fail(file, "cannot be written", failure, error);
 }
 
 static uint64_t file_count(const struct pawl_book *book)

@@ -62,7 +62,10 @@ void pawl_guard_put_failed(struct pawl_guard *guard, const pawl_error *error)
     char why[sizeof error->text + 16];
 
     (void)pthread_mutex_lock(&guard->lock);
-    bool first = guard->view.unwritten++ == 0;
+    bool first = !guard->failing;
+
+    guard->failing = true;
+    guard->view.unwritten++;
     (void)pthread_mutex_unlock(&guard->lock);
     pawl_log(
         first ? PAWL_LOG_ERROR : PAWL_LOG_DEBUG, "guard cannot be written", "why=%s",
@@ -76,6 +79,7 @@ static void put_head(struct pawl_guard *guard)
 
     if (guard->book->ops->put(guard->book, &entries, &error) == PAWL_OK) {
         guard->head_changed = false;
+        guard->failing = false;
     } else {
         pawl_guard_put_failed(guard, &error);
     }

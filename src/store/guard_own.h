@@ -48,6 +48,7 @@ struct pawl_guard {
     struct pawl_asks waiting;  /* until READY */
     struct pawl_asks pings;    /* from above: each wants a look */
     struct pawl_asks returns;  /* to be forgotten before they are sent */
+    bool failing;              /* the last write of the book failed */
     bool asked;                /* below, since its last turn */
     struct pawl_asks answered; /* here; their results are set */
     struct passed *ended, **ended_end;
