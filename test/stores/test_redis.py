@@ -10,7 +10,7 @@ import pytest
 import redis
 import servers
 
-from live import BUILD, Fleet, next_ids, pawl, pawl_json, program, wait_until
+from live import BUILD, Fleet, free_port, next_ids, pawl, pawl_json, program, wait_until
 
 CONFORMANCE = BUILD / "test/store/store_conformance"
 # What docs/stores.md tells a user to be given.
@@ -281,7 +281,7 @@ def test_a_replica_is_no_store(own_server):
 
 
 def test_a_cluster_is_no_store(own_server):
-    server = own_server("redis", ["--cluster-enabled", "yes"])
+    server = own_server("redis", ["--cluster-enabled", "yes", "--cluster-port", free_port()])
     fails(pawl("ping", url=server.url), 2, "Redis Cluster")
 
 
