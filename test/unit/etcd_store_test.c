@@ -463,7 +463,7 @@ static void a_branch_is_drawn_where_there_is_none(void **state)
             assert_memory_equal(identity.branch.at, "1-", 2);
         }
         expect(&probe, PAWL_OK, 0);
-        assert_memory_equal(identity.name, "7", identity.name_size);
+        assert_memory_equal(identity.name, "7/pawl", 7); /* and nothing behind it */
         assert_true(identity.branch.loses);
         close_store();
     }
@@ -483,7 +483,7 @@ static void a_branch_that_is_denied_is_done_without(void **state)
     answer_error(403, 7, "etcdserver: permission denied");
     expect(&probe, PAWL_OK, 0);
     assert_int_equal(identity.branch.size, 0);
-    assert_int_equal(identity.name_size, 1);
+    assert_int_equal(identity.name_size, strlen("7/pawl"));
     close_store();
 }
 

@@ -507,9 +507,36 @@ static void errors_mean_what_the_table_says(void **state)
     }
 }
 
+static void a_store_is_named_by_its_prefix_too(void **state)
+{
+#define P30 "abcdefghijklmnopqrstuvwxyz0123"
+    static const struct {
+        const char *prefix, *name; /* hashed names: how they begin */
+        size_t size;
+    } rows[] = {
+        {"pawl", "7/pawl", 6},
+        {"x/y", "7/x/y", 5},
+        {P30 P30 "4", "7/" P30 P30 "4", 63},
+        {P30 P30 "45", "7#", 2 + 16},
+        {P30 P30 "46", "7#", 2 + 16},
+    };
+    char names[PAWL_COUNT(rows)][PAWL_STORE_NAME_BYTES_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        size_t size = pawl_etcd_store_name(
+            names[i], 7, (struct pawl_bytes){rows[i].prefix, strlen(rows[i].prefix)});
+
+        assert_int_equal(size, rows[i].size);
+        assert_memory_equal(names[i], rows[i].name, strlen(rows[i].name));
+    }
+    assert_memory_not_equal(names[3], names[4], rows[3].size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_is_named_by_its_prefix_too),
         cmocka_unit_test(reads_urls),
         cmocka_unit_test(names_the_part_of_a_url_that_is_wrong),
         cmocka_unit_test(keys_lie_between_their_bounds),

@@ -29,11 +29,10 @@ void pawl_etcd_went_back(struct etcd *etcd)
 struct pawl_identity pawl_etcd_identity(const struct etcd *etcd)
 {
     struct pawl_identity identity = {.position = etcd->revision};
-    char text[24];
 
     if (etcd->cluster_id == 0) return identity;
-    identity.name_size = (uint8_t)snprintf(text, sizeof text, "%" PRIx64, etcd->cluster_id);
-    memcpy(identity.name, text, identity.name_size);
+    identity.name_size =
+        (uint8_t)pawl_etcd_store_name(identity.name, etcd->cluster_id, etcd->settings.prefix);
     if (etcd->meta.state == ETCD_META_KNOWN) identity.branch = pawl_tag_branch(&etcd->meta.tag);
     return identity;
 }

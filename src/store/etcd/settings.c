@@ -2,12 +2,18 @@
 /* etcd://[user:password@]host[:port][,host...]/prefix, and etcds:// with its options for TLS. */
 #include "store/etcd/words.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PLAIN  "etcd://"
 #define SECURE "etcds://"
 
 #define PREFIX_DEFAULT "pawl"
+
+enum { NAME_HASHED_BYTES = 16 + 1 + 16 + 1 };
+
+_Static_assert((int)NAME_HASHED_BYTES <= (int)PAWL_STORE_NAME_BYTES_MAX, "it is a store's name");
 
 static const char *const plain_keys[] = {NULL};
 static const char *const secure_keys[] = {"ca", "cert", "key", "verify", NULL};
@@ -98,4 +104,21 @@ pawl_err pawl_etcd_settings_read(struct etcd_settings *settings, const char *url
     }
     if (tls && (err = read_tls(settings, error)) != PAWL_OK) return err;
     return read_prefix(settings, rules, error);
+}
+
+size_t pawl_etcd_store_name(char name[PAWL_STORE_NAME_BYTES_MAX], uint64_t cluster_id,
+                            struct pawl_bytes prefix)
+{
+    char text[NAME_HASHED_BYTES];
+    size_t size = (size_t)snprintf(text, sizeof text, "%" PRIx64 "/", cluster_id);
+
+    if (size + prefix.size <= PAWL_STORE_NAME_BYTES_MAX) {
+        memcpy(name, text, size);
+        memcpy(name + size, prefix.at, prefix.size);
+        return size + prefix.size;
+    }
+    size = (size_t)snprintf(text, sizeof text, "%" PRIx64 "#%016" PRIx64, cluster_id,
+                            pawl_bytes_hash(prefix, 0));
+    memcpy(name, text, size);
+    return size;
 }

@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-#include "range/record.h"
+#include "range/source.h"
 #include "store/tag.h"
 #include "store/url.h"
 
@@ -35,6 +35,11 @@ struct etcd_settings {
 /* PAWL_BAD_REQUEST names the part that cannot be meant. Reads no file. */
 pawl_err pawl_etcd_settings_read(struct etcd_settings *settings, const char *url,
                                  pawl_error *error);
+
+/* Each prefix is a store of its own: "CLUSTER/PREFIX", or "CLUSTER#HASH" of one too long for that.
+ * Returns its size. */
+size_t pawl_etcd_store_name(char name[PAWL_STORE_NAME_BYTES_MAX], uint64_t cluster_id,
+                            struct pawl_bytes prefix);
 
 /* Keys. */
 
