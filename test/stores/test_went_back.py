@@ -236,6 +236,41 @@ def test_a_switchover_to_a_synchronous_standby_moves_nothing(own_server, site):
     assert branch == "2"
 
 
+WRITES = """
+CREATE TABLE writes (branch text, waits bool);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+INSERT INTO writes VALUES (new.branch, current_setting('synchronous_standby_names') <> '');
+RETURN NULL; END $$;
+CREATE TRIGGER note AFTER UPDATE ON pawl_sequences FOR EACH ROW EXECUTE FUNCTION note()
+"""
+
+
+def test_synchronous_standbys_are_switched_off(own_server, site):
+    """From the first write on that does not wait, the record does not say so any more."""
+    pair = own_server("postgres_sync")
+    used = site(both(pair))
+    used.use()
+    pair.sql(WRITES)
+    used.use()
+    pair.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+    pair.sql("SELECT pg_reload_conf()")
+    wait_until(lambda: pair.sql("SHOW synchronous_standby_names") == "", "commits wait no more")
+    used.use()
+    ways = pair.sql("SELECT DISTINCT waits, branch LIKE '% waits' FROM writes ORDER BY waits")
+    assert ways == "f|f\nt|t"
+    seen = pair.sql("SELECT pg_current_wal_lsn()")
+    wait_until(lambda: pair.standby.sql(f"SELECT pg_last_wal_replay_lsn() >= '{seen}'") == "t",
+               "the standby has what was used")
+    pair.standby.kill()
+    used.use()
+    used.forget()
+    pair.kill()
+    pair.standby.start()
+    pair.promote()
+    wait_until(lambda: pair.standby.sql("SELECT pg_is_in_recovery()") == "f", "it is promoted")
+    begins_anew(used)
+
+
 def test_a_table_of_dynamodb_is_copied_to_another_name(own_server, site, monkeypatch):
     server = own_server("dynalite")
     for key, value in server.env.items():

@@ -283,6 +283,9 @@ static void names_every_condition(void **state)
     assert_non_null(strstr(advance, "\"lap\" = $3"));
     assert_non_null(strstr(advance, "\"dropped\" = 0"));
     assert_non_null(strstr(advance, "\"next\" BETWEEN $4::bigint AND $5::bigint"));
+    assert_non_null(strstr(advance, "(\"branch\" NOT LIKE '% waits' OR current_setting"));
+    assert_non_null(
+        strstr(sql.texts[PAWL_POSTGRES_WRITE], "::text NOT LIKE '% waits' OR current_"));
     assert_non_null(strstr(sql.texts[PAWL_POSTGRES_WRITE], "\"tag\" = $2"));
     assert_non_null(strstr(sql.texts[PAWL_POSTGRES_INSERT], "ON CONFLICT (name) DO NOTHING"));
     pawl_postgres_sql_free(&sql);
@@ -317,12 +320,39 @@ static void judges_timelines(void **state)
     (void)state;
     for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
         struct pawl_identity identity = pawl_postgres_history_identity(
-            &rows[i].now, (struct pawl_bytes){rows[i].was, strlen(rows[i].was)});
+            &rows[i].now, "5/16384", (struct pawl_bytes){rows[i].was, strlen(rows[i].was)});
 
         assert_int_equal(identity.branch.size, strlen(rows[i].branch));
         assert_memory_equal(identity.branch.at, rows[i].branch, identity.branch.size);
         if (identity.branch.loses != rows[i].loses) fail_msg("row %zu: %s", i, rows[i].was);
-        assert_int_equal(identity.name_size, strlen(rows[i].now.system));
+    }
+}
+
+static void names_the_table_and_a_whole_page(void **state)
+{
+    static const char longest[] = "18446744073709551615/4294967295/4294967295";
+    static const struct {
+        const char *system, *place, *name;
+        uint64_t lsn, position;
+    } rows[] = {
+        {"7", "5/16384", "7/5/16384", 8192, 8192},
+        {"7", "5/16385", "7/5/16385", 8191, 0},
+        {"7", "", "", 16383, 8192},
+        {"", "5/16384", "", 0, 0},
+        {"18446744073709551615", "4294967295/4294967295", longest, 3 * 8192 + 1, 3 * 8192},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct pawl_postgres_history now = {.timeline = 1, .lsn = rows[i].lsn};
+
+        (void)snprintf(now.system, sizeof now.system, "%s", rows[i].system);
+        struct pawl_identity identity =
+            pawl_postgres_history_identity(&now, rows[i].place, PAWL_BYTES(""));
+
+        assert_int_equal(identity.name_size, strlen(rows[i].name));
+        assert_memory_equal(identity.name, rows[i].name, identity.name_size);
+        if (now.system[0] != '\0') assert_true(identity.position == rows[i].position);
     }
 }
 
@@ -338,6 +368,7 @@ int main(void)
         cmocka_unit_test(notices_a_cancelled_wait),
         cmocka_unit_test(reads_libpq_texts),
         cmocka_unit_test(judges_columns),
+        cmocka_unit_test(names_the_table_and_a_whole_page),
         cmocka_unit_test(names_every_condition),
         cmocka_unit_test(judges_timelines),
     };

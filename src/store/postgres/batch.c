@@ -188,6 +188,11 @@ static void look_before(struct pg_driver *driver, struct pg_group *group, const 
     group->error = driver->facts.error;
 }
 
+static void heed_waits(struct pg_driver *driver, const PGresult *result)
+{
+    driver->history.waits = *PQgetvalue(result, 0, PAWL_POSTGRES_WAITS_COLUMN) == 't';
+}
+
 /* Writes. */
 
 /* Whether the row is what this statement wrote, and not what another one answered. */
@@ -215,8 +220,7 @@ static void write_result(struct pg_driver *driver, struct pg_group *group, const
     }
     const char *commit = PQgetvalue(result, 0, PAWL_POSTGRES_COMMIT_COLUMN);
 
-    driver->history.waits = *PQgetvalue(result, 0, PAWL_POSTGRES_WAITS_COLUMN) == 't';
-
+    heed_waits(driver, result);
     if (!driver->target.lasting || strcmp(commit, "on") == 0 ||
         strcmp(commit, "remote_apply") == 0) {
         return;
@@ -330,8 +334,10 @@ static void read_result(struct pg_driver *driver, struct pg_group *group, const 
     if (group->skip > 0) {
         look_before(driver, group, result);
     } else if (!group->doubtful) {
-        (void)take_row(result, group->at);
+        bool there = take_row(result, group->at);
+
         group->at->written = true;
+        if (there && PQnfields(result) == PAWL_POSTGRES_WRITE_COLUMNS) heed_waits(driver, result);
     }
 }
 

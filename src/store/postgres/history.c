@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITS " waits"
+#include "store/postgres/sql.h"
 
 static const char *text_of(const PGresult *result, enum pawl_postgres_history_column column)
 {
@@ -54,24 +54,35 @@ static bool has_all(const struct pawl_postgres_history *history, struct pawl_byt
     }
     if (!pawl_bytes_to_u64((struct pawl_bytes){was.at, digits}, &timeline)) return false;
     bool waited = pawl_bytes_equal((struct pawl_bytes){was.at + digits, was.size - digits},
-                                   PAWL_BYTES(WAITS));
+                                   PAWL_BYTES(PAWL_POSTGRES_WAITS));
 
     if (timeline == history->timeline) return true;
     return timeline < history->timeline && waited && !history->recovered;
 }
 
-struct pawl_identity pawl_postgres_history_identity(const struct pawl_postgres_history *history,
-                                                    struct pawl_bytes was)
+static void name(struct pawl_identity *identity, const char *system, const char *place)
 {
-    struct pawl_identity identity = {.position = history->lsn};
+    char text[sizeof identity->name + 1];
+    int size = snprintf(text, sizeof text, "%s/%s", system, place);
+
+    PAWL_ASSERT(size > 0 && (size_t)size < sizeof text);
+    memcpy(identity->name, text, (size_t)size);
+    identity->name_size = (uint8_t)size;
+}
+
+struct pawl_identity pawl_postgres_history_identity(const struct pawl_postgres_history *history,
+                                                    const char *place, struct pawl_bytes was)
+{
+    struct pawl_identity identity = {.position = history->lsn -
+                                                 history->lsn % PAWL_POSTGRES_WAL_PAGE_BYTES};
     struct pawl_branch *branch = &identity.branch;
     char text[sizeof branch->at + 1];
 
-    identity.name_size = (uint8_t)strlen(history->system);
-    memcpy(identity.name, history->system, identity.name_size);
-    if (identity.name_size == 0 || history->timeline == 0) return identity;
+    if (history->system[0] == '\0') return identity;
+    if (place[0] != '\0') name(&identity, history->system, place);
+    if (history->timeline == 0) return identity;
     int size = snprintf(text, sizeof text, "%s/%" PRIu64 "%s", history->system, history->timeline,
-                        history->waits ? WAITS : "");
+                        history->waits ? PAWL_POSTGRES_WAITS : "");
 
     PAWL_ASSERT(size > 0 && (size_t)size < sizeof text);
     memcpy(branch->at, text, (size_t)size);

@@ -11,6 +11,11 @@
 
 #include "range/source.h"
 
+enum {
+    PAWL_POSTGRES_PLACE_BYTES = 24, /* "DATABASE/TABLE", two numbers of 32 bits */
+    PAWL_POSTGRES_WAL_PAGE_BYTES = 8192,
+};
+
 /* Columns of what IDENTITY answers. */
 enum pawl_postgres_history_column {
     PAWL_POSTGRES_HISTORY_SYSTEM,
@@ -32,8 +37,13 @@ struct pawl_postgres_history {
 /* false: the row is none. */
 bool pawl_postgres_history_read(struct pawl_postgres_history *history, const PGresult *result);
 
-/* Its branch as far as it concerns a record that bears `was`. */
+/*
+ * The store's name is "SYSTEM/DATABASE/TABLE": place is the last two, empty: not known. Its branch
+ * is told as far as it concerns a record that bears `was`. Its position is that of a whole page of
+ * WAL: what was flushed may end within a record, which a crash cuts off back to that page's begin
+ * though no commit is lost.
+ */
 struct pawl_identity pawl_postgres_history_identity(const struct pawl_postgres_history *history,
-                                                    struct pawl_bytes was);
+                                                    const char *place, struct pawl_bytes was);
 
 #endif

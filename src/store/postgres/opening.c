@@ -116,6 +116,8 @@ static void judge(struct pg_driver *driver, const PGresult *result)
         (void)pawl_fail(&facts->error, PAWL_STORE, "postgres answers what cannot be");
         return;
     }
+    (void)snprintf(facts->place, sizeof facts->place, "%s",
+                   text_of(result, PAWL_POSTGRES_FACT_PLACE));
     facts->server_good = server_is_good(driver, result);
     if (facts->server_good) {
         facts->usable = table_is_good(driver, result);

@@ -46,7 +46,8 @@ void pawl_pg_ride_end(struct pg_driver *driver, struct pg_ride *ride)
 
     if (op->end == PAWL_OP_DONE || op->end == PAWL_OP_REFUSED) {
         op->identity = pawl_postgres_history_identity(
-            &driver->history, (struct pawl_bytes){op->found.branch, op->found.branch_size});
+            &driver->history, driver->facts.place,
+            (struct pawl_bytes){op->found.branch, op->found.branch_size});
     }
     free(ride);
     pawl_op_end(op, &driver->driver);

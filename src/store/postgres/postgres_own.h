@@ -86,9 +86,10 @@ struct pg_facts {
     bool known;
     bool direct; /* no pooler stands between: settings and prepared statements last */
     bool has_table;
-    bool server_good; /* whatever the table is */
-    bool usable;      /* for records */
-    pawl_error error; /* why not */
+    bool server_good;                      /* whatever the table is */
+    bool usable;                           /* for records */
+    char place[PAWL_POSTGRES_PLACE_BYTES]; /* of the table; empty: there is none */
+    pawl_error error;                      /* why not */
 };
 
 struct pg_driver {

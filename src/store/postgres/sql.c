@@ -11,7 +11,14 @@ enum { COLUMN_BYTES_MAX = 64 };
 #define COLUMNS               "name" PAWL_FIELD_MAP(COLUMN_OF)
 #define WAITS                 "current_setting('synchronous_standby_names') <> ''"
 
-#define ANSWERS " RETURNING " COLUMNS ", current_setting('synchronous_commit'), " WAITS
+/*
+ * No grant leaves a record behind that says of itself that its commit waited, though it does not:
+ * it is refused, and what is read then says so.
+ */
+#define TRUE_OF(branch) branch " NOT LIKE '%%" PAWL_POSTGRES_WAITS "' OR " WAITS
+
+#define HOW     ", current_setting('synchronous_commit'), " WAITS
+#define ANSWERS " RETURNING " COLUMNS HOW
 
 /*
  * A commit must be durable before it is answered: what the server, the database or the role says
@@ -40,13 +47,14 @@ static const char *type_of(enum pawl_field field)
 
 static void put_advance(FILE *to, const char *table)
 {
-    (void)fprintf(to,
-                  "UPDATE %s SET \"next\" = \"next\" + $6::bigint + $7::bigint, \"version\" = "
-                  "\"version\" + 1, \"tag\" = $8::bigint, \"rate\" = $9::double precision, "
-                  "\"written_at\" = $10::bigint WHERE name = $1::text AND \"epoch\" = $2::bigint "
-                  "AND \"lap\" = $3::bigint AND \"dropped\" = 0 AND \"ended\" = 0 AND \"format\" = "
-                  "%d AND \"next\" BETWEEN $4::bigint AND $5::bigint" ANSWERS,
-                  table, PAWL_RECORD_FORMAT);
+    (void)fprintf(
+        to,
+        "UPDATE %s SET \"next\" = \"next\" + $6::bigint + $7::bigint, \"version\" = "
+        "\"version\" + 1, \"tag\" = $8::bigint, \"rate\" = $9::double precision, "
+        "\"written_at\" = $10::bigint WHERE name = $1::text AND \"epoch\" = $2::bigint "
+        "AND \"lap\" = $3::bigint AND \"dropped\" = 0 AND \"ended\" = 0 AND \"format\" = "
+        "%d AND \"next\" BETWEEN $4::bigint AND $5::bigint AND (" TRUE_OF("\"branch\"") ")" ANSWERS,
+        table, PAWL_RECORD_FORMAT);
 }
 
 static void put_write(FILE *to, const char *table)
@@ -56,10 +64,12 @@ static void put_write(FILE *to, const char *table)
         (void)fprintf(to, "%s\"%s\" = $%d::%s", i > 0 ? ", " : "",
                       pawl_field_name((enum pawl_field)i), i + 4, type_of((enum pawl_field)i));
     }
-    (void)fprintf(to,
-                  " WHERE name = $1::text AND \"tag\" = $2::bigint AND \"version\" = $3::bigint "
-                  "AND \"format\" = %d" ANSWERS,
-                  PAWL_RECORD_FORMAT);
+    /* What changes the epoch grants nothing, and may leave the branch as it found it. */
+    (void)fprintf(
+        to,
+        " WHERE name = $1::text AND \"tag\" = $2::bigint AND \"version\" = $3::bigint "
+        "AND \"format\" = %d AND (\"epoch\" <> $%d::bigint OR " TRUE_OF("$%d::text") ")" ANSWERS,
+        PAWL_RECORD_FORMAT, PAWL_FIELD_epoch + 4, PAWL_FIELD_branch + 4);
 }
 
 static void put_insert(FILE *to, const char *table)
@@ -71,7 +81,8 @@ static void put_insert(FILE *to, const char *table)
     (void)fprintf(to, ") ON CONFLICT (name) DO NOTHING" ANSWERS);
 }
 
-/* format_type gives the types' own names, whatever the session's. */
+/* In the order of enum pawl_postgres_fact. format_type gives the types' own names, whatever the
+ * session's. */
 static void put_facts(FILE *to)
 {
     (void)fprintf(
@@ -80,7 +91,8 @@ static void put_facts(FILE *to)
             "c.relpersistence, (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, "
             "a.atttypmod), E'\\n') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "
             "AND NOT a.attisdropped), (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', "
-            "'INSERT', 'UPDATE']) p WHERE NOT has_table_privilege(c.oid, p)) "
+            "'INSERT', 'UPDATE']) p WHERE NOT has_table_privilege(c.oid, p)), (SELECT d.oid FROM "
+            "pg_database d WHERE d.datname = current_database()) || '/' || c.oid "
             "FROM (SELECT to_regclass($1::text)::oid AS oid) t LEFT JOIN pg_class c ON c.oid = "
             "t.oid");
 }
@@ -147,7 +159,7 @@ static void put(enum pawl_postgres_statement statement, FILE *to, const char *ta
 {
     switch (statement) {
     case PAWL_POSTGRES_READ:
-        (void)fprintf(to, "SELECT " COLUMNS " FROM %s WHERE name = $1::text", table);
+        (void)fprintf(to, "SELECT " COLUMNS HOW " FROM %s WHERE name = $1::text", table);
         return;
     case PAWL_POSTGRES_ADVANCE:
         put_advance(to, table);

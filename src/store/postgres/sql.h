@@ -8,6 +8,9 @@
 
 #include "store/fields.h"
 
+/* What a branch ends with if the commit that wrote it waited for a standby. */
+#define PAWL_POSTGRES_WAITS " waits"
+
 enum pawl_postgres_statement {
     PAWL_POSTGRES_READ,    /* name */
     PAWL_POSTGRES_ADVANCE, /* name, epoch, lap, low, high, by, by, tag, rate, written_at */
@@ -31,8 +34,8 @@ enum pawl_postgres_statement {
 enum {
     PAWL_POSTGRES_NAME_COLUMN,
     PAWL_POSTGRES_FIELDS_COLUMN,
-    PAWL_POSTGRES_COMMIT_COLUMN = PAWL_POSTGRES_FIELDS_COLUMN + PAWL_FIELDS, /* writes only */
-    PAWL_POSTGRES_WAITS_COLUMN, /* likewise: whether that commit waits for a standby */
+    PAWL_POSTGRES_COMMIT_COLUMN = PAWL_POSTGRES_FIELDS_COLUMN + PAWL_FIELDS, /* not LIST's */
+    PAWL_POSTGRES_WAITS_COLUMN, /* likewise: whether a commit waits for a standby */
     PAWL_POSTGRES_WRITE_COLUMNS,
 };
 
@@ -46,6 +49,7 @@ enum pawl_postgres_fact {
     PAWL_POSTGRES_FACT_PERSISTENCE, /* p, u (unlogged), t */
     PAWL_POSTGRES_FACT_COLUMNS,     /* "name type", one a line */
     PAWL_POSTGRES_FACT_GRANTS,      /* what is missing of SELECT, INSERT, UPDATE; NULL: nothing */
+    PAWL_POSTGRES_FACT_PLACE,       /* "DATABASE/TABLE", by their oids; NULL: there is no table */
     PAWL_POSTGRES_FACTS_COUNT,
 };
 
