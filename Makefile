@@ -2,8 +2,8 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test test-drivers tidy sim sabotage models chaos ride-through \
-    bench bench-stores bench-postgres coverage install clean
+.PHONY: help setup build run test test-drivers tidy sim sim-nightly sabotage models chaos \
+    ride-through bench bench-stores bench-postgres coverage install clean
 
 help: ## lists these verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -34,7 +34,10 @@ tidy: setup ## format, clang-tidy, cppcheck and the project's own rules
 	@tools/test tidy
 
 sim: build ## simulates whole fleets; SEEDS=n for more of them, PAWL_SEED=n replays one
-	@$(if $(SEEDS),PAWL_SEEDS=$(SEEDS)) build/test/sim/fleet_sim test/sim/seeds.txt
+	@$(if $(PAWL_SEED),build/test/sim/fleet_sim,tools/sim $(if $(SEEDS),--seeds $(SEEDS)))
+
+sim-nightly: build ## the same with 100,000 seeds: says how far it is, and which seeds fail
+	@tools/sim --seeds 100000 --progress
 
 sabotage: build ## breaks pawl in a dozen ways and sees that the simulation notices each
 	@tools/sabotage

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define REST_NS_MAX (12 * UINT64_C(3600) * PAWL_NS_PER_S)
+
 static uint32_t users(const struct kept *kept)
 {
     return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
@@ -156,6 +158,23 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/*
+ * When to look whether somebody still has it open: nobody says so when he lets go. Half as often
+ * each time, so that a sequence that is open and not used costs next to nothing.
+ */
+static uint64_t rest_until(struct kept *kept)
+{
+    uint64_t now_ns = kept->keeper->now_ns;
+
+    if (kept->rest_until_ns > now_ns) return kept->rest_until_ns;
+    if (kept->rest_ns < REST_NS_MAX) kept->rest_ns *= 2;
+    if (kept->rest_ns == 0) {
+        kept->rest_ns = PAWL_IDLE_INTERVALS * kept->keeper->settings.pace.refill_interval_ns;
+    }
+    kept->rest_until_ns = now_ns + kept->rest_ns;
+    return kept->rest_until_ns;
+}
+
 static void schedule(struct kept *kept, uint64_t low)
 {
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
@@ -167,11 +186,11 @@ static void schedule(struct kept *kept, uint64_t low)
         bool wants = held < low || waited_for(kept) || thirsty(kept);
 
         if (wants && kept->retry_ns > kept->keeper->now_ns) due = earlier(due, kept->retry_ns);
-        uint64_t rest_ns = kept->resting ? kept->keeper->now_ns : kept->used_ns;
         uint64_t check_ns = kept->seen_ns + interval_ns;
 
         if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
-        due = earlier(due, rest_ns + PAWL_IDLE_INTERVALS * interval_ns);
+        due = earlier(due, kept->resting ? rest_until(kept)
+                                         : kept->used_ns + PAWL_IDLE_INTERVALS * interval_ns);
         if (lanes(kept) || (!kept->resting && (held > 0 || kept_global(kept)))) {
             due = earlier(due, check_ns);
         }
@@ -235,6 +254,7 @@ void pawl_kept_step(struct kept *kept)
     if (kept->keeper->draining) fail_closed(kept);
     if (waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
+        kept->rest_ns = kept->rest_until_ns = 0;
         kept->used_ns = kept->keeper->now_ns;
     }
     if (kept->changes.first != NULL) {

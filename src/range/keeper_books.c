@@ -66,23 +66,32 @@ void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
     pawl_kept_unhold(kept, count);
 }
 
+/* Ids that the errand under way may bring: a store gives whole blocks. */
+static uint64_t asked(const struct kept *kept)
+{
+    uint64_t count = kept->errand_ask.count;
+
+    if (kept->errand != ERRAND_TAKE && kept->errand != ERRAND_NEXT) return 0;
+    if (kept->block == 0 || kept->errand == ERRAND_NEXT || count == 0) return count;
+    return (count + kept->block - 1) / kept->block * kept->block;
+}
+
 void pawl_kept_books(const struct kept *kept, struct pawl_books *books)
 {
-    int64_t last = 0;
-    bool taken = pawl_stock_last(kept->holding.stock, &last);
+    int64_t last = kept->handed;
+    bool known = pawl_stock_last(kept->holding.stock, &last) || kept->handed_known;
+
+    /* Else none was handed out: all that is held lies after the one before the first. */
+    if (!known) known = !__builtin_sub_overflow(kept->shown_first, kept->increment, &last);
 
     *books = kept->row != NULL ? kept->row->books : (struct pawl_books){.bounded = false};
     for (size_t i = 0; i < PAWL_FLOW_COUNT; i++) {
         books->flows[i] = kept->flows[i];
     }
-    books->bounded = kept->epoch != 0 && (taken || kept->handed_known);
+    books->bounded = kept->epoch != 0 && known;
     books->top = kept->top.id;
-    books->after = taken ? last : kept->handed;
-}
-
-void pawl_kept_tell(struct pawl_ask *errand, struct pawl_books *books)
-{
-    pawl_kept_books(PAWL_OWNER(errand, struct kept, errand_ask), books);
+    books->asked = asked(kept);
+    books->after = last;
 }
 
 void pawl_kept_unread(struct kept *kept, uint64_t count)

@@ -30,7 +30,6 @@ static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum p
     *ask = (struct pawl_ask){
         .kind = kind,
         .name = pawl_name_bytes(&kept->holding.name),
-        .tell = pawl_kept_tell,
         .done = errand_done,
     };
     return ask;
@@ -44,6 +43,7 @@ static void errand_send(struct kept *kept)
 
     pawl_count_add(&counts->asks, 1);
     if (!reads) pawl_count_add(&counts->writes, 1);
+    if (!reads) pawl_kept_books_save(kept);
     kept->answered_ns = 0;
     kept->sent_ns =
         kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock() : kept->asked_ns;
@@ -430,6 +430,7 @@ static void take_ended(struct kept *kept, const struct pawl_ask *ask)
         ids_failed(kept, ask);
     }
     if (kept->batch.first != NULL) back_to_nexts(kept);
+    pawl_kept_books_save(kept);
 }
 
 static void check_ended(struct kept *kept, const struct pawl_ask *ask)
@@ -492,6 +493,7 @@ void pawl_errand_ended(struct kept *kept)
         } else {
             pawl_kept_burn(kept, ask->count, PAWL_CAUSE_NOT_KEPT);
         }
+        pawl_kept_books_save(kept);
         break;
     case ERRAND_CHANGE:
         change_ended(kept, ask);

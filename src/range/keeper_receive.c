@@ -33,7 +33,9 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
     }
     if (ask->count == 0) {
         pawl_error fine = {.code = PAWL_OK};
-        bool known = kept->told.epoch != 0 && !kept_global(kept) && kept->changes.first == NULL &&
+        /* Ids of NEXT do not tell whether it is ORDER GLOBAL, and nothing of it may be held. */
+        bool known = kept->told.epoch != 0 && kept->told.epoch == kept->client_epoch &&
+                     !kept_global(kept) && kept->changes.first == NULL &&
                      keeper->now_ns - kept->seen_ns < interval_ns;
 
         if (!known) kept->check_wanted = true;

@@ -115,6 +115,8 @@ struct kept {
     bool check_wanted;  /* somebody above asks whether the epoch stands */
     bool leases_first;  /* whose turn it is, where leases and takers wait for the same ids */
     bool resting;       /* has nothing, waits to be used or released */
+    uint64_t rest_ns;   /* how long it rests before it is looked at, and until when */
+    uint64_t rest_until_ns;
     pawl_error trouble; /* why the last refill failed; code PAWL_OK: it did not */
 
     struct pawl_asks opens, waits, takes, nexts, batch, changes;
@@ -179,7 +181,6 @@ void pawl_kept_unhold(struct kept *kept, uint64_t count);
 void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause);
 void pawl_kept_unread(struct kept *kept, uint64_t count); /* of NEXT, or taken from the stock */
 void pawl_kept_books(const struct kept *kept, struct pawl_books *books);
-void pawl_kept_tell(struct pawl_ask *errand, struct pawl_books *books);
 void pawl_kept_books_open(struct kept *kept);
 void pawl_kept_books_save(const struct kept *kept); /* where an archive is */
 void pawl_kept_books_close(struct kept *kept);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "range/source.h"
-
 enum { TABLE_SIZE_LEAST = 64 };
 
 const char *pawl_cause_name(enum pawl_cause cause)
@@ -39,25 +37,16 @@ uint64_t pawl_books_held(const struct pawl_books *books)
 
 uint64_t pawl_books_recover(struct pawl_books *books)
 {
-    uint64_t lost = pawl_books_held(books);
+    uint64_t lost = pawl_books_held(books) + books->asked;
 
     if (lost == 0) return 0;
     books->burned[PAWL_CAUSE_CRASH] += lost;
-    books->crash_bounded = books->bounded;
+    books->crash_bounded = books->bounded && books->asked == 0;
+    books->flows[PAWL_FLOW_RESERVED] += books->asked;
+    books->asked = 0;
     books->crash_after = books->after;
     books->crash_top = books->top;
     return lost;
-}
-
-void pawl_books_answered(struct pawl_books *books, const struct pawl_ask *ask)
-{
-    bool granted = ask->error.code == PAWL_OK && ask->grant.range.count > 0;
-
-    books->flows[PAWL_FLOW_RESERVED] += ask->burned;
-    books->burned[granted ? PAWL_CAUSE_EXACT : PAWL_CAUSE_LOST] += ask->burned;
-    if (!granted) return;
-    books->flows[PAWL_FLOW_RESERVED] += ask->grant.range.count;
-    books->top = pawl_range_last(ask->grant.range);
 }
 
 void pawl_books_gaps(const struct pawl_books *books, int64_t since, pawl_gaps *gaps)

@@ -30,22 +30,21 @@ enum pawl_flow {
     PAWL_FLOW_COUNT,
 };
 
-struct pawl_ask;
-
 struct pawl_books {
     uint64_t flows[PAWL_FLOW_COUNT];
     uint64_t burned[PAWL_CAUSE_COUNT];
-    bool bounded;  /* after and top are known */
-    int64_t after; /* the last id handed out or leased, as far as known */
-    int64_t top;   /* the furthest reserved: what is held lies between the two */
+    uint64_t asked; /* ids in an ask below that is not answered yet: they are in nothing else */
+    bool bounded;   /* after and top are known */
+    int64_t after;  /* the last id handed out or leased, as far as known */
+    int64_t top;    /* the furthest reserved: what is held lies between the two */
     bool crash_bounded;
     int64_t crash_after, crash_top; /* the same, as of the latest crash */
 };
 
 /*
- * Where books survive their keeper. Both are called on the keeper's thread, and do not wait for a
- * disk: what is saved is written soon, with whatever is written next. What a keeper asks below
- * carries its books (ask->tell), so that they are written as a grant is, and before a RETURN.
+ * Where books survive their keeper. Both are called on the keeper's thread. What is saved outlives
+ * the process, however that ends. A keeper saves before it asks for ids or gives any back, and when
+ * it has judged the answer: so whatever dies where, its books never say less than what is gone.
  */
 struct pawl_archive {
     /* false: there are none. */
@@ -65,12 +64,10 @@ uint64_t pawl_books_burned(const struct pawl_books *books);
 /* Reserved, and nothing is known of them yet. */
 uint64_t pawl_books_held(const struct pawl_books *books);
 /*
- * Of books whose keeper is gone: what it held is booked as `crash`. Some of it may have been handed
- * out after the books were written, so that is an upper bound. Returns how many.
+ * Of books whose keeper is gone: what it held, and had asked for, is booked as `crash`. Some of it
+ * may have been handed out since, or never been granted: it is an upper bound. Returns how many.
  */
 uint64_t pawl_books_recover(struct pawl_books *books);
-/* What an answer to TAKE or NEXT brings, before its asker has judged it. */
-void pawl_books_answered(struct pawl_books *books, const struct pawl_ask *ask);
 void pawl_books_gaps(const struct pawl_books *books, int64_t since, pawl_gaps *gaps);
 
 /* Books of sequences, those that have gaps. {0} is empty. */

@@ -77,7 +77,6 @@ struct pawl_grant {
 };
 
 struct pawl_holding;
-struct pawl_books;
 
 /* One page of a listing. Names come in one order that does not change; where the store can,
  * pawl_bytes_order's. */
@@ -138,8 +137,6 @@ struct pawl_ask {
     struct pawl_identity *identity;
     /* READ: what the first that counts them knows; NULL: not asked for */
     pawl_gaps *gaps;
-    /* TAKE, NEXT, RETURN: the asker's books as they stand without this answer; NULL: none */
-    void (*tell)(struct pawl_ask *ask, struct pawl_books *books);
 
     pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
     struct pawl_grant grant; /* out: TAKE, NEXT */

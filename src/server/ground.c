@@ -2,6 +2,8 @@
 #include "server/ground.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -158,6 +160,26 @@ static pawl_err open_guard(struct ground *ground, struct pawl_source **source, p
     return err;
 }
 
+/* Of each store its own: names that are the same elsewhere are other sequences. */
+static pawl_err open_ledger(struct ground *ground, struct pawl_keeper_settings *keeper,
+                            pawl_error *error)
+{
+    const struct config *config = ground->config;
+    char url[sizeof config->store];
+    char path[PATH_MAX + 32];
+    pawl_error why;
+
+    keeper->ledger_since = pawl_clock_wall_s();
+    if (config->data[0] == '\0') return PAWL_OK;
+    (void)pawl_url_show(url, sizeof url, config->store);
+    (void)snprintf(path, sizeof path, "%s/gaps-%016" PRIx64, ground->data.path,
+                   pawl_bytes_hash((struct pawl_bytes){url, strlen(url)}, 0));
+    pawl_err err = pawl_ledger_file_open(path, &keeper->ledger_since, &ground->archive, &why);
+    if (err != PAWL_OK) return pawl_fail(error, err, "--data: %s", why.text);
+    keeper->archive = ground->archive;
+    return PAWL_OK;
+}
+
 static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *keeper,
                             pawl_error *error)
 {
@@ -187,7 +209,11 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
     keeper->clock = pawl_clock_ns;
     keeper->retry_least_ns = RETRY_LEAST_NS;
     keeper->retry_most_ns = RETRY_MOST_NS;
-    keeper->ledger_since = pawl_clock_wall_s();
+    err = open_ledger(ground, keeper, error);
+    if (err != PAWL_OK) {
+        source->ops->close(source);
+        return err;
+    }
     keeper->refuse_rollback = config->on_rollback == CONFIG_ON_ROLLBACK_REFUSE;
     return pawl_turner_start(ground->turner, source, keeper, error);
 }
@@ -198,6 +224,7 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
     ground->config = config;
     ground->turner = NULL;
     ground->guard = NULL;
+    ground->archive = NULL;
     ground->data.owner.fd = -1;
     ground->threads = config->threads > 0 ? config->threads : uv_available_parallelism();
     if (ground->threads > GROUND_THREADS_MAX) ground->threads = GROUND_THREADS_MAX;
@@ -291,6 +318,8 @@ bool ground_close(struct ground *ground)
     bool drained = pawl_turner_free(ground->turner);
 
     ground->turner = NULL;
+    pawl_ledger_file_close(ground->archive);
+    ground->archive = NULL;
     pawl_folder_leave(&ground->data);
     return drained;
 }

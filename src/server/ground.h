@@ -8,6 +8,7 @@
 #include "server/listener.h"
 #include "store/folder.h"
 #include "store/guard.h"
+#include "store/ledger_file.h"
 
 enum { GROUND_THREADS_MAX = 256 };
 
@@ -16,6 +17,7 @@ struct ground {
     struct listen_addresses addresses;
     struct pawl_folder data; /* owned if config->data is given */
     struct pawl_guard *guard; /* of the store; NULL: none was asked for. The keeper's to close */
+    struct pawl_archive *archive; /* in data: of gaps; NULL: no config->data */
     struct pawl_turner *turner;
     size_t threads;
 };

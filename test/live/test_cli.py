@@ -276,3 +276,20 @@ def test_what_cannot_be_judged_is_named(tmp_path):
     ends(pawl("verify"), 2, "needs FILE...")
     ends(pawl("verify", history(tmp_path, "empty", "# none\n")), 2, "no ids in these files")
     ends(pawl("verify", bad, "--threads", 1, bad), 2, "options must stand before the files")
+
+
+def test_show_explains_the_gaps_of_a_crash(fleet, tmp_path):
+    """What a killed server held is an upper bound, and so is what its clients were leased."""
+    options = ["--data", str(tmp_path / "data")]
+    server = fleet.start(options=options)
+    assert pawl("create", "orders", "--block", 50, url=server.url).returncode == 0
+    given = [server.redis().incr("orders") for _ in range(20)]
+    server.kill()
+    server.start()
+    gaps = pawl_json("show", "orders", url=server.url)["gaps"]
+    after = server.redis().incr("orders")
+    missing = after - given[-1] - 1
+    assert 0 < missing <= gaps["crash"], gaps
+    assert gaps["crash_after"] <= given[-1] and gaps["crash_to"] == after - 1
+    text = pawl("show", "orders", url=server.url).stdout
+    assert f"up to {gaps['crash']} crash: " in text, text

@@ -5,7 +5,7 @@
  * (asks), sim_node.c (counts) and below.
  *
  *     PAWL_SEED=n    replays one run; PAWL_TRACE=1 tells everything that happens in it
- *     PAWL_SEEDS=n   so many runs instead of 2,000
+ *     PAWL_SEEDS=n   so many runs instead of 2,000: tools/sim runs more, several at a time
  *     PAWL_SEED_FIRST=n  from this seed on
  */
 #include <inttypes.h>
@@ -36,6 +36,9 @@ static void draw_faults(struct sim *sim)
     faults->recreate = faults->change && drawn(sim, 40);
     faults->rename = faults->recreate && sim->seed % 3 != 0;
     faults->restart = drawn(sim, 50);
+    faults->deploy = faults->restart && drawn(sim, 50);
+    faults->night = drawn(sim, 25);
+    faults->clock = drawn(sim, 30);
     sim->plan.faultless = drawn(sim, 30);
     if (sim->plan.faultless) return;
     faults->refuse = drawn(sim, 50);
@@ -48,6 +51,21 @@ static void draw_faults(struct sim *sim)
     faults->crash = drawn(sim, 50);
     faults->cut = drawn(sim, 50);
     faults->partition = drawn(sim, 40);
+    faults->stall = drawn(sim, 30);
+    faults->lag = drawn(sim, 30);
+}
+
+/* Some intervals to a day, before the hours in which refills are counted. */
+static void draw_night(struct sim *sim)
+{
+    struct sim_plan *plan = &sim->plan;
+    uint64_t interval_ns = plan->refill_interval_ns;
+    uint64_t most_ns = sim_luck(sim, 50) ? 10 * interval_ns : 24 * 3600 * PAWL_NS_PER_S;
+    uint64_t length_ns = interval_ns + sim_dice(sim, most_ns);
+
+    plan->night_ns = 2 * PAWL_NS_PER_S + sim_dice(sim, CHAOS_INTERVALS / 3 * interval_ns);
+    plan->morning_ns = plan->night_ns + length_ns;
+    plan->chaos_until_ns += length_ns;
 }
 
 static void draw_plan(struct sim *sim)
@@ -68,6 +86,7 @@ static void draw_plan(struct sim *sim)
     plan->refill_interval_ns = (400 + sim_dice(sim, 1200)) * PAWL_NS_PER_MS;
     plan->ride_through_ns = (400 + sim_dice(sim, 3000)) * PAWL_NS_PER_MS;
     plan->chaos_until_ns = 2 * PAWL_NS_PER_S + (uint64_t)CHAOS_INTERVALS * plan->refill_interval_ns;
+    if (plan->faults.night) draw_night(sim);
     plan->live_until_ns = plan->chaos_until_ns + (uint64_t)LIVE_S * PAWL_NS_PER_S;
 }
 
@@ -125,12 +144,21 @@ static struct sim_node *draw_up(struct sim *sim)
     return node->up ? node : NULL;
 }
 
+/* By seconds, or by years. */
+static void jump_clocks(struct sim *sim)
+{
+    int64_t most_s = sim_luck(sim, 50) ? 100 : 100000000;
+
+    sim->wall_shift_s = (int64_t)sim_dice(sim, 2 * (uint64_t)most_s) - most_s;
+    SIM_NOTE(sim, SIM_NO_SEQ, -1, .what = "wall clocks jump: %lld s off", .a = sim->wall_shift_s);
+}
+
 static void go_wrong(struct sim *sim)
 {
     const struct sim_faults *faults = &sim->plan.faults;
     struct sim_node *node = draw_up(sim);
 
-    switch (sim_dice(sim, 9)) {
+    switch (sim_dice(sim, 11)) {
     case 0:
         if (faults->outage) {
             sim_store_away(sim, sim->now_ns + sim_dice(sim, 3 * sim->plan.refill_interval_ns));
@@ -157,20 +185,77 @@ static void go_wrong(struct sim *sim)
     case 7:
         sim_fail_over(sim);
         break;
+    case 8:
+        if (faults->stall) {
+            sim_store_stall(sim, sim->now_ns + sim_dice(sim, sim->plan.refill_interval_ns));
+        }
+        break;
+    case 9:
+        if (faults->clock) jump_clocks(sim);
+        break;
     default:
         if (faults->partition) sim_net_heal(sim);
         break;
     }
 }
 
+/* Nobody calls, but servers are restarted and stores restored all the same. */
+static void goes_wrong_at_night(void *object, uint64_t arg)
+{
+    const struct sim_faults *faults = &((struct sim *)object)->plan.faults;
+    struct sim *sim = object;
+    struct sim_node *node = draw_up(sim);
+
+    (void)arg;
+    if (!sim->made) return;
+    if (faults->rewind && sim_luck(sim, 30)) sim_store_rewind(sim);
+    if (faults->clock) jump_clocks(sim);
+    if (node == NULL) return;
+    if (faults->crash && sim_luck(sim, 50)) {
+        sim_node_crash(node, true);
+    } else if (faults->restart) {
+        sim_node_stop(node, true);
+    }
+}
+
+/* What is broken is mended first: hours of attempts to reach each other show nothing new. */
+static void night_falls(struct sim *sim)
+{
+    uint64_t length_ns = sim->plan.morning_ns - sim->plan.night_ns;
+
+    sim_net_heal(sim);
+    sim_store_away(sim, sim->now_ns);
+    for (uint64_t events = sim_dice(sim, 3); events > 0; events--) {
+        sim_after(sim, sim_dice(sim, length_ns), goes_wrong_at_night, sim, 0);
+    }
+}
+
 static void goes_wrong(void *object, uint64_t arg)
 {
     struct sim *sim = object;
+    uint64_t soon_ns = 1 + sim_dice(sim, sim->plan.refill_interval_ns);
+    uint64_t after_ns = sim_awake(sim, soon_ns);
 
     (void)arg;
     if (sim->now_ns >= sim->plan.chaos_until_ns) return;
     if (sim->made) go_wrong(sim);
-    sim_after(sim, 1 + sim_dice(sim, sim->plan.refill_interval_ns), goes_wrong, sim, 0);
+    if (after_ns != soon_ns) night_falls(sim);
+    sim_after(sim, after_ns, goes_wrong, sim, 0);
+}
+
+/* A deployment: one server after the other is stopped, and the next once that one is back. */
+static void deploys(void *object, uint64_t at)
+{
+    struct sim *sim = object;
+
+    if (sim->now_ns >= sim->plan.chaos_until_ns) return;
+    if (at > 0 && !sim->nodes[at - 1]->up) at--; /* not back yet */
+    while (at < sim->node_count && sim->nodes[at]->role != SIM_SERVER) {
+        at++;
+    }
+    if (at == sim->node_count) return;
+    if (sim->made && sim->nodes[at]->up) sim_node_stop(sim->nodes[at], true);
+    sim_after(sim, PAWL_NS_PER_S / 4, deploys, sim, at + 1);
 }
 
 static void run_until(struct sim *sim, uint64_t until_ns)
@@ -230,6 +315,9 @@ static void run(struct sim *sim, uint64_t seed)
     draw_fleet(sim);
     (void)sim_admin_new(sim);
     sim_after(sim, sim->plan.refill_interval_ns, goes_wrong, sim, 0);
+    if (sim->plan.faults.deploy) {
+        sim_after(sim, sim_dice(sim, sim->plan.chaos_until_ns), deploys, sim, 0);
+    }
 
     run_chaos(sim);
     sim->calm = true;

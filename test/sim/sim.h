@@ -61,6 +61,11 @@ struct sim_faults {
     bool change;    /* people alter, set, fence: no fault either */
     bool recreate;  /* people drop, and create again */
     bool rename;    /* people rename what takes the place of something dropped */
+    bool stall;     /* the store's disk hangs: nothing is answered for a while */
+    bool clock;     /* wall clocks jump, forward and back: it must not matter */
+    bool lag;       /* some connections are much slower than others */
+    bool deploy;    /* people restart one server after the other: no fault either */
+    bool night;     /* nobody wants an id for hours: nor this */
 };
 
 /* What the store says it is, and what follows from it when it goes back. */
@@ -88,8 +93,9 @@ struct sim_plan {
     enum sim_identity identity;
     uint64_t store_latency_ns, net_latency_ns, wake_latency_ns; /* each: at most */
     uint64_t refill_interval_ns, ride_through_ns;
-    uint64_t chaos_until_ns; /* from here on nothing goes wrong any more */
-    uint64_t live_until_ns;  /* until here everybody must have been served */
+    uint64_t night_ns, morning_ns; /* in between everybody sleeps */
+    uint64_t chaos_until_ns;       /* from here on nothing goes wrong any more */
+    uint64_t live_until_ns;        /* until here everybody must have been served */
 };
 
 /* One sequence, as the laws see it. */
@@ -134,6 +140,7 @@ struct sim {
     uint64_t era;               /* how often the store went back */
     struct sim_history history; /* of the store */
     uint64_t branches;          /* drawn so far */
+    int64_t wall_shift_s;       /* how far wall clocks are off by now */
     uint64_t handed;
     struct sim_account account;
 
@@ -153,6 +160,8 @@ uint64_t sim_dice(struct sim *sim, uint64_t sides);
 bool sim_luck(struct sim *sim, uint64_t percent);
 void sim_at(struct sim *sim, uint64_t at_ns, sim_happens happens, void *object, uint64_t arg);
 void sim_after(struct sim *sim, uint64_t ns, sim_happens happens, void *object, uint64_t arg);
+/* Whoever would do something in ns from now: when, if he does not sleep then. */
+uint64_t sim_awake(const struct sim *sim, uint64_t ns);
 bool sim_step(struct sim *sim, uint64_t until_ns); /* false: nothing more happens before */
 void sim_note(struct sim *sim, const struct sim_note *note);
 #define SIM_NOTE(sim, about, on, ...) \

@@ -110,7 +110,9 @@ static void works(void *object, uint64_t arg);
 
 static void plan_work(struct sim_admin *admin, uint64_t ms)
 {
-    sim_after(admin->sim, (1 + sim_dice(admin->sim, 2 * ms)) * PAWL_NS_PER_MS, works, admin, 0);
+    uint64_t after_ns = (1 + sim_dice(admin->sim, 2 * ms)) * PAWL_NS_PER_MS;
+
+    sim_after(admin->sim, sim_awake(admin->sim, after_ns), works, admin, 0);
 }
 
 static void check_refusal(const struct sim_admin *admin)

@@ -41,25 +41,18 @@ void sim_books_start(struct sim_node *node)
     struct sim_books *all = &node->ledger;
 
     all->alive = all->kept;
-    for (int seq = 0; seq < SIM_SEQS && !all->kept; seq++) {
+    for (int seq = 0; seq < SIM_SEQS; seq++) {
+        struct pawl_books books = all->books[seq];
+
+        (void)pawl_books_recover(&books);
         all->granted[seq] = 0;
+        all->before[seq] = books.flows[PAWL_FLOW_RESERVED];
     }
 }
 
 void sim_books_granted(struct sim_node *node, int seq, uint64_t count)
 {
     if (seq >= 0) node->ledger.granted[seq] += count;
-}
-
-void sim_books_write(struct sim_node *node, int seq, struct pawl_ask *ask, bool answered)
-{
-    struct pawl_books books;
-
-    if (seq < 0 || ask->tell == NULL || !node->ledger.alive) return;
-    if (answered && ask->grant.range.count + ask->burned == 0) return;
-    ask->tell(ask, &books);
-    if (answered) pawl_books_answered(&books, ask);
-    save(&node->ledger.archive, ask->name, &books);
 }
 
 static uint64_t held(const struct sim_node *node, int seq)
@@ -86,12 +79,12 @@ static void check_one(struct sim_node *node, int seq)
     }
     if (!all->kept) return;
     if (books.burned[PAWL_CAUSE_CRASH] < all->lost[seq] ||
-        books.flows[PAWL_FLOW_RESERVED] > all->granted[seq]) {
+        books.flows[PAWL_FLOW_RESERVED] - all->before[seq] > all->granted[seq]) {
         sim_fail(node->sim, seq, "ledger",
                  "node %d: lost %" PRIu64 " ids in crashes and books %" PRIu64
                  "; was granted %" PRIu64 " and books %" PRIu64,
                  node->index, all->lost[seq], books.burned[PAWL_CAUSE_CRASH], all->granted[seq],
-                 books.flows[PAWL_FLOW_RESERVED]);
+                 books.flows[PAWL_FLOW_RESERVED] - all->before[seq]);
     }
 }
 
@@ -115,7 +108,8 @@ void sim_books_close(struct sim_node *node, bool crashed)
         all->crashed[seq] += holds;
         if (!all->kept) continue;
         pawl_keeper_books(node->keeper, sim_seq_name(node->sim, seq), &books);
-        all->lost[seq] += holds + all->granted[seq] - books.flows[PAWL_FLOW_RESERVED];
+        all->lost[seq] +=
+            holds + all->granted[seq] - (books.flows[PAWL_FLOW_RESERVED] - all->before[seq]);
     }
 }
 

@@ -19,15 +19,14 @@ struct sim_books {
     bool alive; /* what is saved is written */
     bool there[SIM_SEQS];
     struct pawl_books books[SIM_SEQS];
-    uint64_t granted[SIM_SEQS]; /* ids, since these books began */
+    uint64_t granted[SIM_SEQS]; /* ids, in this life */
+    uint64_t before[SIM_SEQS];  /* ids that the books say were reserved in lives before */
     uint64_t lost[SIM_SEQS];    /* held when it crashed, or on the way to it */
     uint64_t crashed[SIM_SEQS]; /* held when it crashed, whether it has a disk or not */
 };
 
 void sim_books_draw(struct sim_node *node);
 void sim_books_start(struct sim_node *node); /* before its keeper is there */
-/* An ask of the node was answered, or a RETURN is about to be sent: as a guard writes it down. */
-void sim_books_write(struct sim_node *node, int seq, struct pawl_ask *ask, bool answered);
 void sim_books_granted(struct sim_node *node, int seq, uint64_t count);
 void sim_books_check(struct sim_node *node);
 /* Its keeper goes. crashed: nothing is written down any more. */

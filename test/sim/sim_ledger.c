@@ -239,7 +239,6 @@ void sim_floor_sent(struct sim_node *node, int seq, const struct pawl_ask *ask)
 {
     const struct sim_book *book = &node->books[seq];
 
-    if (guessed(node->sim, seq)) return;
     if (book->last.line == 0 || pawl_mark_order(ask->floor, book->last, book->increment) >= 0) {
         return;
     }
@@ -247,6 +246,7 @@ void sim_floor_sent(struct sim_node *node, int seq, const struct pawl_ask *ask)
         forget(node, seq);
         return;
     }
+    if (guessed(node->sim, seq)) return;
     sim_fail(node->sim, seq, "floors",
              "node %d asks with a floor of %" PRId64 " (line %" PRIu64 "), it handed out %" PRId64,
              node->index, ask->floor.id, ask->floor.line, book->last.id);

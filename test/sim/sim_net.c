@@ -8,6 +8,7 @@ enum {
     STREAMS_MAX = 512,
     REFUSE_PERCENT = 10,
     SPLIT_PERCENT = 10,
+    LAG_PERCENT = 15,
     RETRY_MS = 20, /* how often bytes that cannot pass try again */
 };
 
@@ -33,6 +34,7 @@ struct sim_stream {
     uint64_t server_life;
     struct sim_end *end;
     struct way up, down; /* to the server, to the one who dialled */
+    uint64_t lag_ns;     /* all that it carries is so much later */
     bool opened;
     bool broken; /* nothing passes any more, and both will hear of it */
 };
@@ -130,7 +132,7 @@ static void arrives(void *object, uint64_t upwards)
 /* Plans one arrival for each chunk and for the end; whatever comes first in line arrives then. */
 static void way_plan(struct sim_stream *stream, struct way *way)
 {
-    uint64_t at_ns = stream->sim->now_ns + latency(stream->sim);
+    uint64_t at_ns = stream->sim->now_ns + latency(stream->sim) + stream->lag_ns;
 
     if (at_ns <= way->at_ns) at_ns = way->at_ns + 1;
     way->at_ns = at_ns;
@@ -252,6 +254,9 @@ static void net_dial(struct pawl_link *link, const char *host, uint16_t port)
     (void)port;
     *stream = (struct sim_stream){
         .sim = sim, .dialler = net, .link = link, .server = find_server(sim, host)};
+    if (sim->plan.faults.lag && !sim->calm && sim_luck(sim, LAG_PERCENT)) {
+        stream->lag_ns = sim_dice(sim, sim->plan.refill_interval_ns / 4);
+    }
     if (all->stream_count == STREAMS_MAX) forget_old(all);
     if (stream->server == NULL || all->stream_count == STREAMS_MAX) {
         sim_fail(sim, SIM_NO_SEQ, "simulation", "cannot dial %s", host);

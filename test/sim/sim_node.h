@@ -42,7 +42,7 @@ struct sim_node {
     struct sim_guard guard;  /* likewise */
     struct sim_book books[SIM_SEQS];
     struct sim_context contexts[SIM_SEQS];
-    uint64_t turns;
+    uint64_t turns, asked;            /* asked: of what is below */
     uint64_t taken;                   /* ids its users and connections got */
     uint64_t unread;                  /* ids handed out that nobody heard of */
     uint64_t leased;                  /* of those granted: to keep */
@@ -88,7 +88,9 @@ struct pawl_source *sim_tap_source(struct sim_tap *tap);
 void sim_store_new(struct sim *sim);
 struct pawl_source *sim_store_connect(struct sim_node *node);
 void sim_store_away(struct sim *sim, uint64_t until_ns);
-void sim_store_keep(struct sim *sim);   /* remembers its present state */
+void sim_store_stall(struct sim *sim, uint64_t until_ns); /* its disk hangs */
+uint64_t sim_store_stalled_ns(const struct sim *sim);     /* for how long yet */
+void sim_store_keep(struct sim *sim);                     /* remembers its present state */
 void sim_store_rewind(struct sim *sim); /* goes back to the state that it remembers */
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq);
 bool sim_store_is_away(const struct sim *sim);

@@ -191,7 +191,7 @@ static void plan_again(const struct sent *sent)
 static uint64_t latency(const struct sent *sent)
 {
     struct sim *sim = sent->node->sim;
-    uint64_t ns = 1 + sim_dice(sim, sim->plan.store_latency_ns);
+    uint64_t ns = 1 + sim_dice(sim, sim->plan.store_latency_ns) + sim_store_stalled_ns(sim);
 
     return sent->slow ? ns + sim_dice(sim, 2 * sim->plan.refill_interval_ns) : ns;
 }

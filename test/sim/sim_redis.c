@@ -40,7 +40,9 @@ static void acts(void *object, uint64_t arg);
 
 static void think(struct sim_redis *redis, uint64_t ns)
 {
-    sim_after(redis->sim, 1 + ns / 2 + sim_dice(redis->sim, ns), acts, redis, 0);
+    uint64_t after_ns = 1 + ns / 2 + sim_dice(redis->sim, ns);
+
+    sim_after(redis->sim, sim_awake(redis->sim, after_ns), acts, redis, 0);
 }
 
 static void send_requests(struct sim_redis *redis)
@@ -102,7 +104,7 @@ static void looks(void *object, uint64_t arg)
 
     acts(redis, arg);
     if (redis->sim->quiet) return;
-    sim_after(redis->sim, 10 * RETRY_MS * PAWL_NS_PER_MS, looks, redis, 0);
+    sim_after(redis->sim, sim_awake(redis->sim, 10 * RETRY_MS * PAWL_NS_PER_MS), looks, redis, 0);
 }
 
 static void opened(struct pawl_link *link)

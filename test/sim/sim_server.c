@@ -54,7 +54,7 @@ static int64_t wall_s(void *arg)
 {
     const struct sim_server *server = arg;
 
-    return (int64_t)(1700000000 + now(server) / PAWL_NS_PER_S);
+    return sim_store_wall_s(server->node->sim);
 }
 
 /* The desk's own time. */

@@ -36,7 +36,7 @@ struct sim_store {
     struct pawl_records_within within;
     uint64_t random; /* for epochs */
     struct state now, kept;
-    uint64_t away_until_ns;
+    uint64_t away_until_ns, stalled_until_ns;
     struct request *spare;
 };
 
@@ -310,7 +310,7 @@ static void answered(void *object, uint64_t arg)
 static uint64_t latency(struct sim_store *store, const struct request *request)
 {
     struct sim *sim = store->sim;
-    uint64_t ns = 1 + sim_dice(sim, sim->plan.store_latency_ns);
+    uint64_t ns = 1 + sim_dice(sim, sim->plan.store_latency_ns) + sim_store_stalled_ns(sim);
 
     return request->slow ? ns + sim_dice(sim, 8 * sim->plan.refill_interval_ns / 4) : ns;
 }
@@ -495,6 +495,20 @@ void sim_store_away(struct sim *sim, uint64_t until_ns)
              .a = (long long)((until_ns - sim->now_ns) / 1000));
 }
 
+void sim_store_stall(struct sim *sim, uint64_t until_ns)
+{
+    sim->store->stalled_until_ns = until_ns;
+    SIM_NOTE(sim, SIM_NO_SEQ, -1, .what = "store hangs for %lld us",
+             .a = (long long)((until_ns - sim->now_ns) / 1000));
+}
+
+uint64_t sim_store_stalled_ns(const struct sim *sim)
+{
+    uint64_t until_ns = sim->store->stalled_until_ns;
+
+    return until_ns > sim->now_ns ? until_ns - sim->now_ns : 0;
+}
+
 void sim_store_keep(struct sim *sim)
 {
     sim->store->kept = sim->store->now;
@@ -519,9 +533,11 @@ bool sim_store_is_away(const struct sim *sim)
     return sim->now_ns < sim->store->away_until_ns;
 }
 
-int64_t sim_store_wall_s(void *sim)
+int64_t sim_store_wall_s(void *arg)
 {
-    return WALL_S + (int64_t)(((const struct sim *)sim)->now_ns / PAWL_NS_PER_S);
+    const struct sim *sim = arg;
+
+    return WALL_S + sim->wall_shift_s + (int64_t)(sim->now_ns / PAWL_NS_PER_S);
 }
 
 void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record)

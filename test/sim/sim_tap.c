@@ -81,7 +81,6 @@ static void passed_done(struct pawl_ask *ask)
             if (node->depth == 1 && !discarded(ask)) node->sim->account.guessed += ask->burned;
         }
     }
-    if (!node->dead && gives_ids(ask->kind)) sim_books_write(node, seq, from, true);
     if (node->dead && node->depth == 1) sim_account_unheard(node->sim, ask, true);
     if (node->dead && discarded(ask)) node->sim->account.crash += ask->burned;
     if (ask->kind == PAWL_ASK_RETURN && ask->error.code == PAWL_OK) node->given_back += ask->count;
@@ -109,6 +108,7 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
     passing->from = ask;
     passing->tap = tap;
     passing->under_way = true;
+    node->asked++;
     if (++tap->under_way > TAP_BELOW_MAX) {
         sim_fail(node->sim, seq, "asks", "node %d floods its source", node->index);
     }
@@ -116,7 +116,6 @@ static void tap_ask(struct pawl_source *self, struct pawl_ask *ask)
         if (gives_ids(ask->kind)) sim_floor_sent(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_returning(node, seq, ask);
         if (ask->kind == PAWL_ASK_RETURN) sim_guard_returning(node, seq, ask);
-        if (ask->kind == PAWL_ASK_RETURN) sim_books_write(node, seq, ask, false);
     }
     tap->inside = true;
     pawl_source_ask(tap->below, &passing->ask);

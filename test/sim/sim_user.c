@@ -19,17 +19,22 @@ enum {
 
 static void acts(void *object, uint64_t life);
 
-static void think(struct sim_user *user, uint64_t ns)
-{
-    user->state = SIM_USER_THINKS;
-    sim_after(user->sim, 1 + ns / 2 + sim_dice(user->sim, ns), acts, user, user->life);
-}
-
 static void close_lane(struct sim_user *user)
 {
     user->node->unread += user->lane.dropped + pawl_run_drop(&user->lane);
     user->lane = (struct pawl_run){.left = 0};
     user->lane_context = (struct sim_context){.forgets = 0}; /* the next one is another lane */
+}
+
+/* Whoever goes to sleep keeps nothing: a lane's holder is asked for all night. */
+static void think(struct sim_user *user, uint64_t ns)
+{
+    uint64_t after_ns = 1 + ns / 2 + sim_dice(user->sim, ns);
+    uint64_t awake_ns = sim_awake(user->sim, after_ns);
+
+    if (awake_ns != after_ns && user->holding != NULL) close_lane(user);
+    user->state = SIM_USER_THINKS;
+    sim_after(user->sim, awake_ns, acts, user, user->life);
 }
 
 /* As a libpawl client does only when it closes. */

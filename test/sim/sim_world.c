@@ -98,6 +98,14 @@ void sim_after(struct sim *sim, uint64_t ns, sim_happens happens, void *object, 
     sim_at(sim, sim->now_ns + ns, happens, object, arg);
 }
 
+uint64_t sim_awake(const struct sim *sim, uint64_t ns)
+{
+    uint64_t at_ns = sim->now_ns + ns;
+    bool night = at_ns >= sim->plan.night_ns && at_ns < sim->plan.morning_ns;
+
+    return night ? sim->plan.morning_ns + ns - sim->now_ns : ns;
+}
+
 static struct sim_event event_pop(struct sim *sim)
 {
     struct sim_event first = sim->heap[0];

@@ -181,6 +181,30 @@ static void a_run_is_shown_as_well(void **state)
     world_free(world);
 }
 
+static void one_that_is_open_and_not_used_is_looked_at_ever_more_rarely(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_holding *holding = open_holding(world);
+    unsigned looks = 0;
+
+    (void)state;
+    (void)next_id(world, holding);
+    uint64_t end_ns = world->now_ns + 1000 * (uint64_t)INTERVAL_S * PAWL_NS_PER_S;
+    uint64_t next_ns = pawl_keeper_turn(world->keeper, world->now_ns);
+    for (; next_ns < end_ns; looks++) {
+        world->now_ns = next_ns;
+        next_ns = pawl_keeper_turn(world->keeper, world->now_ns);
+    }
+    assert_in_range(looks, 4, 20);
+    assert_true(next_id(world, holding) > 1);
+    assert_conserved(world);
+    pawl_holding_release(holding);
+    turn(world, 3 * 12 * UINT64_C(3600) * PAWL_NS_PER_S);
+    turn(world, 3 * 12 * UINT64_C(3600) * PAWL_NS_PER_S);
+    assert_int_equal(pawl_keeper_counts(world->keeper)->holdings, 0);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +213,7 @@ int main(void)
         cmocka_unit_test(what_lies_behind_answers_with_the_record),
         cmocka_unit_test(at_the_bound_it_is_used_up_or_turns),
         cmocka_unit_test(a_run_is_shown_as_well),
+        cmocka_unit_test(one_that_is_open_and_not_used_is_looked_at_ever_more_rarely),
     };
 
     return cmocka_run_group_tests_name("keeper_used", tests, NULL, NULL);

@@ -69,11 +69,28 @@ static void a_lease_begins_beyond_a_floor_amid_what_is_held(void **state)
     world_free(world);
 }
 
+/* ORDER GLOBAL, of which a server knows only that it gave ids: whoever asks must hear of it. */
+static void who_asks_whether_an_epoch_stands_learns_that_nothing_may_be_held(void **state)
+{
+    const pawl_definition global = {.given = PAWL_GIVEN_ORDER, .order = PAWL_ORDER_GLOBAL};
+    struct world *world = world_new(&global);
+    struct asking next = {.ask = {.kind = PAWL_ASK_NEXT, .count = 1}};
+    struct asking check = {.ask = {.kind = PAWL_ASK_TAKE}};
+
+    (void)state;
+    ask_as(world, 1, &next);
+    assert_int_equal(next.ask.error.code, PAWL_OK);
+    ask_as(world, 2, &check);
+    assert_int_equal(check.ask.error.code, PAWL_GLOBAL);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_gives_back_what_another_was_leased),
         cmocka_unit_test(a_lease_begins_beyond_a_floor_amid_what_is_held),
+        cmocka_unit_test(who_asks_whether_an_epoch_stands_learns_that_nothing_may_be_held),
     };
 
     return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

@@ -245,16 +245,6 @@ static void an_answer_that_nobody_reads_is_booked_once(void **state)
     world_free(world);
 }
 
-/* What a guard does when a grant comes: the books, and the grant. */
-static void write_grant(struct disk *disk, const struct world *world, struct pawl_books books)
-{
-    const struct pawl_record *record = &world->store.record;
-
-    disk->books = books;
-    disk->books.top = record->next - 1;
-    disk->there = true;
-}
-
 static void a_crash_is_explained_after_the_restart(void **state)
 {
     struct world *world = world_new(NULL);
@@ -265,9 +255,8 @@ static void a_crash_is_explained_after_the_restart(void **state)
     open_ledger(world, &disk);
     (void)lease(world, 7, 10, 0);
     struct pawl_holding *holding = open_holding(world);
-    struct pawl_books last = books_of(world);
-    write_grant(&disk, world, last);
-    (void)next_id(world, holding); /* which the books never hear of */
+    struct pawl_books last = disk.books; /* as of the refill */
+    (void)next_id(world, holding);       /* which the books never hear of */
 
     struct disk after = disk;
     open_ledger(world, &after); /* the keeper before ends into `disk`, which is gone */
@@ -289,6 +278,33 @@ static void a_crash_is_explained_after_the_restart(void **state)
     pass(world, 10); /* it is saved, and read again: once is enough */
     assert_int_equal(after.books.burned[PAWL_CAUSE_CRASH], pawl_books_held(&last));
     assert_int_equal(books_of(world).burned[PAWL_CAUSE_CRASH], pawl_books_held(&last));
+    world_free(world);
+}
+
+/* It may have been granted, by a store that is slower than death. */
+static void what_was_asked_for_in_the_last_moment_counts_too(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+    struct pawl_ask open = {.kind = PAWL_ASK_OPEN};
+
+    (void)state;
+    open_ledger(world, &disk);
+    world->store.held_back = true;
+    do_ask(world, &open);
+    assert_true(disk.there);
+    assert_int_equal(disk.books.asked, 1);
+    struct disk after = disk;
+    struct pawl_books books = after.books;
+    assert_int_equal(pawl_books_recover(&books), 1);
+    assert_int_equal(books.burned[PAWL_CAUSE_CRASH], 1);
+    assert_int_equal(pawl_books_held(&books), 0);
+    assert_int_equal(pawl_books_recover(&books), 0);
+    world->store.held_back = false;
+    turn(world, 1000);
+    assert_int_equal(open.asker, 1);
+    assert_int_equal(disk.books.asked, 0);
+    assert_int_equal(disk.books.flows[PAWL_FLOW_RESERVED], 1);
     world_free(world);
 }
 
@@ -368,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_is_unreported_cannot_come_back),
         cmocka_unit_test(an_answer_that_nobody_reads_is_booked_once),
         cmocka_unit_test(a_crash_is_explained_after_the_restart),
+        cmocka_unit_test(what_was_asked_for_in_the_last_moment_counts_too),
         cmocka_unit_test(a_clean_stop_is_no_crash),
         cmocka_unit_test(who_reads_a_record_is_told_its_gaps),
         cmocka_unit_test(many_sequences_have_their_rows),
