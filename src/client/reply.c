@@ -294,8 +294,9 @@ static const char *read_page(struct cursor cursor, struct pawl_ask *ask)
     }
     struct cursor records = cursor;
     for (uint32_t i = 0; i < list->count; i++) { /* all are looked at before one is told */
-        if (!take_record(&cursor, &record, NULL))
+        if (!take_record(&cursor, &record, NULL)) {
             return "its listing has a record of a wrong shape";
+        }
     }
     for (uint32_t i = 0; i < list->count; i++) {
         PAWL_ASSERT(take_record(&records, &record, NULL));

@@ -101,8 +101,9 @@ static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
     bool turned_round = (next.increment > 0) != (record->increment > 0);
     bool restarted = (given & (PAWL_GIVEN_RESTART | PAWL_GIVEN_RESTART_AT_START)) != 0;
 
-    if (turned_round || (restarted && pawl_record_behind(record, next.next)))
+    if (turned_round || (restarted && pawl_record_behind(record, next.next))) {
         begin_line(&next, moment);
+    }
     return commit_change(record, &next, ask, moment);
 }
 

@@ -102,8 +102,8 @@ struct server_facts {
     const struct pawl_counts *counts; /* of the keeper */
     struct pawl_guard *guard;         /* of the store; NULL: none */
     void (*look_at_guard)(struct pawl_guard *guard, struct pawl_guard_view *view);
-    const char *data; /* the guard's folder */
-    struct desk *const *desks;        /* all of the server's */
+    const char *data;          /* the guard's folder */
+    struct desk *const *desks; /* all of the server's */
     size_t desk_count;
 };
 

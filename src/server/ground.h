@@ -15,7 +15,7 @@ enum { GROUND_THREADS_MAX = 256 };
 struct ground {
     const struct config *config;
     struct listen_addresses addresses;
-    struct pawl_folder data; /* owned if config->data is given */
+    struct pawl_folder data;  /* owned if config->data is given */
     struct pawl_guard *guard; /* of the store; NULL: none was asked for. The keeper's to close */
     struct pawl_archive *archive; /* in data: of gaps; NULL: no config->data */
     struct pawl_turner *turner;

@@ -104,7 +104,7 @@ char *catalog_quote_ident(struct pawl_bytes name);
 
 /* --- catalog.c */
 bool catalog_open(struct sql_catalog *catalog); /* false: no memory; again, it does nothing */
-void catalog_step(void *catalog);               /* the fiber's: one step of catalog->scan */
+void catalog_step(void *arg);                   /* the fiber's: a step of the scan of arg */
 /* It has made so many steps: others may have their turn. false: it is to end. */
 bool catalog_pause(struct sql_scan *scan, int64_t steps);
 /* For functions and tables: */
