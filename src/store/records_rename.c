@@ -24,8 +24,10 @@ struct settling {
     enum doing doing;
     bool inner;     /* from is another rename's, which this one waits for */
     uint64_t epoch; /* LEFT: of the tombstone */
-    struct pawl_record from, to;
+    struct pawl_record from;
+    struct pawl_record to;
     uint64_t from_token, to_token;
+    struct pawl_branch from_branch, to_branch; /* where the store has one for each record */
 };
 
 static void look(struct work *work);
@@ -111,6 +113,7 @@ static void leave(struct work *work)
 
     settling->to = settling->from;
     settling->to_token = settling->from_token;
+    settling->to_branch = settling->from_branch;
     work->op.record = work->entry->record;
     if (pawl_record_rename(&work->op.record, &settling->to, work->asks.first, &moment)) {
         work->op.expected = work->entry->record;
@@ -171,16 +174,34 @@ static void reached(struct work *work)
     }
 }
 
-/* from and to are known: what is to be written next? */
+/* What is to be written next, and as what: each record in its own branch. */
+static enum pawl_settle settle(struct work *work, struct pawl_record *from, struct pawl_record *to,
+                               pawl_error *error)
+{
+    const struct settling *settling = work->settling;
+    struct pawl_moment moment = pawl_work_moment(work);
+
+    *from = settling->from;
+    *to = settling->to;
+    moment.branch = settling->to_branch;
+    enum pawl_settle next = pawl_record_settle(from, to, &moment, error);
+
+    if (next != PAWL_SETTLE_RECORD) return next;
+    *from = settling->from;
+    *to = settling->to;
+    moment.branch = settling->from_branch;
+    return pawl_record_settle(from, to, &moment, error);
+}
+
+/* from and to are known. */
 static void step(struct work *work)
 {
     struct settling *settling = work->settling;
-    const struct pawl_moment moment = pawl_work_moment(work);
-    struct pawl_record from = settling->from;
-    struct pawl_record to = settling->to;
+    struct pawl_record from;
+    struct pawl_record to;
     pawl_error error = {.code = PAWL_OK};
 
-    switch (pawl_record_settle(&from, &to, &moment, &error)) {
+    switch (settle(work, &from, &to, &error)) {
     case PAWL_SETTLE_DONE:
         reached(work);
         return;
@@ -196,6 +217,7 @@ static void step(struct work *work)
         settling->inner = true;
         settling->from = to;
         settling->from_token = settling->to_token;
+        settling->from_branch = settling->to_branch;
         look(work);
         return;
     case PAWL_SETTLE_FAILED:
@@ -218,6 +240,7 @@ void pawl_settle_own(struct work *work)
     if (!begin(work, GOAL_OWN)) return;
     work->settling->from = work->entry->record;
     work->settling->from_token = work->entry->token;
+    work->settling->from_branch = work->entry->branch;
     look(work);
 }
 
@@ -242,6 +265,7 @@ void pawl_settle_left(struct work *work)
     settling->goal = GOAL_LEFT;
     settling->from = work->entry->record;
     settling->from_token = work->entry->token;
+    settling->from_branch = work->entry->branch;
     settling->epoch = settling->from.epoch;
     work->doubt_end_ns = work->records->now_ns + PAWL_RECORDS_DOUBT_NS;
     if (left_decided(work)) {
@@ -303,10 +327,12 @@ void pawl_settle_ended(struct work *work)
     if (settling->doing == DOING_READ_TO || settling->doing == DOING_WRITE_TO) {
         settling->to = op->found;
         settling->to_token = op->found_token;
+        settling->to_branch = op->identity.branch;
         step(work);
     } else {
         settling->from = op->found;
         settling->from_token = op->found_token;
+        settling->from_branch = op->identity.branch;
         look(work);
     }
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """psql prints the same, whichever of the two servers it is connected to."""
+import re
 import subprocess
 
 import pytest
@@ -58,8 +59,12 @@ def ports():
         both.end()
 
 
+OUR_HINT = re.compile(r"^HINT:  This server, pawl, .*\n", re.MULTILINE)  # meant, and documented
+
+
 @pytest.mark.parametrize("what", TYPED)
 def test_psql(ports, what):
     wanted, got = (psql(port, TYPED[what]) for port in ports)
     here = [str(port) for port in ports]
-    assert [part.replace(here[1], here[0]) for part in map(str, got)] == [*map(str, wanted)]
+    ours = [OUR_HINT.sub("", part.replace(here[1], here[0])) for part in map(str, got)]
+    assert ours == [*map(str, wanted)]
