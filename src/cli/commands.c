@@ -164,8 +164,10 @@ static bool keep_name(const pawl_info *info, void *arg)
         size_t room = 2 * names->room + 4096;
         char *more = realloc(names->at, room);
 
-        names->failed = more == NULL;
-        if (names->failed) return false;
+        if (more == NULL) {
+            names->failed = true;
+            return false;
+        }
         names->at = more;
         names->room = room;
     }

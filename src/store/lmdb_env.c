@@ -100,14 +100,14 @@ static void uuid_make(char text[PAWL_LMDB_TEXT_BYTES])
 }
 
 /* Beyond both: one that is none has number 0. */
-static void branch_make(const struct pawl_tag *now, const struct pawl_tag *was,
+static void branch_make(const struct pawl_tag *seen, const struct pawl_tag *known,
                         char text[PAWL_LMDB_TEXT_BYTES])
 {
     const struct pawl_tag none = {.number = 0};
     uint64_t random = 0;
 
     pawl_entropy(&random, sizeof random);
-    const struct pawl_tag drawn = pawl_tag_draw(now, was, &none, &random);
+    const struct pawl_tag drawn = pawl_tag_draw(seen, known, &none, &random);
 
     text[pawl_tag_write(&drawn, text)] = '\0';
 }

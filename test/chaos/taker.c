@@ -283,9 +283,10 @@ int main(int argc, char **argv)
                               "TIMEOUT_MS\n");
         return 2;
     }
+    timeout_ns = ns_of(argv[9]);
     pawl_options options = {.ride_through_ns = ns_of(argv[7]),
                             .refill_interval_ns = ns_of(argv[8]),
-                            .timeout_ns = timeout_ns = ns_of(argv[9])};
+                            .timeout_ns = timeout_ns};
     int count = (int)strtol(argv[4], NULL, 10);
     if (count < 1 || count > THREADS_MAX) return 2;
     pawl_stores_register();

@@ -78,7 +78,8 @@ def test_version_and_help():
 
 def test_every_option_is_a_flag_and_a_variable(tmp_path):
     # Not memory:, which is another store each time: its guard would say so.
-    values = dict(OPTIONS, **{"--data": str(tmp_path / "data"), "--store": f"lmdb:{tmp_path}/store"})
+    values = dict(OPTIONS, **{"--data": str(tmp_path / "data"),
+                              "--store": f"lmdb:{tmp_path}/store"})
     words = [word for pair in values.items() for word in pair if pair[0] != "--open"]
     env = {"PAWLD_" + flag[2:].upper().replace("-", "_"): value for flag, value in values.items()}
     by_flag = run("--check", "--open", *words)

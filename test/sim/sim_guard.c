@@ -45,7 +45,8 @@ static pawl_err book_get(struct pawl_book *book, struct pawl_bytes name, struct 
     int seq = sim_seq_find(node_of(guard)->sim, name);
 
     (void)error;
-    *seen = seq < 0 ? (struct pawl_seen){.dropped_s = 0} : guard->seen[seq];
+    *seen = (struct pawl_seen){.dropped_s = 0};
+    if (seq >= 0) *seen = guard->seen[seq];
     return PAWL_OK;
 }
 

@@ -62,10 +62,12 @@ bool catalog_numeric_show(double number, char text[CATALOG_NUMERIC_TEXT_BYTES],
                           struct sql_error *error)
 {
     double size = fabs(number);
+    double end = 10;
     int behind = CATALOG_NUMERIC_DIGITS_MAX - 1;
 
     if (!(size < NUMERIC_END)) return too_long(error);
-    for (double end = 10; size >= end && behind > 0; end *= 10) {
+    while (size >= end && behind > 0) {
+        end *= 10;
         behind--;
     }
     (void)snprintf(text, CATALOG_NUMERIC_TEXT_BYTES, "%.*f", behind, number);
@@ -95,7 +97,7 @@ void catalog_numeric_math(sqlite3_context *context, char op, sqlite3_value *left
 {
     struct sql_decimal a, b, result;
     struct catalog_numeric numeric;
-    struct sql_error error;
+    struct sql_error error = {.position = 0};
 
     if (!operand(left, &a, &error) || !operand(right, &b, &error) ||
         !sql_decimal_operate(op, &a, &b, &result, &error) ||

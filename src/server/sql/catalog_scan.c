@@ -250,8 +250,9 @@ static bool read_column(struct sql_scan *scan, size_t index)
         return own_text(scan, index, catalog_reg_text(scan, (uint32_t)value->number, value->type));
     case SQL_NUMERIC:
         if (found == SQLITE_FLOAT) {
-            if (!catalog_numeric_show(sqlite3_column_double(statement, column), text, &scan->error))
-                return false;
+            double number = sqlite3_column_double(statement, column);
+
+            if (!catalog_numeric_show(number, text, &scan->error)) return false;
             return own_text(scan, index, sqlite3_mprintf("%s", text));
         }
         value->text.at = (const char *)sqlite3_column_text(statement, column);

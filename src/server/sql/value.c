@@ -40,7 +40,7 @@ static const struct keyword {
     struct pawl_bytes word;
     char category; /* U: not reserved */
 } keywords[] = {
-#define KEYWORD(word, category, bare) {{word, sizeof word - 1}, category},
+#define KEYWORD(word, category, bare) {{(word), sizeof(word) - 1}, category},
 #include "server/sql/keywords.def"
 #undef KEYWORD
 };
