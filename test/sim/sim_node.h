@@ -94,7 +94,7 @@ void sim_store_keep(struct sim *sim);                     /* remembers its prese
 void sim_store_rewind(struct sim *sim); /* goes back to the state that it remembers */
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq);
 bool sim_store_is_away(const struct sim *sim);
-int64_t sim_store_wall_s(void *sim);
+int64_t sim_store_wall_s(void *arg); /* the sim */
 /* An ask of that node was carried out; wrote: the record was written for it. */
 void sim_store_served(struct sim_node *node, int seq, const struct pawl_ask *ask, bool wrote);
 void sim_store_renamed(struct sim_node *node, int seq); /* a step of it was written there */
