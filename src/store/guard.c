@@ -192,14 +192,12 @@ static void lower(struct pawl_seen *seen, int64_t value)
 static void send_returns(struct pawl_guard *guard, size_t count)
 {
     const struct pawl_entries entries = {.sights = guard->sights, .count = count, .lasts = true};
-    pawl_error error = {.code = PAWL_OK};
-    pawl_err err = guard->book->ops->put(guard->book, &entries, &error);
+    bool put = pawl_guard_put(guard, &entries);
 
-    if (err != PAWL_OK) pawl_guard_put_failed(guard, &error);
     for (size_t i = 0; i < count; i++) {
         struct passed *passed = guard->batch[i];
 
-        if (err == PAWL_OK) {
+        if (put) {
             ask_below(guard, &passed->ask);
             continue;
         }
@@ -442,16 +440,10 @@ static void settle_batch(struct pawl_guard *guard)
             .sights = guard->sights,
             .count = seen,
         };
-        pawl_error error;
 
         /* Where it cannot be written, ids are unique all the same unless the process ends and the
          * store then goes back: to refuse them would make of two rare events one certain one. */
-        if (guard->book->ops->put(guard->book, &entries, &error) == PAWL_OK) {
-            guard->head_changed = false;
-            guard->failing = false;
-        } else {
-            pawl_guard_put_failed(guard, &error);
-        }
+        (void)pawl_guard_put(guard, &entries);
     }
     for (size_t i = 0; i < count; i++) {
         pawl_asks_add(&guard->answered, guard->batch[i]->from);

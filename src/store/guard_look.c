@@ -57,7 +57,7 @@ static void now_in(struct pawl_guard *guard, enum guard_state state)
     show(guard);
 }
 
-void pawl_guard_put_failed(struct pawl_guard *guard, const pawl_error *error)
+static void put_failed(struct pawl_guard *guard, const pawl_error *error)
 {
     char why[sizeof error->text + 16];
 
@@ -72,17 +72,17 @@ void pawl_guard_put_failed(struct pawl_guard *guard, const pawl_error *error)
         pawl_log_quote(why, sizeof why, (struct pawl_bytes){error->text, strlen(error->text)}));
 }
 
-static void put_head(struct pawl_guard *guard)
+bool pawl_guard_put(struct pawl_guard *guard, const struct pawl_entries *entries)
 {
-    const struct pawl_entries entries = {.head = &guard->head};
     pawl_error error;
 
-    if (guard->book->ops->put(guard->book, &entries, &error) == PAWL_OK) {
-        guard->head_changed = false;
-        guard->failing = false;
-    } else {
-        pawl_guard_put_failed(guard, &error);
+    if (guard->book->ops->put(guard->book, entries, &error) != PAWL_OK) {
+        put_failed(guard, &error);
+        return false;
     }
+    if (entries->head != NULL) guard->head_changed = false;
+    guard->failing = false;
+    return true;
 }
 
 static void log_branch(struct pawl_guard *guard, const struct pawl_identity *now)
@@ -228,7 +228,9 @@ static void adopt(struct pawl_guard *guard)
         if (now->position > 0) guard->head.position = now->position;
         guard->head_changed = true;
     }
-    if (guard->head_changed) put_head(guard);
+    if (guard->head_changed) {
+        (void)pawl_guard_put(guard, &(struct pawl_entries){.head = &guard->head});
+    }
     now_in(guard, GUARD_READY);
     look_over(guard, &fine);
 }

@@ -70,7 +70,8 @@ struct pawl_guard {
 void pawl_guard_look_begin(struct pawl_guard *guard); /* if one is due and none is under way */
 /* What the store said as it carried out something: false: it must not be used, look first. */
 bool pawl_guard_known(struct pawl_guard *guard, const struct passed *passed);
-void pawl_guard_put_failed(struct pawl_guard *guard, const pawl_error *error);
+/* Puts them into the book. false: it failed, which is counted and told. */
+bool pawl_guard_put(struct pawl_guard *guard, const struct pawl_entries *entries);
 int64_t pawl_guard_wall_s(const struct pawl_guard *guard);
 
 #endif
