@@ -11,6 +11,8 @@
 /* How long to wait for libuv to let go of what closed stores had. */
 enum { LEAVE_MS = 1000 };
 
+enum { DELAY_DOUBLINGS_MAX = 6 };
+
 static const char lmdb_scheme[] = "lmdb:";
 
 enum { LMDB_SCHEME_SIZE = sizeof lmdb_scheme - 1 };
@@ -162,6 +164,41 @@ bool pawl_care_is_passing(pawl_err err)
     pawl_advice advice = pawl_err_advice(err);
 
     return advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
+}
+
+bool pawl_retry_later(struct pawl_retry **waiting, struct pawl_retry *retry, uint64_t timeout_ns)
+{
+    uint64_t now_ns = pawl_clock_ns();
+    unsigned doublings = retry->tries < DELAY_DOUBLINGS_MAX ? retry->tries : DELAY_DOUBLINGS_MAX;
+
+    if (now_ns - retry->begun_ns >= timeout_ns) return false;
+    retry->tries++;
+    retry->due_ns = now_ns + (PAWL_CARE_DELAY_NS << doublings);
+    retry->next = *waiting;
+    *waiting = retry;
+    return true;
+}
+
+uint64_t pawl_retry_due(struct pawl_retry **waiting, void (*again)(struct pawl_retry *retry))
+{
+    struct pawl_retry *retry = *waiting;
+    uint64_t now_ns = pawl_clock_ns();
+    uint64_t next_ns = PAWL_NEVER;
+
+    *waiting = NULL;
+    while (retry != NULL) {
+        struct pawl_retry *next = retry->next;
+
+        if (retry->due_ns <= now_ns) {
+            again(retry);
+        } else {
+            if (retry->due_ns < next_ns) next_ns = retry->due_ns;
+            retry->next = *waiting;
+            *waiting = retry;
+        }
+        retry = next;
+    }
+    return next_ns;
 }
 
 static uint64_t until_time(void *arg)

@@ -53,6 +53,19 @@ pawl_err pawl_care_run(struct pawl_care *care, struct pawl_source *store, struct
 
 /* Whether what went wrong may be right a moment later. */
 bool pawl_care_is_passing(pawl_err err);
+
+/* One of many asks that are under way at once, and are asked again where that may help. */
+struct pawl_retry {
+    uint64_t begun_ns;
+    uint64_t due_ns; /* when to ask again, while it waits */
+    unsigned tries;
+    struct pawl_retry *next;
+};
+/* Lets it wait for its next try, later each time. false: its timeout_ns are over. */
+bool pawl_retry_later(struct pawl_retry **waiting, struct pawl_retry *retry, uint64_t timeout_ns);
+/* Calls again for those whose time has come; returns when the next one's does. */
+uint64_t pawl_retry_due(struct pawl_retry **waiting, void (*again)(struct pawl_retry *retry));
+
 /* As pawl_care_run, asked again for as long as the store cannot be used, timeout_ns at most. */
 pawl_err pawl_care_insist(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
                           uint64_t timeout_ns);

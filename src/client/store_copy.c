@@ -20,7 +20,6 @@ enum {
     IN_FLIGHT_USUAL = 128,
     IN_FLIGHT_MAX = 4096,
     PAGE_RECORDS = 1000,
-    DELAY_DOUBLINGS_MAX = 6,
     AWAY_START = 32, /* sequences that have left and not arrived; follows how long that takes */
     AWAY_LEAST = 4,
 };
@@ -51,10 +50,9 @@ struct move {
     enum stage stage;
     struct pawl_record record; /* the target's, then as it left */
     uint64_t beyond;
-    uint64_t begun_ns, left_ns; /* left: when it was first asked to leave */
-    uint64_t due_ns;            /* when to ask again; 0: it is asked */
-    unsigned tries;
-    struct move *next; /* idle, waiting or ready */
+    uint64_t left_ns; /* when it was first asked to leave */
+    struct pawl_retry retry;
+    struct move *next; /* idle or ready */
 };
 
 struct copy {
@@ -67,7 +65,8 @@ struct copy {
     struct item *items;      /* not begun yet */
     struct item **items_end;
     bool no_memory;
-    struct move *moves, *idle, *waiting;
+    struct move *moves, *idle;
+    struct pawl_retry *waiting;
     struct move *ready; /* to leave, as soon as fewer are away */
     size_t under_way, away, away_max;
     uint64_t *unavailable; /* of each that was moved */
@@ -185,7 +184,6 @@ static void step(struct move *move)
     struct copy *copy = move->copy;
     struct pawl_ask *ask = &move->ask;
 
-    move->due_ns = 0;
     ask->force = false;
     ask->line = 0;
     ask->record = &move->record;
@@ -234,22 +232,13 @@ static void fail(struct move *move, const pawl_error *error)
 static void retry_or_fail(struct move *move, const pawl_error *error)
 {
     struct copy *copy = move->copy;
-    uint64_t now_ns = pawl_clock_ns();
-    unsigned doublings = move->tries < DELAY_DOUBLINGS_MAX ? move->tries : DELAY_DOUBLINGS_MAX;
 
     if (!pawl_care_is_passing(error->code)) {
         fail(move, error);
-        return;
-    }
-    if (now_ns - move->begun_ns >= copy->options.timeout_ns) {
+    } else if (!pawl_retry_later(&copy->waiting, &move->retry, copy->options.timeout_ns)) {
         copy->stopped = true;
         fail(move, error);
-        return;
     }
-    move->tries++;
-    move->due_ns = now_ns + (PAWL_CARE_DELAY_NS << doublings);
-    move->next = copy->waiting;
-    copy->waiting = move;
 }
 
 /* What bears its name at the target; epoch 0: nothing. */
@@ -352,34 +341,16 @@ static void begin_more(struct copy *copy)
         copy->idle = move->next;
         copy->items = item->next;
         copy->under_way++;
-        *move = (struct move){.copy = copy, .item = item, .begun_ns = pawl_clock_ns()};
+        *move = (struct move){.copy = copy, .item = item, .retry.begun_ns = pawl_clock_ns()};
         move->ask.name = (struct pawl_bytes){item->name, item->name_size};
         move->ask.done = answered;
         step(move);
     }
 }
 
-/* Asks those again whose time has come; returns when the next one's does. */
-static uint64_t ask_again(struct copy *copy)
+static void ask_again(struct pawl_retry *retry)
 {
-    struct move *waiting = copy->waiting;
-    uint64_t now_ns = pawl_clock_ns();
-    uint64_t next_ns = PAWL_NEVER;
-
-    copy->waiting = NULL;
-    while (waiting != NULL) {
-        struct move *move = waiting;
-
-        waiting = move->next;
-        if (move->due_ns <= now_ns) {
-            step(move);
-            continue;
-        }
-        if (move->due_ns < next_ns) next_ns = move->due_ns;
-        move->next = copy->waiting;
-        copy->waiting = move;
-    }
-    return next_ns;
+    step(PAWL_OWNER(retry, struct move, retry));
 }
 
 static int by_size(const void *a, const void *b)
@@ -393,7 +364,7 @@ static int by_size(const void *a, const void *b)
 static uint64_t move_on(void *arg)
 {
     struct copy *copy = arg;
-    uint64_t again_ns = ask_again(copy);
+    uint64_t again_ns = pawl_retry_due(&copy->waiting, ask_again);
 
     begin_more(copy);
     leave_more(copy);

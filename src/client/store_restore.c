@@ -17,7 +17,6 @@
 enum {
     IN_FLIGHT_USUAL = 128,
     IN_FLIGHT_MAX = 4096,
-    DELAY_DOUBLINGS_MAX = 6,
     AHEAD_REFILLS = 10, /* as a margin has it, at the usual refill interval */
     REFILL_S = 30,
 };
@@ -31,10 +30,8 @@ struct task {
     struct pawl_ask ask;
     struct pawl_record record; /* the backup's */
     pawl_restored_one one;     /* but for the name */
-    uint64_t begun_ns;
-    uint64_t due_ns; /* when to ask again; 0: it is asked */
-    unsigned tries;
-    struct task *next; /* idle or waiting */
+    struct pawl_retry retry;
+    struct task *next; /* idle */
 };
 
 struct restore {
@@ -44,7 +41,8 @@ struct restore {
     pawl_restored restored;
     struct pawl_backup_head head;
     size_t next; /* of the backup */
-    struct task *tasks, *idle, *waiting;
+    struct task *tasks, *idle;
+    struct pawl_retry *waiting;
     size_t under_way;
     uint64_t random, done, progress_ns;
     pawl_error first; /* failure */
@@ -173,27 +171,18 @@ static void answered(struct pawl_ask *ask)
 {
     struct task *task = PAWL_OWNER(ask, struct task, ask);
     struct restore *restore = task->restore;
-    uint64_t now_ns = pawl_clock_ns();
-    unsigned doublings = task->tries < DELAY_DOUBLINGS_MAX ? task->tries : DELAY_DOUBLINGS_MAX;
 
     if (!pawl_care_is_passing(ask->error.code)) { /* done as well */
         over(task);
-        return;
-    }
-    if (now_ns - task->begun_ns >= restore->there.timeout_ns) {
+    } else if (!pawl_retry_later(&restore->waiting, &task->retry, restore->there.timeout_ns)) {
         restore->stopped = true;
         over(task);
-        return;
     }
-    task->tries++;
-    task->due_ns = now_ns + (PAWL_CARE_DELAY_NS << doublings);
-    task->next = restore->waiting;
-    restore->waiting = task;
 }
 
 static void begin(struct restore *restore, struct task *task)
 {
-    *task = (struct task){.restore = restore, .begun_ns = pawl_clock_ns()};
+    *task = (struct task){.restore = restore, .retry.begun_ns = pawl_clock_ns()};
     pawl_gather_get(&restore->backup, restore->next++, &task->record);
     task->ask.name = pawl_name_bytes(&task->record.name);
     task->ask.done = answered;
@@ -217,27 +206,12 @@ static void begin_more(struct restore *restore)
     }
 }
 
-/* Asks those again whose time has come; returns when the next one's does. */
-static uint64_t ask_again(struct restore *restore)
+static void ask_again(struct pawl_retry *retry)
 {
-    struct task *waiting = restore->waiting;
-    uint64_t now_ns = pawl_clock_ns();
-    uint64_t next_ns = PAWL_NEVER;
+    struct task *task = PAWL_OWNER(retry, struct task, retry);
+    const struct pawl_gathering *there = &task->restore->there;
 
-    restore->waiting = NULL;
-    while (waiting != NULL) {
-        struct task *task = waiting;
-
-        waiting = task->next;
-        if (task->due_ns <= now_ns) {
-            pawl_care_ask(restore->there.care, restore->there.store, &task->ask);
-            continue;
-        }
-        if (task->due_ns < next_ns) next_ns = task->due_ns;
-        task->next = restore->waiting;
-        restore->waiting = task;
-    }
-    return next_ns;
+    pawl_care_ask(there->care, there->store, &task->ask);
 }
 
 static void progress(struct restore *restore, bool at_once)
@@ -257,7 +231,7 @@ static void progress(struct restore *restore, bool at_once)
 static uint64_t move_on(void *arg)
 {
     struct restore *restore = arg;
-    uint64_t again_ns = ask_again(restore);
+    uint64_t again_ns = pawl_retry_due(&restore->waiting, ask_again);
 
     begin_more(restore);
     progress(restore, false);
