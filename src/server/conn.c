@@ -92,7 +92,7 @@ static void run(struct conn *conn)
 {
     const struct conn_wire *wire = conn->wire;
 
-    if (conn->yields) return; /* it goes on when its turn comes */
+    if (conn->yields.in) return; /* it goes on when its turn comes */
     conn->running = true;
     conn->paused = false;
     conn->steps_left = CONN_STEPS_AT_ONCE;
@@ -304,7 +304,7 @@ bool conn_wants_close(const struct conn *conn)
 
 bool conn_quiet(const struct conn *conn)
 {
-    return conn->pending_first == NULL && !conn->yields && output_backlog(conn) == 0;
+    return conn->pending_first == NULL && !conn->yields.in && output_backlog(conn) == 0;
 }
 
 void conn_stop(struct conn *conn)

@@ -75,6 +75,12 @@ struct conn_wire {
     void (*stop)(struct conn *conn);
 };
 
+/* A place in one of the desk's lines of connections. */
+struct conn_link {
+    struct conn_link *next, *previous;
+    bool in;
+};
+
 /* Embedded in the carrier's own struct; all fields are private to the server's files. */
 struct conn {
     struct desk *desk;
@@ -88,19 +94,17 @@ struct conn {
     size_t sent;                /* of sending */
     struct pending *pending_first, *pending_last; /* begun and not answered, in order */
     uint32_t pending_count;
-    bool pending_takes;      /* none of them does anything but take ids */
-    int protocol;            /* RESP's: 2 or 3 */
-    struct users *users;     /* login.c's, with what follows: the reading that user is of */
-    const struct user *user; /* who has logged in; NULL: nobody */
-    uint32_t refusals;       /* wrong passwords */
-    bool closing;            /* answers nothing more; hangs up when the output is sent */
-    bool closed;             /* conn_close was called */
-    bool running;            /* requests are being answered */
-    bool paused;             /* requests wait for room in the output */
-    bool listed;             /* in the desk's list of changed connections */
-    struct conn *changed_next, *changed_previous;
-    bool yields; /* in the desk's line of those that have used up their steps */
-    struct conn *yield_next, *yield_previous;
+    bool pending_takes;       /* none of them does anything but take ids */
+    int protocol;             /* RESP's: 2 or 3 */
+    struct users *users;      /* login.c's, with what follows: the reading that user is of */
+    const struct user *user;  /* who has logged in; NULL: nobody */
+    uint32_t refusals;        /* wrong passwords */
+    bool closing;             /* answers nothing more; hangs up when the output is sent */
+    bool closed;              /* conn_close was called */
+    bool running;             /* requests are being answered */
+    bool paused;              /* requests wait for room in the output */
+    struct conn_link changed; /* in the desk's line of changed connections */
+    struct conn_link yields;  /* in its line of those that have used up their steps */
     int64_t steps_left;  /* for a wire whose requests may be long: until others have their turn */
     struct entry *entry; /* the sequence used last, valid while generation is the desk's */
     uint64_t generation;

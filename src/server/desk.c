@@ -60,32 +60,36 @@ int64_t desk_wall_s(const struct desk *desk)
     return desk->settings.wall_s(desk->settings.arg);
 }
 
+static void line_add(struct conn_line *line, struct conn_link *link)
+{
+    *link = (struct conn_link){.previous = line->last, .in = true};
+    *(line->last == NULL ? &line->first : &line->last->next) = link;
+    line->last = link;
+}
+
+static void line_remove(struct conn_line *line, struct conn_link *link)
+{
+    if (!link->in) return;
+    link->in = false;
+    *(link->previous == NULL ? &line->first : &link->previous->next) = link->next;
+    *(link->next == NULL ? &line->last : &link->next->previous) = link->previous;
+}
+
 void desk_note_changed(struct desk *desk, struct conn *conn)
 {
-    if (conn->listed) return;
-    conn->listed = true;
-    conn->changed_next = NULL;
-    conn->changed_previous = desk->changed_last;
-    *(desk->changed_last == NULL ? &desk->changed_first : &desk->changed_last->changed_next) = conn;
-    desk->changed_last = conn;
+    if (!conn->changed.in) line_add(&desk->changed, &conn->changed);
 }
 
 void desk_forget_changed(struct desk *desk, struct conn *conn)
 {
-    struct conn *next = conn->changed_next;
-    struct conn *previous = conn->changed_previous;
-
-    if (!conn->listed) return;
-    conn->listed = false;
-    *(previous == NULL ? &desk->changed_first : &previous->changed_next) = next;
-    *(next == NULL ? &desk->changed_last : &next->changed_previous) = previous;
+    line_remove(&desk->changed, &conn->changed);
 }
 
 /* At the very end of what the carrier called, since it may call back and close connections. */
 static void flush_changed(struct desk *desk)
 {
-    while (desk->changed_first != NULL) {
-        struct conn *conn = desk->changed_first;
+    while (desk->changed.first != NULL) {
+        struct conn *conn = PAWL_OWNER(desk->changed.first, struct conn, changed);
 
         desk_forget_changed(desk, conn);
         desk->settings.changed(conn, desk->settings.arg);
@@ -96,31 +100,20 @@ static void flush_changed(struct desk *desk)
 
 void desk_yield(struct desk *desk, struct conn *conn)
 {
-    PAWL_ASSERT(!conn->yields);
-    conn->yields = true;
-    conn->yield_next = NULL;
-    conn->yield_previous = desk->yield_last;
-    *(desk->yield_last == NULL ? &desk->yield_first : &desk->yield_last->yield_next) = conn;
-    desk->yield_last = conn;
+    PAWL_ASSERT(!conn->yields.in);
+    line_add(&desk->yielded, &conn->yields);
 }
 
 void desk_forget_yield(struct desk *desk, struct conn *conn)
 {
-    struct conn *next = conn->yield_next;
-    struct conn *previous = conn->yield_previous;
-
-    if (!conn->yields) return;
-    conn->yields = false;
-    *(previous == NULL ? &desk->yield_first : &previous->yield_next) = next;
-    *(next == NULL ? &desk->yield_last : &next->yield_previous) = previous;
+    line_remove(&desk->yielded, &conn->yields);
 }
 
 /* One slice, if it is time for one. */
 static void turn_yielded(struct desk *desk)
 {
-    struct conn *conn = desk->yield_first;
-
-    if (conn == NULL || desk->yield_ns > desk->now_ns) return;
+    if (desk->yielded.first == NULL || desk->yield_ns > desk->now_ns) return;
+    struct conn *conn = PAWL_OWNER(desk->yielded.first, struct conn, yields);
     uint64_t commands = atomic_load_explicit(&desk->counts.commands, memory_order_relaxed);
     bool alone = commands == desk->yield_commands;
     desk_forget_yield(desk, conn);
@@ -536,7 +529,7 @@ uint64_t desk_turn(struct desk *desk, uint64_t now_ns)
     if (desk->annex != NULL) next_ns = desk->annex->turn(desk->annex);
     turn_yielded(desk);
     flush_changed(desk); /* whoever has sent what he had goes on, and may yield again */
-    if (desk->yield_first != NULL && desk->yield_ns < next_ns) next_ns = desk->yield_ns;
+    if (desk->yielded.first != NULL && desk->yield_ns < next_ns) next_ns = desk->yield_ns;
     if (desk->due_first != NULL && desk->due_first->deadline_ns + DESK_GRACE_NS < next_ns) {
         next_ns = desk->due_first->deadline_ns + DESK_GRACE_NS;
     }

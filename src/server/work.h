@@ -96,6 +96,10 @@ struct desk_annex {
     uint64_t (*turn)(struct desk_annex *annex);
 };
 
+struct conn_line {
+    struct conn_link *first, *last;
+};
+
 struct desk {
     struct desk_settings settings;
     struct desk_annex *annex; /* NULL: none */
@@ -109,10 +113,10 @@ struct desk {
     size_t under_way;
     struct pending *due_first, *due_last;
     struct entry *retry_first, *retry_last;
-    struct conn *changed_first, *changed_last;
-    struct conn *yield_first, *yield_last; /* each turn one of them goes on */
-    uint64_t yield_ns;                     /* when the next one does */
-    uint64_t yield_commands;               /* counts.commands when the last one did */
+    struct conn_line changed;
+    struct conn_line yielded; /* each turn one of them goes on */
+    uint64_t yield_ns;        /* when the next one does */
+    uint64_t yield_commands;  /* counts.commands when the last one did */
     char *spare[DESK_SPARE_BUFFERS_MAX];
     size_t spare_count;
     uint64_t refused_said_ns; /* login.c's: when the log heard of a wrong password */

@@ -159,10 +159,10 @@ void world_settle(struct world *world)
         assert_true(rounds++ < 100000);
         (void)desk_turn(world->desk, world->now_ns);
         /* Work in slices, whose number depends on the machine: until it is done. */
-        if (desk->yield_first != NULL && desk->yield_ns > world->now_ns) {
+        if (desk->yielded.first != NULL && desk->yield_ns > world->now_ns) {
             world->now_ns = desk->yield_ns;
         }
-    } while (carry(world) || desk->yield_first != NULL);
+    } while (carry(world) || desk->yielded.first != NULL);
 }
 
 void world_wait(struct world *world, uint64_t ns)

@@ -56,7 +56,7 @@ static bool slice(struct fixture *fixture)
     struct world *world = &fixture->world;
     uint64_t next_ns = desk_turn(world->desk, world->now_ns);
 
-    if (world->desk->yield_first == NULL) return false;
+    if (world->desk->yielded.first == NULL) return false;
     assert_true(next_ns <= world->now_ns + DESK_SHARE_NS);
     if (next_ns > world->now_ns) world->now_ns = next_ns;
     return true;
@@ -67,7 +67,7 @@ static void expect_slices(struct fixture *fixture, size_t client, size_t least, 
 {
     size_t count = 0;
 
-    for (; fixture->clients[client].yields; count++) {
+    for (; fixture->clients[client].yields.in; count++) {
         (void)slice(fixture);
         assert_true(count < 1000000);
     }
@@ -102,7 +102,7 @@ static void lets_others_draw_between_slices(void **state)
         }
         expect_slices(&fixture, 0, 10, wants[i]);
     }
-    assert_true(world->desk->yield_first == NULL);
+    assert_true(world->desk->yielded.first == NULL);
     close_all(&fixture);
 }
 
@@ -234,7 +234,7 @@ static void ends_in_the_middle(void **state)
     ask(&fixture, 1, COUNT_TO("10000"));
     conn_close(&fixture.clients[0]);
     expect_slices(&fixture, 1, 1, COUNTED("10000"));
-    assert_true(world->desk->yield_first == NULL);
+    assert_true(world->desk->yielded.first == NULL);
 
     query(&fixture, 1, "SET statement_timeout = 5", "C(SET) Z(I)");
     ask(&fixture, 1, COUNT_TO("10000000"));

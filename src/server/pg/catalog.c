@@ -128,7 +128,7 @@ static enum pg_step suspended(struct pg_session *session, struct pg_portal *port
 static enum pg_step rows(struct pg_session *session, struct pg_portal *portal)
 {
     /* Others came first. */
-    if (portal->step == QUERY_COMES && session->conn->desk->yield_first != NULL) {
+    if (portal->step == QUERY_COMES && session->conn->desk->yielded.first != NULL) {
         portal->step = QUERY_RUNS;
         return PG_STEP_YIELDS;
     }
