@@ -205,10 +205,8 @@ def both(pair):
     return pair.url.replace(str(ports[0]), f"{ports[0]},127.0.0.1:{ports[1]}")
 
 
-def test_an_asynchronous_standby_is_promoted(own_server, site):
-    pair = own_server("postgres_async")
-    used = site(both(pair))
-    used.use()
+def fails_over_to_before(pair, used):
+    """The standby that takes over lacks what was used last."""
     seen = pair.sql("SELECT pg_current_wal_lsn()")
     wait_until(lambda: pair.standby.sql(f"SELECT pg_last_wal_replay_lsn() >= '{seen}'") == "t",
                "the standby has what was used")
@@ -219,6 +217,13 @@ def test_an_asynchronous_standby_is_promoted(own_server, site):
     pair.standby.start()
     pair.promote()
     wait_until(lambda: pair.standby.sql("SELECT pg_is_in_recovery()") == "f", "it is promoted")
+
+
+def test_an_asynchronous_standby_is_promoted(own_server, site):
+    pair = own_server("postgres_async")
+    used = site(both(pair))
+    used.use()
+    fails_over_to_before(pair, used)
     begins_anew(used)
 
 
@@ -258,16 +263,7 @@ def test_synchronous_standbys_are_switched_off(own_server, site):
     used.use()
     ways = pair.sql("SELECT DISTINCT waits, branch LIKE '% waits' FROM writes ORDER BY waits")
     assert ways == "f|f\nt|t"
-    seen = pair.sql("SELECT pg_current_wal_lsn()")
-    wait_until(lambda: pair.standby.sql(f"SELECT pg_last_wal_replay_lsn() >= '{seen}'") == "t",
-               "the standby has what was used")
-    pair.standby.kill()
-    used.use()
-    used.forget()
-    pair.kill()
-    pair.standby.start()
-    pair.promote()
-    wait_until(lambda: pair.standby.sql("SELECT pg_is_in_recovery()") == "f", "it is promoted")
+    fails_over_to_before(pair, used)
     begins_anew(used)
 
 

@@ -9,6 +9,15 @@ static int64_t last(const struct deed *deed)
     return pawl_range_last(deed->ask.grant.range);
 }
 
+/* What was taken, from value on. */
+static struct deed give_back(const struct deed *taken, int64_t value)
+{
+    return (struct deed){.ask = {.kind = PAWL_ASK_RETURN,
+                                 .value = value,
+                                 .lease = taken->ask.grant.lease,
+                                 .epoch = taken->ask.grant.epoch}};
+}
+
 static void what_is_granted_is_remembered_before_it_is_answered(void **state)
 {
     struct world world;
@@ -71,12 +80,9 @@ static void what_is_given_back_is_forgotten_before_it_is_sent(void **state)
     (void)state;
     world_begin(&world);
     struct deed taken = world_take(&world, 10, nothing);
-    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
-                                .value = 4,
-                                .count = 7,
-                                .lease = taken.ask.grant.lease,
-                                .epoch = taken.ask.grant.epoch}};
+    struct deed back = give_back(&taken, 4);
 
+    back.ask.count = 7;
     (void)world_ask(&world, &back);
     assert_int_equal(back.ask.error.code, PAWL_OK);
     assert_int_equal(world.store.at_return.id, 3);
@@ -98,10 +104,7 @@ static void a_give_back_leaves_nothing_that_is_others(void **state)
     (void)world_take(&world, 10, nothing);
     world.store.record.next = 21; /* 11 to 20 are others' */
     struct deed taken = world_take(&world, 10, nothing);
-    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
-                                .value = 21,
-                                .lease = taken.ask.grant.lease,
-                                .epoch = taken.ask.grant.epoch}};
+    struct deed back = give_back(&taken, 21);
 
     assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
     assert_int_equal(world_seen(&world).id, 10);
@@ -124,10 +127,7 @@ static void a_give_back_goes_back_over_grants_that_hang_together(void **state)
     world.store.record.next = 21;
     (void)world_take(&world, 10, nothing);
     struct deed taken = world_take(&world, 10, nothing);
-    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
-                                .value = 21,
-                                .lease = taken.ask.grant.lease,
-                                .epoch = taken.ask.grant.epoch}};
+    struct deed back = give_back(&taken, 21);
 
     assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
     assert_int_equal(world_seen(&world).line, 0);
@@ -141,10 +141,7 @@ static void what_cannot_be_forgotten_is_not_given_back(void **state)
     (void)state;
     world_begin(&world);
     struct deed taken = world_take(&world, 10, nothing);
-    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
-                                .value = 4,
-                                .lease = taken.ask.grant.lease,
-                                .epoch = taken.ask.grant.epoch}};
+    struct deed back = give_back(&taken, 4);
 
     world.book.failing = true;
     (void)world_ask(&world, &back);
@@ -443,10 +440,7 @@ static void descending_sequences_are_guarded_too(void **state)
     assert_int_equal(world_ask(&world, &alter)->ask.error.code, PAWL_OK);
     world_keep(&world);
     struct deed taken = world_take(&world, 10, nothing);
-    struct deed back = {.ask = {.kind = PAWL_ASK_RETURN,
-                                .value = -16,
-                                .lease = taken.ask.grant.lease,
-                                .epoch = taken.ask.grant.epoch}};
+    struct deed back = give_back(&taken, -16);
 
     assert_int_equal(last(&taken), -28);
     assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);

@@ -179,4 +179,26 @@ static inline void assert_conserved(const struct world *world)
                                                               burned(world));
 }
 
+/* What askers of their own ask: do_ask counts answers in the asker's place. */
+struct asking {
+    struct pawl_ask ask;
+    bool answered;
+};
+
+static inline void asking_done(struct pawl_ask *ask)
+{
+    PAWL_OWNER(ask, struct asking, ask)->answered = true;
+}
+
+static inline void ask_as(struct world *world, uint64_t asker, struct asking *asking)
+{
+    asking->answered = false;
+    asking->ask.asker = asker;
+    asking->ask.name = PAWL_BYTES("s");
+    asking->ask.done = asking_done;
+    pawl_source_ask(pawl_keeper_source(world->keeper), &asking->ask);
+    turn(world, 1000);
+    assert_true(asking->answered);
+}
+
 #endif

@@ -2,28 +2,6 @@
 /* Leases: where they begin, and from whom they are taken back. */
 #include "keeper_world.h"
 
-/* What askers of their own ask: do_ask counts answers in the asker's place. */
-struct asking {
-    struct pawl_ask ask;
-    bool answered;
-};
-
-static void asking_done(struct pawl_ask *ask)
-{
-    PAWL_OWNER(ask, struct asking, ask)->answered = true;
-}
-
-static void ask_as(struct world *world, uint64_t asker, struct asking *asking)
-{
-    asking->answered = false;
-    asking->ask.asker = asker;
-    asking->ask.name = PAWL_BYTES("s");
-    asking->ask.done = asking_done;
-    pawl_source_ask(pawl_keeper_source(world->keeper), &asking->ask);
-    turn(world, 1000);
-    assert_true(asking->answered);
-}
-
 static void nobody_gives_back_what_another_was_leased(void **state)
 {
     struct world *world = world_new(NULL);

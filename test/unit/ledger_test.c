@@ -56,27 +56,6 @@ static struct pawl_books books_of(struct world *world)
     return books;
 }
 
-struct asking {
-    struct pawl_ask ask;
-    bool answered;
-};
-
-static void asking_done(struct pawl_ask *ask)
-{
-    PAWL_OWNER(ask, struct asking, ask)->answered = true;
-}
-
-static void ask_as(struct world *world, uint64_t asker, struct asking *asking)
-{
-    asking->answered = false;
-    asking->ask.asker = asker;
-    asking->ask.name = PAWL_BYTES("s");
-    asking->ask.done = asking_done;
-    pawl_source_ask(pawl_keeper_source(world->keeper), &asking->ask);
-    turn(world, 1000);
-    assert_true(asking->answered);
-}
-
 static struct pawl_grant lease(struct world *world, uint64_t asker, uint64_t count, uint64_t holds)
 {
     struct asking take = {.ask = {.kind = PAWL_ASK_TAKE, .count = count, .holds = holds}};
