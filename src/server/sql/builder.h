@@ -80,6 +80,7 @@ struct sql_select {
     size_t arm_count;
     struct sql_from *from; /* NULL: one row */
     struct sql_expr *where, *limit, *offset;
+    bool unlooked; /* only whether there are rows is asked: its targets are not evaluated */
 };
 
 /* The columns that an expression may name; up leads to those outside of a subquery. */

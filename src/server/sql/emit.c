@@ -330,7 +330,7 @@ static void emit_checks(struct sql_emitter *emitter)
 {
     struct sql_program *program = emitter->program;
 
-    if (program->name_count < 2) return;
+    if (program->name_count < 2 && !emitter->checks) return;
     program->start = program->step_count;
     for (size_t i = 0; i < program->name_count; i++) {
         sql_put(emitter, SQL_OP_CHECK, (uint32_t)i, 0, 0);

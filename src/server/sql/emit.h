@@ -12,6 +12,7 @@ struct sql_emitter {
     size_t step_room, value_room, function_room, name_room;
     size_t depth;  /* values on the stack by now */
     size_t nested; /* subqueries within expressions */
+    bool checks;   /* names that are not looked for when the program runs, but must exist */
     bool failed;
 };
 

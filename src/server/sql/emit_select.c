@@ -87,6 +87,23 @@ static void emit_row(struct sql_emitter *emitter, struct sql_expr **targets, siz
     emitter->depth = depth - count;
 }
 
+/* What nobody looks at is passed over; but its names must exist. */
+static void emit_unlooked(struct sql_emitter *emitter, const struct sql_select *select,
+                          struct sink *sink)
+{
+    struct sql_label over = SQL_LABEL;
+    size_t name_count = emitter->program->name_count;
+
+    sql_jump(emitter, SQL_OP_JUMP, &over, 0, 0);
+    for (size_t i = 0; i < select->column_count; i++) {
+        sql_emit_value(emitter, select->targets[i]);
+        sql_popped(emitter, 1);
+    }
+    sql_bind(emitter, &over);
+    if (emitter->program->name_count > name_count) emitter->checks = true;
+    deliver(emitter, sink, 0);
+}
+
 /* WHERE and targets, once the FROM's slots are set; goes to next where WHERE says no. */
 static void emit_body(struct sql_emitter *emitter, const struct sql_select *select,
                       struct sink *sink, struct sql_label *next)
@@ -96,7 +113,11 @@ static void emit_body(struct sql_emitter *emitter, const struct sql_select *sele
         sql_jump(emitter, SQL_OP_UNLESS, next, 0, 0);
         sql_popped(emitter, 1);
     }
-    emit_row(emitter, select->targets, select->column_count, sink);
+    if (select->unlooked) {
+        emit_unlooked(emitter, select, sink);
+    } else {
+        emit_row(emitter, select->targets, select->column_count, sink);
+    }
 }
 
 static void emit_loop(struct sql_emitter *emitter, const struct sql_select *select,

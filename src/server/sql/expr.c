@@ -394,14 +394,35 @@ struct sql_expr *sql_build_common(struct sql_builder *builder, struct sql_expr m
     return expr == NULL || expr->type == 0 ? NULL : expr;
 }
 
-/* EXISTS wants no more than one row. */
-static struct sql_expr *until_first(struct sql_builder *builder, struct sql_expr *exists)
+static bool is_limited(const struct sql_select *select)
 {
+    const struct sql_expr *limit = select->limit;
+
+    if (limit == NULL) return false;
+    while (limit->kind == SQL_EXPR_CAST) {
+        limit = limit->args[0];
+    }
+    return limit->kind != SQL_EXPR_VALUE || (!limit->value.null && limit->value.number <= 0);
+}
+
+/*
+ * EXISTS wants no more than one row, and nothing of what is in it. Whether a SELECT's targets are
+ * evaluated all the same is as in PostgreSQL (simplify_EXISTS_query): where OFFSET, an odd LIMIT or
+ * rows of a target stand in the way.
+ */
+static struct sql_expr *until_first(struct sql_builder *builder, const json_t *fields,
+                                    struct sql_expr *exists)
+{
+    struct sql_select *select = exists->select;
     struct sql_expr *one = sql_expr_new(builder, SQL_EXPR_VALUE, SQL_INT8, 0);
+    bool rows_of_target = select->from != NULL && !sql_tree_has(fields, "fromClause");
 
     if (one == NULL) return NULL;
+    if (is_limited(select)) return exists;
     one->value = (struct sql_value){.type = SQL_INT8, .number = 1};
-    if (exists->select->limit == NULL) exists->select->limit = one;
+    select->limit = one;
+    select->unlooked =
+        select->kind == SQL_SELECT_PLAIN && select->offset == NULL && !rows_of_target;
     return exists;
 }
 
@@ -420,12 +441,12 @@ static struct sql_expr *build_sublink(struct sql_builder *builder, const json_t 
 
     if (expr == NULL) return NULL;
     builder->scope = &scope;
-    expr->select =
-        sql_build_select(builder, sql_tree_of(sql_tree_get(fields, "subselect"), "SelectStmt"));
+    const json_t *select = sql_tree_of(sql_tree_get(fields, "subselect"), "SelectStmt");
+    expr->select = sql_build_select(builder, select);
     builder->scope = scope.up;
     expr->outer = scope.looked_up;
     if (expr->select == NULL) return NULL;
-    if (exists) return until_first(builder, expr);
+    if (exists) return until_first(builder, select, expr);
     if (expr->select->column_count != 1) {
         (void)sql_fail(builder->error, "42601", position, "subquery must return only one column");
         return NULL;

@@ -159,3 +159,30 @@ CREATE SEQUENCE "select";
 CREATE SEQUENCE "Mixed Case";
 SELECT '"Mixed Case"'::regclass, 'public."Mixed Case"'::regclass;
 SELECT '"select"'::regclass;
+
+-- group: EXISTS does not evaluate the list of its SELECT
+CREATE SEQUENCE s;
+SELECT EXISTS(SELECT nextval('s'));
+SELECT currval('s');
+SELECT NOT EXISTS(SELECT nextval('s') WHERE false), EXISTS(SELECT nextval('s') FROM generate_series(1, 3));
+SELECT EXISTS(SELECT nextval('s') LIMIT 1), EXISTS(SELECT nextval('s') LIMIT NULL), EXISTS(SELECT nextval('s') LIMIT 0);
+SELECT EXISTS(SELECT setval('s', 50)), EXISTS(SELECT 1 / 0), EXISTS(SELECT (SELECT nextval('s')));
+SELECT 1 WHERE EXISTS(SELECT nextval('s'), *, x FROM generate_series(1, 3) AS x);
+SELECT EXISTS(SELECT nextval('nope'));
+SELECT 1, EXISTS(SELECT 1 WHERE EXISTS(SELECT setval('nope', 3)));
+SELECT currval('s');
+
+-- group: EXISTS where the list is evaluated all the same
+CREATE SEQUENCE s;
+SELECT EXISTS(SELECT nextval('s') FROM generate_series(1, 3) WHERE nextval('s') > 1);
+SELECT currval('s');
+SELECT EXISTS(SELECT nextval('s') OFFSET 1), EXISTS(SELECT nextval('s') OFFSET 0);
+SELECT currval('s');
+SELECT EXISTS(SELECT nextval('s') UNION ALL SELECT nextval('s'));
+SELECT currval('s');
+SELECT EXISTS(VALUES (nextval('s')), (nextval('s'))), EXISTS(VALUES (nextval('s')));
+SELECT currval('s');
+SELECT EXISTS(SELECT x FROM (SELECT nextval('s') AS x) t);
+SELECT currval('s');
+SELECT EXISTS(SELECT nextval('s') FROM generate_series(1, 3) OFFSET 1);
+SELECT currval('s');
