@@ -4,13 +4,16 @@
 rounds that are taken in turn; nothing is pinned. `make bench-postgres` runs it all.
 
 A server's CPU is that of all its processes, user and system, the opening of the connections
-included. On two cores pgbench is itself the limit: its share of the CPU that both used is shown."""
+included. On two cores pgbench is itself the limit: its share of the CPU that both used is shown.
+"bare libuv" is canned_postgres, which answers with bytes made beforehand: no server of this machine
+that answers each request by epoll, read and write can cost less."""
 import argparse
 import json
 import os
 import pathlib
 import re
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +28,7 @@ import servers  # noqa: E402
 
 SCRIPT = "SELECT nextval('s')\n"
 PEERS = {"postgres cache 1": 1, "postgres cache 1000": 1000}
+BARE = "bare libuv"
 LOGGED_MAX = 20_000  # latencies that one run writes down, of all that it has
 # What pawld is to keep, as ratios to PostgreSQL's: server CPU per id, rate, p99.
 CPU_MOST, RATE_LEAST, P99_MOST = 1 / 3, 1.3, 1.0
@@ -84,6 +88,21 @@ def start_pawld(build, folder):
     pawld.start()
     ask(port, "postgres", "CREATE SEQUENCE s")
     return pawld, Server("pawld", port, "postgres", pawld.process.pid)
+
+
+def start_bare(build):
+    port = live.free_port()
+    process = subprocess.Popen([build / "bench/canned_postgres", str(port)])
+    live.wait_until(lambda: answers(port), "the bare server answers")
+    return process, Server(BARE, port, "postgres", process.pid)
+
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def settled(server, idle):
@@ -168,6 +187,10 @@ def show(mode, clients, runs):
         print(f"{'':19}pawld / {peer}: " + ", ".join(
             f"{what} {value:.2f} ({limit}{'' if good else ': MISSED'})"
             for what, value, limit, good in kept[peer]), flush=True)
+    bare = {name: statistics.median(q["cpu_us"] / p["cpu_us"] for p, q in
+                                    zip(runs[name], runs[BARE])) for name in runs if name != BARE}
+    print(f"{'':19}{BARE}, CPU/id as a share of: "
+          + ", ".join(f"{name} {value:.2f}" for name, value in bare.items()), flush=True)
     return {peer: {what: value for what, value, _, _ in all_of} for peer, all_of in kept.items()}
 
 
@@ -187,9 +210,10 @@ def main():
           "    CPU/id  pgbench's share")
     with tempfile.TemporaryDirectory() as folder:
         pawld, server = start_pawld(args.build.resolve(), pathlib.Path(folder))
+        bare, bare_server = start_bare(args.build.resolve())
         cluster = start_postgres()
         up = [server] + [Server(name, cluster.ports[0], name.replace(" ", "_"),
-                                cluster.process.child.pid) for name in PEERS]
+                                cluster.process.child.pid) for name in PEERS] + [bare_server]
         try:
             for mode in args.modes.split(","):
                 for clients in map(int, args.clients.split(",")):
@@ -198,6 +222,8 @@ def main():
                                    "ratio": show(mode, clients, runs), "runs": runs})
         finally:
             pawld.stop()
+            bare.kill()
+            bare.wait()
             cluster.end()
     if args.json:
         args.json.write_text(json.dumps(report, indent=1), encoding="ascii")

@@ -126,7 +126,8 @@ size_t conn_received(struct conn *conn, struct pawl_bytes bytes, uint64_t now_ns
 
 /* What to send; it stays in its place until it is sent whole, or until conn_dispose. */
 struct pawl_bytes conn_output(struct conn *conn);
-/* size bytes of that were sent: may begin requests that had waited for room. */
+/* size bytes of that were sent: may begin requests that had waited for room, if conn->paused;
+ * now_ns is looked at only then. */
 void conn_output_sent(struct conn *conn, size_t size, uint64_t now_ns);
 
 /* A client that does not read its answers is not read from. */

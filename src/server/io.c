@@ -113,6 +113,12 @@ static const char *peer_write_later(struct peer *peer, struct pawl_bytes bytes)
     return status == 0 ? NULL : uv_strerror(status);
 }
 
+/* The clock is read where it is looked at only: that takes as long as to read a request. */
+static uint64_t sent_ns(const struct peer *peer)
+{
+    return peer->conn.paused ? pawl_clock_ns() : 0;
+}
+
 /* NULL, or why the connection must end. */
 static const char *peer_write(struct peer *peer)
 {
@@ -125,7 +131,7 @@ static const char *peer_write(struct peer *peer)
 
         if (sent == UV_EAGAIN) return peer_write_later(peer, bytes);
         if (sent < 0) return uv_strerror(sent);
-        conn_output_sent(&peer->conn, (size_t)sent, pawl_clock_ns());
+        conn_output_sent(&peer->conn, (size_t)sent, sent_ns(peer));
     }
     return NULL;
 }

@@ -173,7 +173,8 @@ static bool results_bind(struct pg_session *session, struct pg_portal *portal,
                         columns);
     }
     if (count == 0 || columns == 0) return true;
-    portal->results = malloc(count * sizeof *portal->results);
+    /* One for all is what most clients send. */
+    portal->results = count == 1 ? &portal->result : malloc(count * sizeof *portal->results);
     if (portal->results == NULL) return sql_fail(&session->error, "53200", 0, "out of memory");
     portal->result_count = count;
     for (size_t i = 0; i < count; i++) {

@@ -90,6 +90,8 @@ static void home_free(struct desk_annex *annex)
     if (home->catalog != NULL) sql_catalog_free(home->catalog);
     if (home->plans != NULL) sql_cache_free(home->plans);
     table_free(&home->by_pid);
+    free(home->machine.at);
+    free(home->portal);
     free(home);
 }
 

@@ -142,7 +142,24 @@ static void message(struct pg_session *session, const struct pawl_pg_frame *fram
 
 static bool is_known(char type)
 {
-    return type != '\0' && strchr("QPBDECHSXFdcf", type) != NULL;
+    switch (type) {
+    case 'Q':
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C':
+    case 'H':
+    case 'S':
+    case 'X':
+    case 'F':
+    case 'd':
+    case 'c':
+    case 'f':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Larger than is read: refused, and passed over without being kept. */

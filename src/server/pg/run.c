@@ -96,6 +96,7 @@ void pg_facts(struct pg_session *session, struct sql_facts *facts)
         .now_us = session->tx.began_us,
         .ids_max = session->conn->desk->settings.max_take,
         .setting = setting,
+        .spare = &session->home->machine,
         .may = may,
         .arg = session,
     };

@@ -48,6 +48,8 @@ struct pg_desk {
     struct table by_pid;                         /* sessions that can be cancelled */
     struct pg_session *starting, *starting_last; /* in order of arrival */
     struct pg_session *timed;                    /* statements that wait, and have a time limit */
+    struct sql_spare machine;                    /* what the next statement's machine is made of */
+    struct pg_portal *portal; /* the next one without a name; NULL: none is kept */
     uint64_t random;
     int64_t wall_us; /* at wall_ns, the desk's time; looked at anew after a second */
     uint64_t wall_ns;
@@ -68,7 +70,8 @@ struct pg_portal {
     struct sql_batch *batch;
     const struct sql_plan *plan; /* NULL: an empty text */
     struct sql_value *params;    /* with their texts, one block */
-    int16_t *results;            /* formats; NULL: all are text */
+    int16_t *results;            /* formats; NULL: all are text; may be result */
+    int16_t result;
     size_t result_count;
     struct sql_machine *machine;
     struct sql_scan *scan;

@@ -176,8 +176,23 @@ void pg_portal_free(struct pg_session *session, struct pg_portal *portal)
     if (portal->batch != NULL) sql_batch_release(portal->batch);
     if (portal->source != NULL) sql_batch_release(portal->source);
     free(portal->params);
-    free(portal->results);
-    free(portal);
+    if (portal->results != &portal->result) free(portal->results);
+    if (session->home->portal == NULL && portal->name_size == 0) {
+        session->home->portal = portal;
+    } else {
+        free(portal);
+    }
+}
+
+/* Memory for one, and for its name: most have none, and come as fast as they go. */
+static struct pg_portal *portal_room_take(struct pg_session *session, size_t name_size)
+{
+    struct pg_portal *portal = session->home->portal;
+
+    if (name_size > 0 || portal == NULL) return calloc(1, sizeof *portal + name_size);
+    session->home->portal = NULL;
+    *portal = (struct pg_portal){0};
+    return portal;
 }
 
 /* It is in no table any more. The one that runs ends with its statement. */
@@ -235,7 +250,7 @@ struct pg_portal *pg_portal_new(struct pg_session *session, const struct pawl_by
     struct pawl_bytes called = name == NULL ? (struct pawl_bytes){NULL, 0} : *name;
 
     if (name != NULL && !portal_room(session, called)) return NULL;
-    struct pg_portal *portal = calloc(1, sizeof *portal + called.size);
+    struct pg_portal *portal = portal_room_take(session, called.size);
     if (portal == NULL) {
         (void)no_memory(session);
         return NULL;

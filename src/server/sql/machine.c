@@ -8,6 +8,8 @@
 #include "server/sql/cast.h"
 #include "server/sql/machine_own.h"
 
+enum { SPARE_BYTES_MAX = 16 * 1024 };
+
 /* Everything in one piece, in this order: machine, state, values, slots, loops, subs, texts. */
 struct layout {
     size_t values, slots, loops, subs, texts, all;
@@ -46,12 +48,33 @@ static void copy_params(struct sql_machine_state *state, size_t count,
     }
 }
 
+/* What malloc would take and give back for every statement; size becomes what there is. */
+static void *room_take(struct sql_spare *spare, size_t *size)
+{
+    if (spare == NULL || spare->at == NULL || spare->size < *size) return malloc(*size);
+    void *at = spare->at;
+
+    *size = spare->size;
+    spare->at = NULL;
+    return at;
+}
+
+static void room_give(struct sql_spare *spare, void *at, size_t size)
+{
+    if (spare == NULL || spare->at != NULL || size > SPARE_BYTES_MAX) {
+        free(at);
+    } else {
+        *spare = (struct sql_spare){at, size};
+    }
+}
+
 struct sql_machine *sql_machine_new(const struct sql_plan *plan, const struct sql_value *params,
                                     const struct sql_facts *facts)
 {
     const struct sql_program *program = plan->of.program;
     struct layout layout = lay_out(program, plan, params);
-    char *room = malloc(layout.all);
+    size_t size = layout.all;
+    char *room = room_take(facts->spare, &size);
 
     if (room == NULL) return NULL;
     struct sql_machine *machine = (struct sql_machine *)(void *)room;
@@ -64,6 +87,7 @@ struct sql_machine *sql_machine_new(const struct sql_plan *plan, const struct sq
         .loops = (struct sql_loop *)(void *)(room + layout.loops),
         .subs = (size_t *)(void *)(room + layout.subs),
         .at = program->start,
+        .size = size,
     };
     state->stack = state->params + plan->param_count;
     memset(room + layout.slots, 0, layout.subs - layout.slots);
@@ -79,7 +103,7 @@ void sql_machine_free(struct sql_machine *machine)
     if (machine == NULL) return;
     sql_pool_free(&machine->state->row_pool);
     sql_pool_free(&machine->state->run_pool);
-    free(machine);
+    room_give(machine->state->facts->spare, machine, machine->state->size);
 }
 
 static bool within_bounds(struct sql_machine *machine)

@@ -38,6 +38,7 @@ struct sql_machine_state {
     size_t *subs; /* where RETURNs lead */
     size_t sub_count;
     size_t at;      /* the next step */
+    size_t size;    /* of the piece that all this is in */
     size_t turns;   /* since the last row */
     int64_t *steps; /* that are left, while it runs */
     bool row_sent, failed;

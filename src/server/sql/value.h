@@ -85,6 +85,12 @@ bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1],
 size_t sql_put_name(char *to, struct pawl_bytes text);
 
 /* What a statement may look up of the session that runs it. Constant for one statement. */
+/* A piece of memory that the next one who needs that much takes: of one thread. */
+struct sql_spare {
+    void *at; /* NULL: none */
+    size_t size;
+};
+
 struct sql_facts {
     const char *user;
     const char *database;
@@ -97,6 +103,7 @@ struct sql_facts {
      * "UPDATE". */
     bool (*may)(void *arg, struct pawl_bytes name, const char *privilege);
     void *arg;
+    struct sql_spare *spare; /* machines are made of; outlives them; NULL: none */
 };
 
 #endif
