@@ -96,7 +96,7 @@ void catalog_numeric_math(sqlite3_context *context, char op, sqlite3_value *left
                           sqlite3_value *right)
 {
     struct sql_decimal a, b, result;
-    struct catalog_numeric numeric;
+    struct catalog_numeric numeric = {.whole = false};
     struct sql_error error = {.position = 0};
 
     if (!operand(left, &a, &error) || !operand(right, &b, &error) ||
