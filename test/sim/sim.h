@@ -27,6 +27,7 @@ struct sim_store;
 struct network;
 struct sim_redis;
 struct sim_span;
+struct sim_jump;
 
 typedef void (*sim_happens)(void *object, uint64_t arg);
 
@@ -114,7 +115,8 @@ struct sim_seq {
     bool gone;    /* dropped, at the moment */
     bool changed; /* by people, after it was created */
     bool dropped_once;
-    bool stuck; /* an asker was told that a person must help */
+    bool stuck;             /* an asker was told that a person must help */
+    struct sim_jump *jumps; /* latest first */
 };
 
 struct sim {
@@ -142,6 +144,7 @@ struct sim {
     uint64_t branches;          /* drawn so far */
     int64_t wall_shift_s;       /* how far wall clocks are off by now */
     uint64_t handed;
+    uint64_t spans; /* of the ledger, so far */
     struct sim_account account;
 
     struct sim_note *notes; /* SIM_NOTES */

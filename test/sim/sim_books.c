@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "range/kept.h"
+#include "range/wide.h"
 #include "sim_node.h"
 
 enum { DISK_PERCENT = 60 };
@@ -63,6 +64,28 @@ static uint64_t held(const struct sim_node *node, int seq)
     return pawl_kept_held(kept) + (kept->errand == ERRAND_RETURN ? kept->errand_ask.count : 0);
 }
 
+/*
+ * Of what it holds: ids of runs that were too long for a lease (design 5.2) and whose caller had
+ * given up when they came. To who gave them they were handed out, as to any other client.
+ */
+static uint64_t held_of_runs(const struct sim_node *node, int seq)
+{
+    const struct kept *kept = pawl_kept_find(node->keeper, sim_seq_name(node->sim, seq));
+    struct pawl_books books;
+    uint64_t sum = 0;
+
+    if (kept == NULL) return 0;
+    pawl_keeper_books(node->keeper, sim_seq_name(node->sim, seq), &books);
+    for (const struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
+        if (span->lease != 0 || span->epoch != kept->epoch || span->range.count == 0) continue;
+        pawl_wide way = (pawl_wide)pawl_range_last(span->range) - books.after;
+        pawl_wide left = books.bounded ? way / span->range.increment : span->range.count;
+
+        if (left > 0) sum += left < span->range.count ? (uint64_t)left : span->range.count;
+    }
+    return sum;
+}
+
 static void check_one(struct sim_node *node, int seq)
 {
     const struct sim_books *all = &node->ledger;
@@ -104,8 +127,9 @@ void sim_books_close(struct sim_node *node, bool crashed)
     all->alive = false;
     for (int seq = 0; seq < SIM_SEQS; seq++) {
         uint64_t holds = held(node, seq);
+        uint64_t of_runs = held_of_runs(node, seq);
 
-        all->crashed[seq] += holds;
+        if (holds > of_runs) all->leased[seq] += holds - of_runs;
         if (!all->kept) continue;
         pawl_keeper_books(node->keeper, sim_seq_name(node->sim, seq), &books);
         all->lost[seq] +=
@@ -123,7 +147,7 @@ void sim_books_check_unreported(struct sim *sim, int depth)
             struct sim_node *node = sim->nodes[i];
             struct pawl_books books;
 
-            if (node->depth == depth + 1) lost += node->ledger.crashed[seq];
+            if (node->depth == depth + 1) lost += node->ledger.leased[seq];
             if (node->depth != depth || node->role != SIM_SERVER) continue;
             if (node->life > 1 || node->keeper == NULL) return; /* leases of lives that ended */
             pawl_keeper_books(node->keeper, sim_seq_name(sim, seq), &books);

@@ -22,7 +22,7 @@ struct sim_books {
     uint64_t granted[SIM_SEQS]; /* ids, in this life */
     uint64_t before[SIM_SEQS];  /* ids that the books say were reserved in lives before */
     uint64_t lost[SIM_SEQS];    /* held when it crashed, or on the way to it */
-    uint64_t crashed[SIM_SEQS]; /* held when it crashed, whether it has a disk or not */
+    uint64_t leased[SIM_SEQS];  /* held of leases then, whether it has a disk or not */
 };
 
 void sim_books_draw(struct sim_node *node);
@@ -31,7 +31,8 @@ void sim_books_granted(struct sim_node *node, int seq, uint64_t count);
 void sim_books_check(struct sim_node *node);
 /* Its keeper goes. crashed: nothing is written down any more. */
 void sim_books_close(struct sim_node *node, bool crashed);
-/* At the end: what crashed nodes of the depth above held of it is unreported, at least. */
+/* At the end: what crashed nodes of the depth above held of its leases is unreported, at
+ * least. */
 void sim_books_check_unreported(struct sim *sim, int depth);
 
 #endif

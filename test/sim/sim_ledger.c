@@ -5,7 +5,7 @@
 
 #include "sim_node.h"
 
-enum { SPAN_IDS_MAX = 1 << 26 };
+enum { SPAN_IDS_MAX = 1 << 26, FORGET_EVERY = 8 };
 
 static bool before(int64_t a, int64_t b, int64_t increment)
 {
@@ -68,9 +68,10 @@ static void span_hand(struct sim *sim, struct sim_span *span, int64_t id)
     if (offset >= span->handed_end) span->handed_end = offset + 1;
 }
 
-/* What is handed out whole needs no more looks. */
-static void forget_whole(const struct sim *sim, struct sim_span *spans)
+/* What is handed out whole needs no more looks. It is enough to look for it now and then. */
+static void forget_whole(struct sim *sim, struct sim_span *spans)
 {
+    if (++sim->spans % FORGET_EVERY != 0) return;
     if (sim->plan.faults.rename) return; /* they are looked at under the other name */
     for (struct sim_span *span = spans; span != NULL; span = span->next) {
         while (span->next != NULL && span->next->handed_count == span->next->range.count) {
