@@ -67,7 +67,7 @@ bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask 
 void pawl_record_adopt_branch(struct pawl_record *record, const struct pawl_moment *moment);
 /*
  * next, of which ids are about to be granted, is the record, and perhaps turned. If record is
- * astray, moves next on by the margin; it adopts the branch. false: the ask failed.
+ * astray, moves next on by the margin and luck; it adopts the branch. false: the ask failed.
  */
 bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_record *next,
                              struct pawl_ask *ask, const struct pawl_moment *moment);

@@ -11,13 +11,29 @@
 #include "range/wide.h"
 
 enum {
-    SHARE = 100, /* a floor pulls at most the 100th part of what is left */
+    SHARE = 100, /* a floor pulls at most the 100th part of what is left, and so does a jump */
     LOG_NAME_BYTES = 600,
     LOG_BRANCH_BYTES = 4 * PAWL_BRANCH_BYTES_MAX + 4,
 };
 
 /* Beyond this a floor can only be a mistake: it would bring a number of ours near its end. */
 #define LAP_JUMP_MAX (UINT64_C(1) << 40)
+
+/*
+ * How far a record is moved: by the margin, and on by luck. A backup that is put back a second time
+ * brings the same record, and perhaps to somebody who knows nothing of the first time: from there
+ * the same margin would lead to ids that are handed out. Of two moves from one record, after which
+ * m and n ids are used, fewer than (m + n) of `reach` meet.
+ */
+static uint64_t draw_jump(const struct pawl_record *record, const struct pawl_moment *moment,
+                          uint64_t margin)
+{
+    uint64_t most = pawl_record_left(record) / SHARE;
+    uint64_t reach = PAWL_JUMP_REACH * pawl_record_margin(record, moment, 0); /* < 2^57 each */
+
+    if (reach > most - margin) reach = most - margin;
+    return reach > 0 ? margin + pawl_random(moment->random) % reach : margin;
+}
 
 /* The first id that would be granted, as a mark; a used-up lap has been turned by then. */
 static struct pawl_mark would_grant(const struct pawl_record *record)
@@ -59,7 +75,7 @@ static void log_step_back(const char *event, const struct pawl_record *before,
 
 /*
  * next would grant what the floor says is handed out: the store went back. Moves next beyond both,
- * by the margin, in the same line. false: the ask failed.
+ * by the margin and luck, in the same line. false: the ask failed.
  */
 static bool move_beyond_floor(const struct pawl_record *record, struct pawl_record *next,
                               struct pawl_ask *ask, const struct pawl_moment *moment)
@@ -100,11 +116,12 @@ static bool move_beyond_floor(const struct pawl_record *record, struct pawl_reco
         return false;
     }
     if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
-    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
+    uint64_t skipped = (uint64_t)ahead + draw_jump(next, moment, margin);
+    bool moved = pawl_record_skip(next, skipped);
 
     PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
     if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
-    ask->skipped = (uint64_t)ahead + margin;
+    ask->skipped = skipped;
     log_step_back("store went back", record, next, ask);
     return true;
 }
@@ -201,12 +218,13 @@ bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_recor
         return false;
     }
     if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
-    bool moved = pawl_record_skip(next, margin);
+    uint64_t skipped = draw_jump(next, moment, margin);
+    bool moved = pawl_record_skip(next, skipped);
 
     PAWL_ASSERT(moved); /* at most 1 % of what is left */
     if (pawl_record_left_in_lap(next) == 0 && next->cycle) pawl_record_turn(next);
     pawl_record_adopt_branch(next, moment);
-    ask->skipped = margin;
+    ask->skipped = skipped;
     log_step_back("store went back", record, next, ask);
     return true;
 }

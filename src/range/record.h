@@ -14,6 +14,7 @@ enum {
     PAWL_BRANCH_BYTES_MAX = 63,
     PAWL_EPOCH_STEP_MAX = INT32_MAX, /* a new epoch lies 1 to this many beyond the last */
     PAWL_FENCE_IDS_MIN = 10000,      /* least margin of a move beyond a floor */
+    PAWL_JUMP_REACH = 100,           /* such a move is drawn within so many margins beyond it */
 };
 
 struct pawl_name {
@@ -61,7 +62,7 @@ struct pawl_record {
 
 /* What the functions below need from outside. */
 struct pawl_moment {
-    uint64_t *random;            /* for epochs */
+    uint64_t *random;            /* for epochs, tags and jumps */
     int64_t wall_s;              /* seconds since 1970 */
     uint64_t refill_interval_ns; /* for margins */
     bool refuse_rollback;        /* a floor that shows a step back stops the sequence */

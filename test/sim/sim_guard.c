@@ -8,7 +8,12 @@
 #include "sim_node.h"
 #include "store/tag.h"
 
-enum { GUARDED_PERCENT = 60, LOST_PERCENT = 10, LEARNS_PERCENT = 15 };
+enum {
+    GUARDED_PERCENT = 60,
+    LOST_PERCENT = 10,
+    LEARNS_PERCENT = 15,
+    ROOM_LEAST = 200000, /* ids that luck has to choose from, for two moves to be compared */
+};
 
 /* Its book. */
 
@@ -198,6 +203,27 @@ void sim_guard_returning(struct sim_node *node, int seq, const struct pawl_ask *
 
         had->range.count = way > 0 ? (uint64_t)way : 0;
     }
+}
+
+void sim_jumped(struct sim *sim, int seq, const struct pawl_record *before,
+                const struct pawl_ask *ask)
+{
+    struct sim_seq *about = &sim->seqs[seq];
+    int64_t first = ask->grant.range.first;
+
+    if (ask->skipped == 0 || pawl_record_left(before) / 100 < ROOM_LEAST) return;
+    for (const struct sim_jump *jump = about->jumps; jump != NULL; jump = jump->next) {
+        if (jump->tag != before->tag || jump->first != first) continue;
+        sim_fail(sim, seq, "never back",
+                 "is moved from one record to one place again, %" PRId64 ", by %" PRIu64 " ids",
+                 first, ask->skipped);
+    }
+    struct sim_jump *jump = sim_alloc(sim, sizeof *jump);
+
+    *jump = (struct sim_jump){about->jumps, before->tag, first};
+    about->jumps = jump;
+    SIM_NOTE(sim, seq, -1, .what = "is moved by %lld ids to %lld", .a = (long long)ask->skipped,
+             .b = first);
 }
 
 /* The store's identity. */

@@ -87,6 +87,11 @@ static void book(const struct sent *sent, int seq, const struct pawl_record *bef
         ask.grant.range.first = (int64_t)(ask.grant.range.first + shift);
         ask.grant.lease = now->tag;
         sim_store_served(sent->node, seq, &ask, true);
+        bool once = sent->from != NULL; /* else it may be a copy of a write, with its luck */
+
+        if (once && (ask.kind == PAWL_ASK_TAKE || ask.kind == PAWL_ASK_NEXT)) {
+            sim_jumped(sim, seq, before, &ask);
+        }
     }
     sim_store_reached(sim, seq);
 }

@@ -225,6 +225,7 @@ static void serve(struct sim_store *store, struct request *request)
             sim_fail(sim, seq, "once", "a RETURN was executed twice");
         }
         sim_store_served(request->node, seq, ask, wrote);
+        if (wrote && may_take(ask->kind)) sim_jumped(sim, seq, &before, ask);
     }
     sim_store_reached(sim, seq);
 }

@@ -511,7 +511,7 @@ static void a_store_that_went_back_gets_another_branch(void **state)
     answer(200, HEADER(10) ",\"succeeded\":true}");
     expect(&probe, PAWL_OK, 0);
     assert_true(probe.ask.grant.range.first > 10000);
-    assert_int_equal(probe.ask.skipped, 10000);
+    assert_true(probe.ask.skipped >= 10000);
     close_store();
 }
 
@@ -543,7 +543,7 @@ static void a_refused_put_shows_that_the_store_went_back(void **state)
         }
         answer(200, HEADER(22) ",\"succeeded\":true}");
         expect(&probe, PAWL_OK, 0);
-        assert_int_equal(probe.ask.skipped, 10000);
+        assert_true(probe.ask.skipped >= 10000);
         close_store();
     }
 }

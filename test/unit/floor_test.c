@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 
+#define WIDE (PAWL_JUMP_REACH * PAWL_FENCE_IDS_MIN)
+
 static struct pawl_ask take_beyond(struct desk *desk, uint64_t count, struct pawl_mark floor)
 {
     struct pawl_ask ask = {.kind = PAWL_ASK_TAKE, .count = count, .floor = floor, .asker = 9};
@@ -20,7 +22,10 @@ static void count_errors(enum pawl_log_level level, const char *line, void *arg)
     *(int *)arg += level == PAWL_LOG_ERROR;
 }
 
-/* The record stands at 1001 of lap 0, or where `used` brings it; floors are of its line. */
+/*
+ * The record stands at 1001 of lap 0, or where `used` brings it; floors are of its line. first is
+ * where the move would lead without luck, of which there is as much room as stands there.
+ */
 static const struct {
     const char *label;
     pawl_definition definition;
@@ -32,22 +37,23 @@ static const struct {
     int64_t first;
     uint64_t want_lap;
     int errors;
+    uint64_t luck;
 } floors[] = {
-    {"behind next", {.given = 0}, 1000, 0, 0, 1000, PAWL_OK, 1001, 0, 0},
-    {"at next", {.given = 0}, 1000, 0, 0, 1001, PAWL_OK, 11002, 0, 1},
-    {"ahead", {.given = 0}, 1000, 0, 0, 5000, PAWL_OK, 15001, 0, 1},
-    {"of an earlier line", {.given = 0}, 1000, -1, 7, INT64_MAX, PAWL_OK, 1001, 0, 0},
-    {"of a later line", {.given = 0}, 1000, 1, 0, 0, PAWL_FLOOR, 0, 0, 0},
-    {"at 1 % of what is left", UP_TO(1001000), 1000, 0, 0, 11000, PAWL_OK, 21001, 0, 1},
-    {"beyond it", UP_TO(1001000), 1000, 0, 0, 11001, PAWL_FLOOR, 0, 0, 0},
-    {"beyond the maximum", UP_TO(1001000), 1000, 0, 0, INT64_MAX, PAWL_FLOOR, 0, 0, 0},
-    {"where the margin does not fit", UP_TO(900000), 1000, 0, 0, 1001, PAWL_ROLLBACK, 0, 0, 1},
-    {"of an earlier lap", CYCLE_TO(2000000), 2001000, 0, 0, 2000000, PAWL_OK, 1001, 1, 0},
-    {"of a later lap", CYCLE_TO(2000000), 1000, 0, 3, 5, PAWL_OK, 11001, 3, 1},
-    {"of a later lap, ahead", CYCLE_TO(2000000), 1000, 0, 3, 2000, PAWL_OK, 12001, 3, 1},
-    {"near a lap's end", CYCLE_TO(2000000), 1999999, 0, 0, 2000000, PAWL_OK, 10001, 1, 1},
-    {"of a used-up lap", CYCLE_TO(2000000), 2000000, 0, 0, 2000000, PAWL_OK, 1, 1, 0},
-    {"of a lap that cannot be", CYCLE_TO(2000000), 1000, 0, UINT64_MAX, 5, PAWL_FLOOR, 0, 0, 0},
+    {"behind next", {.given = 0}, 1000, 0, 0, 1000, PAWL_OK, 1001, 0, 0, 0},
+    {"at next", {.given = 0}, 1000, 0, 0, 1001, PAWL_OK, 11002, 0, 1, WIDE},
+    {"ahead", {.given = 0}, 1000, 0, 0, 5000, PAWL_OK, 15001, 0, 1, WIDE},
+    {"of an earlier line", {.given = 0}, 1000, -1, 7, INT64_MAX, PAWL_OK, 1001, 0, 0, 0},
+    {"of a later line", {.given = 0}, 1000, 1, 0, 0, PAWL_FLOOR, 0, 0, 0, 0},
+    {"at 1 % of what is left", UP_TO(1001000), 1000, 0, 0, 11000, PAWL_OK, 21001, 0, 1, 0},
+    {"beyond it", UP_TO(1001000), 1000, 0, 0, 11001, PAWL_FLOOR, 0, 0, 0, 0},
+    {"beyond the maximum", UP_TO(1001000), 1000, 0, 0, INT64_MAX, PAWL_FLOOR, 0, 0, 0, 0},
+    {"where the margin does not fit", UP_TO(900000), 1000, 0, 0, 1001, PAWL_ROLLBACK, 0, 0, 1, 0},
+    {"of an earlier lap", CYCLE_TO(2000000), 2001000, 0, 0, 2000000, PAWL_OK, 1001, 1, 0, 0},
+    {"of a later lap", CYCLE_TO(2000000), 1000, 0, 3, 5, PAWL_OK, 11001, 3, 1, 10000},
+    {"of a later lap, ahead", CYCLE_TO(2000000), 1000, 0, 3, 2000, PAWL_OK, 12001, 3, 1, 10000},
+    {"near a lap's end", CYCLE_TO(2000000), 1999999, 0, 0, 2000000, PAWL_OK, 10001, 1, 1, 10000},
+    {"of a used-up lap", CYCLE_TO(2000000), 2000000, 0, 0, 2000000, PAWL_OK, 1, 1, 0, 0},
+    {"of a lap that cannot be", CYCLE_TO(2000000), 1000, 0, UINT64_MAX, 5, PAWL_FLOOR, 0, 0, 0, 0},
     {"descending, behind",
      {.given = PAWL_GIVEN_INCREMENT, .increment = -2},
      1000,
@@ -56,6 +62,7 @@ static const struct {
      -1999,
      PAWL_OK,
      -2001,
+     0,
      0,
      0},
     {"descending, ahead and between ids",
@@ -67,7 +74,8 @@ static const struct {
      PAWL_OK,
      -22007,
      0,
-     1},
+     1,
+     WIDE},
 };
 
 static void grants_lie_beyond_the_floor(void **state)
@@ -90,7 +98,10 @@ static void grants_lie_beyond_the_floor(void **state)
         struct pawl_ask ask = take_beyond(&desk, 1, floor);
 
         pawl_log_set(PAWL_LOG_OFF, NULL, NULL);
-        if (ask.error.code != floors[i].want || ask.grant.range.first != floors[i].first ||
+        uint64_t apart = (uint64_t)ask.grant.range.first - (uint64_t)floors[i].first;
+        uint64_t luck = before.increment < 0 ? (0 - apart) / 2 : apart;
+
+        if (ask.error.code != floors[i].want || luck > floors[i].luck ||
             ask.grant.lap != floors[i].want_lap || errors != floors[i].errors) {
             fail_msg("%s: %s, %" PRId64 " of lap %" PRIu64 ", %d errors logged", floors[i].label,
                      ask.error.text, ask.grant.range.first, ask.grant.lap, errors);
@@ -129,8 +140,9 @@ static void the_margin_grows_with_the_lost_time(void **state)
     struct pawl_mark floor = {.line = desk.record.line, .id = 2};
     struct pawl_ask moved = take_beyond(&desk, 1, floor);
 
-    /* next was 2; the floor itself, 2 x 100,000 x 3,600, and the next one */
-    assert_int_equal(moved.grant.range.first, 720000003);
+    /* next was 2; the floor itself, 2 x 100,000 x 3,600, and the next one; then luck, of which
+     * there is as much as 100 times ten refill intervals allow */
+    assert_in_range(moved.grant.range.first, 720000003, 720000003 + UINT64_C(3000000000));
 }
 
 static const struct {

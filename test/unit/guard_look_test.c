@@ -49,7 +49,7 @@ static void a_backup_that_is_put_back_again_is_known(void **state)
         struct deed taken = world_take(&world, 1, nothing);
 
         assert_int_equal(taken.ask.error.code, PAWL_OK);
-        assert_int_equal(taken.ask.skipped, rows[i].draws ? PAWL_FENCE_IDS_MIN : 0);
+        assert_int_equal(taken.ask.skipped >= PAWL_FENCE_IDS_MIN, rows[i].draws);
         assert_int_equal(world.store.redraws, rows[i].draws);
         assert_int_equal(world_view(&world).times_back, rows[i].draws);
         assert_memory_equal(world.book.head.branch.at, world.store.identity.branch.at,
@@ -60,6 +60,40 @@ static void a_backup_that_is_put_back_again_is_known(void **state)
         assert_int_equal(world.store.redraws, rows[i].draws);
         world_end(&world);
     }
+}
+
+/*
+ * Two servers have seen the store beyond the backup, and nothing of the sequence. One is there when
+ * the backup is put back, the other when it is put back again; neither hears of the other's branch.
+ */
+static void a_backup_put_back_twice_leads_two_servers_apart(void **state)
+{
+    enum { USED = 1000 };
+    struct world world;
+    int64_t firsts[2];
+
+    (void)state;
+    begin_tagged(&world, 1);
+    world_keep(&world);
+    struct pawl_identity backup = world.store.identity;
+
+    world.book.head.position = backup.position + 100;
+    world.book.count = 0;
+    const struct fake_book server = world.book;
+
+    for (int time = 0; time < 2; time++) {
+        world_back(&world);
+        world.store.identity = backup;
+        world_become(&world, &server);
+        struct deed taken = world_take(&world, USED, nothing);
+
+        assert_int_equal(taken.ask.error.code, PAWL_OK);
+        assert_int_equal(world.store.redraws, time + 1);
+        assert_int_equal(world.book.head.branch.at[0], '2');
+        firsts[time] = taken.ask.grant.range.first;
+    }
+    assert_true(firsts[0] - firsts[1] >= USED || firsts[1] - firsts[0] >= USED);
+    world_end(&world);
 }
 
 /* While it is in use: what an older branch granted is burned. */
@@ -122,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backup_that_is_put_back_again_is_known),
+        cmocka_unit_test(a_backup_put_back_twice_leads_two_servers_apart),
         cmocka_unit_test(an_older_branch_while_in_use_is_noticed),
         cmocka_unit_test(a_branch_that_is_no_tag_is_for_the_store_to_judge),
         cmocka_unit_test(a_store_that_hides_its_name_is_the_one_it_was),

@@ -223,7 +223,7 @@ static void a_position_that_fell_draws_another_branch(void **state)
 
     assert_int_equal(world.store.redraws, 1);
     assert_int_equal(taken.ask.error.code, PAWL_OK);
-    assert_int_equal(taken.ask.skipped, PAWL_FENCE_IDS_MIN); /* for what others were given */
+    assert_true(taken.ask.skipped >= PAWL_FENCE_IDS_MIN); /* for what others were given */
     assert_int_equal(world.book.head.branch.at[0], 'b');
     assert_int_equal(world.book.head.position, 52);
     assert_int_equal(world_view(&world).times_back, 1);

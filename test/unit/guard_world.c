@@ -222,6 +222,13 @@ void world_restart(struct world *world, uint64_t learn_ns)
     open_guard(world, learn_ns);
 }
 
+void world_become(struct world *world, const struct fake_book *book)
+{
+    world_end(world);
+    world->book = *book;
+    open_guard(world, 0);
+}
+
 void world_end(struct world *world)
 {
     struct pawl_source *source = pawl_guard_source(world->guard);

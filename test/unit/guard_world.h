@@ -58,6 +58,8 @@ struct deed {
 void world_begin(struct world *world);
 /* A process ends, however, and another one begins on what the book has. */
 void world_restart(struct world *world, uint64_t learn_ns);
+/* The same for another server, which has that book. */
+void world_become(struct world *world, const struct fake_book *book);
 void world_end(struct world *world);
 /* The store goes back to where world_keep was called. */
 void world_keep(struct world *world);

@@ -224,12 +224,14 @@ static void what_an_advance_finds_in_another_branch_is_burned(void **state)
     assert_int_equal(taken.burned, 10);
     assert_int_equal(take(&world, 10, &taken, NULL), PAWL_OK);
     assert_int_equal(world.last, PAWL_OP_WRITE);
-    assert_int_equal(taken.grant.range.first, 21 + PAWL_FENCE_IDS_MIN);
-    assert_int_equal(taken.skipped, PAWL_FENCE_IDS_MIN);
+    int64_t first = taken.grant.range.first;
+
+    assert_true(taken.skipped >= PAWL_FENCE_IDS_MIN);
+    assert_int_equal(first, 21 + (int64_t)taken.skipped);
     assert_memory_equal(world.record.branch, "two", 3);
     assert_int_equal(take(&world, 10, &taken, NULL), PAWL_OK);
     assert_int_equal(world.last, PAWL_OP_ADVANCE);
-    assert_int_equal(taken.grant.range.first, 31 + PAWL_FENCE_IDS_MIN);
+    assert_int_equal(taken.grant.range.first, first + 10);
     world_close(&world);
 }
 
@@ -246,7 +248,7 @@ static void what_a_write_finds_in_another_branch_is_burned(void **state)
     assert_int_equal(take(&world, 10, &taken, fail_over_again), PAWL_LOST);
     assert_int_equal(world.last, PAWL_OP_WRITE);
     assert_int_equal(take(&world, 10, &taken, NULL), PAWL_OK);
-    assert_int_equal(taken.skipped, PAWL_FENCE_IDS_MIN);
+    assert_true(taken.skipped >= PAWL_FENCE_IDS_MIN);
     world_close(&world);
 }
 
@@ -282,7 +284,7 @@ static void a_change_keeps_the_branch_for_the_next_grant(void **state)
     assert_int_equal(ask(&world, &alter, fail_over), PAWL_OK);
     assert_memory_equal(world.record.branch, "one", 3);
     assert_int_equal(take(&world, 10, &taken, NULL), PAWL_OK);
-    assert_int_equal(taken.grant.range.first, 11 + PAWL_FENCE_IDS_MIN);
+    assert_true(taken.grant.range.first >= 11 + PAWL_FENCE_IDS_MIN);
     world_close(&world);
 }
 
