@@ -14,7 +14,14 @@ enum exit_code {
     EXIT_USAGE = 2,
 };
 
-/* Before pawld is ready, and from the second signal on: nothing is waited for. */
+/* Before pawld is ready nothing was handed out, so that nothing is left to be done. */
+static void exit_unready(int number)
+{
+    (void)number;
+    _exit(EXIT_DONE);
+}
+
+/* From the second signal on nothing is waited for. */
 static void exit_at_once(int number)
 {
     _exit(128 + number);
@@ -26,6 +33,19 @@ static void set_handler(int number, void (*handler)(int number))
 
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
+}
+
+/* Whoever starts pawld may block them until it can answer: then each has one outcome. */
+static void take_signals(void (*handler)(int number))
+{
+    sigset_t ends;
+
+    set_handler(SIGTERM, handler);
+    set_handler(SIGINT, handler);
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    (void)pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 /* Waits for SIGTERM or SIGINT. A second one, or a stop that takes too long, then ends pawld. */
@@ -40,6 +60,8 @@ static const char *wait_for_end(const sigset_t *signals, struct daemon *daemon)
     }
     sigset_t ends = *signals;
 
+    set_handler(SIGTERM, exit_at_once);
+    set_handler(SIGINT, exit_at_once);
     (void)sigdelset(&ends, SIGHUP); /* while it stops there is nothing to read again */
     (void)pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
     (void)alarm(DAEMON_STOP_S);
@@ -103,8 +125,7 @@ int main(int argc, char **argv)
     }
     pawl_log_set((enum pawl_log_level)config.log_level, NULL, NULL);
     set_handler(SIGPIPE, SIG_IGN);
-    set_handler(SIGTERM, exit_at_once);
-    set_handler(SIGINT, exit_at_once);
     set_handler(SIGALRM, exit_at_once);
+    take_signals(config.check ? exit_at_once : exit_unready);
     return config.check ? check(&config) : serve(&config);
 }

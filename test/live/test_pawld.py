@@ -316,6 +316,42 @@ def test_a_second_signal_ends_it_at_once(mute):
     assert time.monotonic() - began < 2, "it takes longer to stop with a mute store"
 
 
+def takes(process, number):
+    """Whether it has a handler for that signal, and does not block it: proc(5)."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        masks = dict(line.rstrip().split(":\t") for line in status if line.startswith("Sig"))
+    bit = 1 << (number - 1)
+    return int(masks["SigCgt"], 16) & bit and not int(masks["SigBlk"], 16) & bit
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_it_is_ready_ends_it_with_0(fleet, number):
+    """Once while it waits for a folder; and as early as can be, blocked by whoever starts it."""
+    first = fleet.start()
+    waits = fleet.start(store=first.store, ready=False)
+    wait_until(lambda: takes(waits.process, number), "it waits for the folder")
+    waits.send(number)
+    assert waits.process.wait(5) == 0
+    waits.stopped = True
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        early = fleet.start(ready=False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    early.send(number)
+    assert early.process.wait(5) == 0
+    early.stopped = True
+
+
+def test_a_check_that_is_interrupted_says_nothing_good(fleet):
+    first = fleet.start()
+    words = [program("pawld"), "--check", "--store", first.store]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as check:
+        wait_until(lambda: takes(check, signal.SIGTERM), "it waits for the folder")
+        check.send_signal(signal.SIGTERM)
+        assert check.wait(5) == 128 + signal.SIGTERM
+
+
 # Clients.
 
 def test_a_half_sent_request_and_a_hang_up(server):
