@@ -490,6 +490,7 @@ void pawl_http_free(struct pawl_http *http)
     }
     (void)curl_multi_cleanup(http->multi);
     http->multi = NULL;
+    pawl_http_sockets_forget(http);
     uv_close((uv_handle_t *)&http->timer, pawl_http_closed);
     uv_close((uv_handle_t *)&http->refusals, pawl_http_closed);
 }

@@ -105,6 +105,13 @@ int pawl_http_socket_close(void *arg, curl_socket_t fd)
     return close(fd);
 }
 
+void pawl_http_sockets_forget(struct pawl_http *http)
+{
+    while (http->sockets != NULL) {
+        open_forget(http, http->sockets->descriptor.fd);
+    }
+}
+
 static int local_port_of(int fd)
 {
     union {

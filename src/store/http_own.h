@@ -35,6 +35,8 @@ int pawl_http_timer_wanted(CURLM *multi, long timeout_ms, void *arg);
 int pawl_http_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *known);
 curl_socket_t pawl_http_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 int pawl_http_socket_close(void *arg, curl_socket_t fd);
+/* Those that curl has closed without a word: their watches would keep the loop alive. */
+void pawl_http_sockets_forget(struct pawl_http *http);
 /* Whether something, or its end, has come on the socket of that local port. */
 bool pawl_http_socket_pending(struct pawl_http *http, int local_port);
 /* The loop's: the last of all handles frees http. */

@@ -245,6 +245,27 @@ static void who_was_never_connected_is_forgotten(void **state)
     world_close(&world);
 }
 
+/* What was watched of it must not keep the loop, and with it the process, from ending. */
+static void who_was_never_connected_keeps_nobody(void **state)
+{
+    int listener = -1;
+    int waiting = -1;
+    char url[64];
+    struct world world;
+
+    (void)state;
+    world_open(&world, answer_body);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", full_port(&listener, &waiting));
+    struct deed lost = deed_of(&world, "{}");
+
+    lost.exchange.url = url;
+    carry_out(&lost);
+    assert_int_equal(lost.exchange.end, PAWL_HTTP_NOT_SENT);
+    (void)close(waiting);
+    (void)close(listener);
+    world_close(&world);
+}
+
 static void what_cannot_be_meant_is_not_sent(void **state)
 {
     struct world world;
@@ -480,6 +501,7 @@ int main(void)
         cmocka_unit_test(many_share_few_connections),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(who_was_never_connected_is_forgotten),
+        cmocka_unit_test(who_was_never_connected_keeps_nobody),
         cmocka_unit_test(what_cannot_be_meant_is_not_sent),
         cmocka_unit_test(silence_ends_in_time_as_cut),
         cmocka_unit_test(half_an_answer_is_cut),
