@@ -187,7 +187,7 @@ static bool store_may_serve(const struct daemon *daemon, pawl_error *error)
 {
     char why[sizeof error->text];
 
-    if (ground_is_remote(daemon->config) || ground_ping(&daemon->ground, error) == PAWL_OK) {
+    if (ground_is_remote(daemon->config) || ground_ping(&daemon->ground, NULL, error) == PAWL_OK) {
         return true;
     }
     if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) return false;
@@ -344,48 +344,81 @@ static void say_settings(const struct config *config, size_t threads, FILE *to)
         back[config->setval_back], config->auto_create[0] == '\0' ? "no" : config->auto_create);
 }
 
+static void say_addresses(const struct ground *ground, const struct users *users, FILE *to)
+{
+    for (size_t i = 0; i < ground->addresses.count; i++) {
+        const struct listen_address *address = &ground->addresses.all[i];
+
+        (void)fprintf(to, "  listen            %s%s\n", address->shown,
+                      address->loopback || users != NULL ? ""
+                                                         : " (open to everybody who can connect)");
+    }
+    if (users == NULL) return;
+    (void)fprintf(to, "  users             %s (%zu)\n", ground->config->users, users_count(users));
+    if (users_exposed(users)) {
+        (void)fputs("                    others may read that file: chmod o-r\n", to);
+    }
+}
+
+static void say_guard(const struct pawl_identity *identity, const struct pawl_guard_glance *glance,
+                      FILE *to)
+{
+    if (glance->trouble != NULL) {
+        (void)fprintf(to, "  guard             damaged, would be begun anew: %s\n",
+                      glance->trouble);
+    } else if (!glance->begun) {
+        (void)fputs("  guard             would be begun: nothing is remembered of this store\n",
+                    to);
+    } else {
+        (void)fprintf(to, "  guard             of store %.*s: %llu sequences\n",
+                      identity->name_size > 0 ? (int)identity->name_size : 20,
+                      identity->name_size > 0 ? identity->name : "(it tells no name)",
+                      (unsigned long long)glance->sequences);
+    }
+}
+
+static pawl_err check_ground(const struct ground *ground, const struct users *users, FILE *to,
+                             pawl_error *error)
+{
+    const struct config *config = ground->config;
+    char store[URL_SHOW_BYTES_MAX];
+    struct pawl_identity identity = {.name_size = 0};
+    struct pawl_guard_glance glance;
+    bool guarded = false;
+    bool missing = ground->turner == NULL;
+    pawl_err err = missing ? PAWL_OK : ground_ping(ground, &identity, error);
+
+    if (err == PAWL_OK && !missing) {
+        err = ground_glance(ground, &identity, &glance, &guarded, error);
+    }
+    if (err != PAWL_OK) return err;
+    (void)fprintf(to, "pawld %s would run:\n  store             %s%s\n", PAWL_VERSION,
+                  pawl_url_show(store, sizeof store, config->store),
+                  missing ? " (would be made)" : "");
+    say_addresses(ground, users, to);
+    if (config->data[0] != '\0') {
+        (void)fprintf(to, "  data              %s%s\n", config->data,
+                      access(config->data, F_OK) == 0 ? "" : " (would be made)");
+    }
+    if (guarded) say_guard(&identity, &glance, to);
+    say_settings(config, ground->threads, to);
+    return PAWL_OK;
+}
+
 pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error)
 {
-    struct ground ground;
+    struct ground ground = {.looks = true};
     struct pawl_keeper_settings keeper = {.wake = wake_turner_of, .arg = &ground};
-    char store[URL_SHOW_BYTES_MAX];
     struct users *users = NULL;
     pawl_err err = read_users(config, &users, error);
 
-    if (err == PAWL_OK) err = ground_open(&ground, config, &keeper, error);
-    if (err != PAWL_OK) {
-        users_drop(users);
-        return err;
-    }
-    err = ground_ping(&ground, error);
     if (err == PAWL_OK) {
-        (void)fprintf(to, "pawld %s would run:\n  store             %s\n", PAWL_VERSION,
-                      pawl_url_show(store, sizeof store, config->store));
-        for (size_t i = 0; i < ground.addresses.count; i++) {
-            const struct listen_address *address = &ground.addresses.all[i];
-
-            (void)fprintf(
-                to, "  listen            %s%s\n", address->shown,
-                address->loopback || users != NULL ? "" : " (open to everybody who can connect)");
+        err = ground_open(&ground, config, &keeper, error);
+        if (err == PAWL_OK) {
+            err = check_ground(&ground, users, to, error);
+            (void)ground_close(&ground);
         }
-        if (users != NULL) {
-            (void)fprintf(to, "  users             %s (%zu)\n", config->users, users_count(users));
-            if (users_exposed(users)) {
-                (void)fputs("                    others may read that file: chmod o-r\n", to);
-            }
-        }
-        if (config->data[0] != '\0') (void)fprintf(to, "  data              %s\n", config->data);
-        if (ground.guard != NULL) {
-            struct pawl_guard_view view;
-
-            pawl_guard_look(ground.guard, &view);
-            (void)fprintf(to, "  guard             of store %s: %llu sequences, %s\n",
-                          view.store[0] != '\0' ? view.store : "(it tells no name)",
-                          (unsigned long long)view.sequences, view.state);
-        }
-        say_settings(config, ground.threads, to);
     }
-    (void)ground_close(&ground);
     users_drop(users);
     return err;
 }

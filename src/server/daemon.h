@@ -34,7 +34,8 @@ bool daemon_stop(struct daemon *daemon);
  * Says in the log how it went. On the thread that started it. */
 void daemon_read_users(struct daemon *daemon);
 
-/* --check: opens the store and looks at everything, without serving, and says what would run. */
+/* --check: opens the store and looks at everything, without serving, and says what would run. Makes
+ * and changes nothing. */
 pawl_err daemon_check(const struct config *config, FILE *to, pawl_error *error);
 
 #endif

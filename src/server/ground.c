@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "client/fleet.h"
-#include "store/guard_file.h"
+#include "store/guard_url.h"
 #include "store/store.h"
 
 enum {
@@ -67,18 +68,34 @@ static bool future_path(const char *path, char real[PATH_MAX])
     return size >= 0 && (size_t)size < PATH_MAX - at;
 }
 
+static const char lmdb_scheme[] = "lmdb:";
+
+static bool is_lmdb(const struct config *config)
+{
+    return strncmp(config->store, lmdb_scheme, sizeof lmdb_scheme - 1) == 0;
+}
+
+/* One that forgets: what is remembered of it has no use once the process has ended. */
+static bool is_memory(const struct config *config)
+{
+    return strncmp(config->store, "memory:", 7) == 0;
+}
+
 /* Backups of a store take all of its folder, and what guards against old backups must not go
  * back with them. */
 static pawl_err take_data(struct ground *ground, pawl_error *error)
 {
-    static const char scheme[] = "lmdb:";
     const struct config *config = ground->config;
     char data[PATH_MAX];
     char store[PATH_MAX];
 
     if (config->data[0] == '\0') return PAWL_OK;
-    if (strncmp(config->store, scheme, sizeof scheme - 1) == 0 &&
-        realpath(config->store + sizeof scheme - 1, store) != NULL &&
+    if (ground->looks && !future_path(config->data, data)) {
+        return pawl_fail(error, PAWL_STORE,
+                         "--data: cannot make the folder %.150s: its parent is missing",
+                         config->data);
+    }
+    if (is_lmdb(config) && realpath(config->store + sizeof lmdb_scheme - 1, store) != NULL &&
         future_path(config->data, data)) {
         size_t size = strlen(store);
 
@@ -89,6 +106,7 @@ static pawl_err take_data(struct ground *ground, pawl_error *error)
                              config->data, store);
         }
     }
+    if (ground->looks) return PAWL_OK;
     pawl_error why;
     pawl_err err = pawl_folder_take(&ground->data, config->data, config->takeover_timeout_ns, &why);
     if (err != PAWL_OK) return pawl_fail(error, err, "--data: %s", why.text);
@@ -127,7 +145,13 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
             .takeover_ns = config->takeover_timeout_ns,
         };
 
-        err = pawl_store_open(config->store, &options, source, &why);
+        struct pawl_guard_url guard;
+
+        err = ground->looks ? pawl_guard_url_read(&guard, config->store, &why) : PAWL_OK;
+        if (err == PAWL_OK) {
+            err = pawl_store_open(ground->looks ? guard.store : config->store, &options, source,
+                                  &why);
+        }
     }
     if (err == PAWL_OK) return PAWL_OK;
     return pawl_fail(error, err, "--store: %s", why.text);
@@ -170,7 +194,7 @@ static pawl_err open_ledger(struct ground *ground, struct pawl_keeper_settings *
     pawl_error why;
 
     keeper->ledger_since = pawl_clock_wall_s();
-    if (config->data[0] == '\0') return PAWL_OK;
+    if (config->data[0] == '\0' || ground->looks || is_memory(config)) return PAWL_OK;
     (void)pawl_url_show(url, sizeof url, config->store);
     (void)snprintf(path, sizeof path, "%s/gaps-%016" PRIx64, ground->data.path,
                    pawl_bytes_hash((struct pawl_bytes){url, strlen(url)}, 0));
@@ -194,7 +218,7 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
         if (err != PAWL_OK) source->ops->close(source);
     }
     if (err != PAWL_OK) return err;
-    if (config->data[0] != '\0' && !ground_is_remote(config)) {
+    if (config->data[0] != '\0' && !ground_is_remote(config) && !ground->looks) {
         err = open_guard(ground, &source, error);
         if (err != PAWL_OK) return err;
     } else {
@@ -218,9 +242,29 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
     return pawl_turner_start(ground->turner, source, keeper, error);
 }
 
+/* An LMDB store that would be made. */
+static pawl_err look_for_store(const struct ground *ground, bool *missing, pawl_error *error)
+{
+    const char *path = ground->config->store + sizeof lmdb_scheme - 1;
+    char real[PATH_MAX];
+    char file[PATH_MAX + 16];
+
+    *missing = false;
+    if (!ground->looks || !is_lmdb(ground->config)) return PAWL_OK;
+    if (!future_path(path, real)) {
+        return pawl_fail(error, PAWL_STORE,
+                         "--store: cannot make the folder %.150s: its parent is missing", path);
+    }
+    (void)snprintf(file, sizeof file, "%s/data.mdb", real);
+    *missing = access(file, F_OK) != 0;
+    return PAWL_OK;
+}
+
 pawl_err ground_open(struct ground *ground, const struct config *config,
                      struct pawl_keeper_settings *keeper, pawl_error *error)
 {
+    bool missing = false;
+
     ground->config = config;
     ground->turner = NULL;
     ground->guard = NULL;
@@ -230,7 +274,9 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
     if (ground->threads > GROUND_THREADS_MAX) ground->threads = GROUND_THREADS_MAX;
     pawl_err err = raise_descriptor_limit(config, ground->threads, error);
     if (err == PAWL_OK) err = listen_resolve(config, &ground->addresses, error);
-    if (err == PAWL_OK) err = open_keeper(ground, keeper, error);
+    if (err == PAWL_OK) err = look_for_store(ground, &missing, error);
+    if (err == PAWL_OK && missing) err = take_data(ground, error);
+    if (err == PAWL_OK && !missing) err = open_keeper(ground, keeper, error);
     if (err != PAWL_OK) (void)ground_close(ground);
     return err;
 }
@@ -238,6 +284,7 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
 /* One ask of two threads: the second one to be done with it frees it. */
 struct ping {
     struct pawl_ask ask;
+    struct pawl_identity identity;
     struct pawl_mail mail;
     struct pawl_turner *turner;
     uv_mutex_t lock;
@@ -276,7 +323,8 @@ static struct ping *ping_new(const struct ground *ground)
     struct ping *ping = calloc(1, sizeof *ping);
 
     if (ping == NULL) return NULL;
-    ping->ask = (struct pawl_ask){.kind = PAWL_ASK_PING, .done = ping_done};
+    ping->ask =
+        (struct pawl_ask){.kind = PAWL_ASK_PING, .done = ping_done, .identity = &ping->identity};
     ping->mail.act = ping_at_keeper;
     ping->turner = ground->turner;
     if (uv_mutex_init(&ping->lock) != 0) {
@@ -291,7 +339,7 @@ static struct ping *ping_new(const struct ground *ground)
     return ping;
 }
 
-pawl_err ground_ping(const struct ground *ground, pawl_error *error)
+pawl_err ground_ping(const struct ground *ground, struct pawl_identity *identity, pawl_error *error)
 {
     struct ping *ping = ping_new(ground);
     uint64_t until_ns = pawl_clock_ns() + PING_NS;
@@ -305,12 +353,36 @@ pawl_err ground_ping(const struct ground *ground, pawl_error *error)
     while (!ping->answered && (now_ns = pawl_clock_ns()) < until_ns) {
         (void)uv_cond_timedwait(&ping->answered_now, &ping->lock, until_ns - now_ns);
     }
-    if (ping->answered) how = ping->ask.error;
+    if (ping->answered) {
+        how = ping->ask.error;
+        if (identity != NULL) *identity = ping->identity;
+    }
     ping->left = true;
     ping_end(ping, ping->answered);
     if (how.code == PAWL_OK) return PAWL_OK;
     if (how.code == PAWL_BAD_REQUEST) how.code = PAWL_DENIED; /* the store's settings, not ours */
     return pawl_fail(error, how.code, "--store: %s", how.text);
+}
+
+pawl_err ground_glance(const struct ground *ground, const struct pawl_identity *identity,
+                       struct pawl_guard_glance *glance, bool *asked, pawl_error *error)
+{
+    const struct config *config = ground->config;
+    struct pawl_guard_url guard;
+    pawl_error why;
+    pawl_err err = pawl_guard_url_read(&guard, config->store, &why);
+    bool own = guard.folder[0] != '\0';
+    const struct pawl_guard_place place = {
+        .folder = own ? guard.folder : config->data,
+        .url = guard.store,
+        .accept = own ? guard.accept : config->accept_store,
+        .how = own ? "guard-accept=" : "--accept-store",
+    };
+
+    *asked = !ground_is_remote(config) && !is_memory(config) && place.folder[0] != '\0';
+    if (err == PAWL_OK && *asked) err = pawl_guard_file_glance(&place, identity, glance, &why);
+    if (err == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, err, "%s: %s", own ? "--store" : "--data", why.text);
 }
 
 bool ground_close(struct ground *ground)

@@ -8,6 +8,7 @@
 #include "server/listener.h"
 #include "store/folder.h"
 #include "store/guard.h"
+#include "store/guard_file.h"
 #include "store/ledger_file.h"
 
 enum { GROUND_THREADS_MAX = 256 };
@@ -18,8 +19,9 @@ struct ground {
     struct pawl_folder data;  /* owned if config->data is given */
     struct pawl_guard *guard; /* of the store; NULL: none was asked for. The keeper's to close */
     struct pawl_archive *archive; /* in data: of gaps; NULL: no config->data */
-    struct pawl_turner *turner;
+    struct pawl_turner *turner;   /* NULL: `looks`, and the store is not there yet */
     size_t threads;
+    bool looks; /* in: for --check: nothing is made, owned in --data, or changed */
 };
 
 /*
@@ -33,11 +35,19 @@ pawl_err ground_open(struct ground *ground, const struct config *config,
                      struct pawl_keeper_settings *keeper, pawl_error *error);
 
 /*
- * Asks the store once whether it can be used, and waits for that a few seconds.
+ * Asks the store once whether it can be used, and waits for that a few seconds. identity: who it
+ * is, with PAWL_OK; may be NULL.
  *
  * Errors:   whose advice is to fix it: it is there and says no; any other: not now
  */
-pawl_err ground_ping(const struct ground *ground, pawl_error *error);
+pawl_err ground_ping(const struct ground *ground, struct pawl_identity *identity,
+                     pawl_error *error);
+/*
+ * What is remembered of it where a guard would be: in --data, or where the store's URL says.
+ * *asked: a guard is wanted. Errors as pawl_guard_file_glance's.
+ */
+pawl_err ground_glance(const struct ground *ground, const struct pawl_identity *identity,
+                       struct pawl_guard_glance *glance, bool *asked, pawl_error *error);
 /* What is below are servers, which need no look: their own answers come and go. */
 bool ground_is_remote(const struct config *config);
 

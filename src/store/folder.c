@@ -207,6 +207,26 @@ pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t
     return err;
 }
 
+pawl_err pawl_folder_unowned(const char *path, pawl_error *error)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char owner[PATH_MAX + 8];
+    pawl_err err = PAWL_OK;
+
+    (void)snprintf(owner, sizeof owner, "%s/owner", path);
+    int fd = open(owner, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 && errno == ENOENT) return PAWL_OK;
+    if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) != 0) {
+        err = pawl_fail(error, PAWL_STORE, "cannot look at %.*s/owner: %s", PATH_SHOWN_MAX, path,
+                        strerror(errno));
+    } else if (lock.l_type != F_UNLCK) {
+        err = fail_owned(fd, path, error);
+    }
+    if (fd >= 0) (void)close(fd);
+    return err;
+}
+
 void pawl_folder_leave(struct pawl_folder *folder)
 {
     pawl_descriptor_close(folder->owner);

@@ -29,6 +29,9 @@ struct pawl_folder {
 pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t takeover_ns,
                           pawl_error *error);
 
+/* PAWL_STORE if another process owns the folder, or it cannot be told. Changes nothing. */
+pawl_err pawl_folder_unowned(const char *path, pawl_error *error);
+
 /* In a forked child lets go of what it shares with its parent, who goes on owning the folder. */
 void pawl_folder_leave(struct pawl_folder *folder);
 

@@ -2,9 +2,12 @@
 #include "store/guard_env.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "store/guard_text.h"
 
 enum {
@@ -12,6 +15,8 @@ enum {
     DATABASES = 3,
     DROPPED_KEY_BYTES_MAX = 8 + PAWL_NAME_BYTES_MAX,
     FORGET_AT_ONCE = 8192, /* more than a journal can have dropped since the last time */
+    FREE_DATABASE = 0,     /* LMDB's own: the pages that are free */
+    PATH_BYTES = PATH_MAX,
 };
 
 /* Address space; the file is as large as what is in it. */
@@ -35,22 +40,26 @@ static int open_databases(struct pawl_guard_env *env, unsigned flags)
     return rc;
 }
 
-/* An eight-byte number of `meta`. */
+/* A number of `meta`: behind it stands what checks it, each bit turned. */
 static int meta_get(struct pawl_guard_env *env, const char *key, uint64_t *number)
 {
+    uint64_t both[2];
     MDB_val k = val(key, strlen(key));
     MDB_val v;
     int rc = mdb_get(env->txn, env->meta, &k, &v);
 
-    if (rc == 0 && v.mv_size != sizeof *number) return MDB_CORRUPTED;
-    if (rc == 0) memcpy(number, v.mv_data, sizeof *number);
-    return rc;
+    if (rc != 0) return rc;
+    if (v.mv_size != sizeof both) return MDB_CORRUPTED;
+    memcpy(both, v.mv_data, sizeof both);
+    *number = both[0];
+    return both[0] == ~both[1] ? 0 : MDB_CORRUPTED;
 }
 
 static int meta_put(struct pawl_guard_env *env, const char *key, uint64_t number)
 {
+    const uint64_t both[2] = {number, ~number};
     MDB_val k = val(key, strlen(key));
-    MDB_val v = val(&number, sizeof number);
+    MDB_val v = val(both, sizeof both);
 
     return mdb_put(env->txn, env->meta, &k, &v, 0);
 }
@@ -90,6 +99,8 @@ static int check_meta(struct pawl_guard_env *env, struct pawl_book_head *head, c
         *why = "was written by a newer pawl: use that";
         return MDB_VERSION_MISMATCH;
     }
+    *why = "it is of a pawl before the first release";
+    if (format < PAWL_GUARD_FORMAT) return PAWL_GUARD_ENV_DAMAGED;
     *why = "what it knows of the store cannot be read";
     if (meta_get(env, generation_key, &env->generation) != 0 ||
         mdb_get(env->txn, env->meta, &k, &v) != 0 ||
@@ -99,23 +110,63 @@ static int check_meta(struct pawl_guard_env *env, struct pawl_book_head *head, c
     return 0;
 }
 
-static int check_seen(struct pawl_guard_env *env, const char **why)
+static bool seen_is_sound(MDB_val k, MDB_val v)
+{
+    struct pawl_seen seen;
+
+    return k.mv_size > 0 && k.mv_size <= PAWL_NAME_BYTES_MAX &&
+           pawl_seen_read(&seen, (struct pawl_bytes){k.mv_data, k.mv_size},
+                          (struct pawl_bytes){v.mv_data, v.mv_size});
+}
+
+static bool dropped_is_sound(MDB_val k, MDB_val v)
+{
+    return k.mv_size > 8 && k.mv_size <= DROPPED_KEY_BYTES_MAX && v.mv_size == 0;
+}
+
+static bool free_is_sound(MDB_val k, MDB_val v)
+{
+    return k.mv_size == sizeof(size_t) && v.mv_size % sizeof(size_t) == 0;
+}
+
+/*
+ * All entries of one database, in order; false: one of them, or the way to it, cannot be read, or
+ * they are not those that were written. Pages that point at each other would never end: there are
+ * no more entries than the database says.
+ */
+static bool walk(struct pawl_guard_env *env, MDB_dbi database, bool (*is_sound)(MDB_val, MDB_val),
+                 uint64_t *count)
 {
     MDB_cursor *cursor;
+    MDB_stat stat_of;
+    MDB_val before = {.mv_size = 0};
     MDB_val k;
     MDB_val v;
-    struct pawl_seen seen;
-    int rc = mdb_cursor_open(env->txn, env->seen, &cursor);
 
-    *why = "an entry cannot be read";
-    if (rc != 0) return PAWL_GUARD_ENV_DAMAGED;
-    env->count = 0;
-    while ((rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        if (!pawl_seen_read(&seen, (struct pawl_bytes){v.mv_data, v.mv_size})) break;
-        env->count++;
+    *count = 0;
+    if (mdb_stat(env->txn, database, &stat_of) != 0) return false;
+    if (mdb_cursor_open(env->txn, database, &cursor) != 0) return false;
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+
+    while (rc == 0 && is_sound(k, v) && *count < stat_of.ms_entries &&
+           (*count == 0 || mdb_cmp(env->txn, database, &before, &k) < 0)) {
+        before = k;
+        ++*count;
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : PAWL_GUARD_ENV_DAMAGED;
+    return rc == MDB_NOTFOUND && *count == stat_of.ms_entries;
+}
+
+static int check_all(struct pawl_guard_env *env, const char **why)
+{
+    uint64_t unused = 0;
+
+    *why = "an entry cannot be read";
+    if (!walk(env, env->seen, seen_is_sound, &env->count)) return PAWL_GUARD_ENV_DAMAGED;
+    env->worn = !walk(env, env->dropped, dropped_is_sound, &unused) ||
+                !walk(env, FREE_DATABASE, free_is_sound, &unused);
+    return 0;
 }
 
 static int look(struct pawl_guard_env *env, struct pawl_book_head *head, const char **why)
@@ -126,7 +177,7 @@ static int look(struct pawl_guard_env *env, struct pawl_book_head *head, const c
     if (rc != 0) return rc;
     *why = "it has not what a guard has";
     rc = open_databases(env, 0) == 0 ? check_meta(env, head, why) : PAWL_GUARD_ENV_DAMAGED;
-    if (rc == 0) rc = check_seen(env, why);
+    if (rc == 0) rc = check_all(env, why);
     if (rc == 0) {
         rc = mdb_txn_commit(env->txn); /* so that the handles last */
     } else {
@@ -152,7 +203,17 @@ static bool says_damaged(int rc)
            rc == MDB_VERSION_MISMATCH || rc == EINVAL;
 }
 
-static int open_files(struct pawl_guard_env *env, const char *path, const char **why)
+/* LMDB's last words: it ends the process next. */
+static void asserted(MDB_env *env, const char *why)
+{
+    (void)env;
+    pawl_log(PAWL_LOG_ERROR, "guard is damaged, and LMDB ends this process",
+             "why=\"%s\" then=\"start again: what ends the process three times is set aside\"",
+             why);
+}
+
+static int open_files(struct pawl_guard_env *env, const char *path, unsigned flags,
+                      const char **why)
 {
     int rc = mdb_env_create(&env->env);
 
@@ -161,39 +222,142 @@ static int open_files(struct pawl_guard_env *env, const char *path, const char *
         env->env = NULL;
         return rc;
     }
+    (void)mdb_env_set_assert(env->env, asserted);
     rc = mdb_env_set_mapsize(env->env, MAP_BYTES);
     if (rc == 0) rc = mdb_env_set_maxdbs(env->env, DATABASES);
     /* The folder has one owner, and that one thread: no lock file, which a full disk could harm. */
     if (rc == 0) {
-        rc = mdb_env_open(env->env, path, MDB_NOTLS | MDB_NOLOCK | MDB_NORDAHEAD, FILE_MODE);
+        rc =
+            mdb_env_open(env->env, path, flags | MDB_NOTLS | MDB_NOLOCK | MDB_NORDAHEAD, FILE_MODE);
     }
     if (rc == 0) return 0;
     return says_damaged(rc) ? PAWL_GUARD_ENV_DAMAGED : rc;
 }
 
-int pawl_guard_env_open(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
-                        const char **why)
+/* What it holds, if it is not new. */
+static int open_read(struct pawl_guard_env *env, struct pawl_book_head *head, const char **why)
+{
+    struct pawl_book_head found;
+
+    if (!is_whole(env)) {
+        *why = "its file is cut";
+        return PAWL_GUARD_ENV_DAMAGED;
+    }
+    int rc = look(env, &found, why);
+
+    if (rc == 0) *head = found;
+    return rc;
+}
+
+static int open_write(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
+                      const char **why)
 {
     MDB_stat stat_of;
 
     *env = (struct pawl_guard_env){.env = NULL};
-    int rc = open_files(env, path, why);
+    int rc = open_files(env, path, 0, why);
 
-    if (rc == 0) {
-        rc = mdb_env_stat(env->env, &stat_of);
-        if (rc == 0 && stat_of.ms_entries == 0) {
-            *why = "cannot be written";
-            rc = make(env, head);
-        } else if (rc == 0 && !is_whole(env)) {
-            *why = "its file is cut";
-            rc = PAWL_GUARD_ENV_DAMAGED;
-        } else if (rc == 0) {
-            struct pawl_book_head found;
+    if (rc == 0) rc = mdb_env_stat(env->env, &stat_of);
+    if (rc == 0 && stat_of.ms_entries == 0) {
+        *why = "cannot be written";
+        rc = make(env, head);
+    } else if (rc == 0) {
+        rc = open_read(env, head, why);
+    }
+    if (rc != 0) pawl_guard_env_close(env);
+    return rc;
+}
 
-            rc = look(env, &found, why);
-            if (rc == 0) *head = found;
+/* Puts all that is seen in from into to, where a transaction is under way. */
+static int copy_seen(struct pawl_guard_env *to, struct pawl_guard_env *from)
+{
+    MDB_cursor *cursor;
+    MDB_val k;
+    MDB_val v;
+    int rc = mdb_txn_begin(from->env, NULL, MDB_RDONLY, &from->txn);
+
+    if (rc != 0) return rc;
+    rc = mdb_cursor_open(from->txn, from->seen, &cursor);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        struct pawl_bytes name = {k.mv_data, k.mv_size};
+        MDB_val known;
+        struct pawl_seen seen;
+        struct pawl_seen other = {.dropped_s = 0};
+
+        if (!pawl_seen_read(&seen, name, (struct pawl_bytes){v.mv_data, v.mv_size})) {
+            rc = MDB_CORRUPTED;
+        } else if (mdb_get(to->txn, to->seen, &k, &known) != 0 ||
+                   !pawl_seen_read(&other, name,
+                                   (struct pawl_bytes){known.mv_data, known.mv_size}) ||
+                   pawl_mark_order(seen.mark, other.mark, seen.increment < 0 ? -1 : 1) > 0) {
+            rc = pawl_guard_env_put(to, name, &seen);
         }
     }
+    mdb_txn_abort(from->txn);
+    from->txn = NULL;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int pawl_guard_env_merge(struct pawl_guard_env *env, struct pawl_guard_env *other,
+                         const struct pawl_book_head *head)
+{
+    int rc = pawl_guard_env_begin(env);
+
+    if (rc == 0) rc = copy_seen(env, other);
+    return pawl_guard_env_end(env, head, rc);
+}
+
+/* What is seen can be read, the rest cannot: into an environment of its own, which takes its
+ * place. Its generation stays, so that the journal goes on counting. */
+static int renew(struct pawl_guard_env *env, const char *path, const struct pawl_book_head *head)
+{
+    struct pawl_guard_env fresh;
+    struct pawl_book_head unused = *head;
+    const char *why = NULL;
+    char folder[PATH_BYTES];
+    char from[PATH_BYTES + 16];
+    char to[PATH_BYTES + 16];
+    uint64_t generation = env->generation;
+
+    int size = snprintf(folder, sizeof folder, "%s/new", path);
+    if (size < 0 || (size_t)size >= sizeof folder) return ENAMETOOLONG;
+    (void)snprintf(from, sizeof from, "%s/data.mdb", folder);
+    (void)snprintf(to, sizeof to, "%s/data.mdb", path);
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return errno;
+    if (unlink(from) != 0 && errno != ENOENT) return errno;
+    int rc = open_write(&fresh, folder, &unused, &why);
+
+    if (rc == 0) {
+        fresh.generation = generation - 1;
+        rc = pawl_guard_env_merge(&fresh, env, head);
+        pawl_guard_env_close(&fresh);
+    }
+    if (rc == 0 && rename(from, to) != 0) rc = errno;
+    (void)rmdir(folder);
+    return rc;
+}
+
+int pawl_guard_env_open(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
+                        const char **why)
+{
+    int rc = open_write(env, path, head, why);
+
+    if (rc != 0 || !env->worn) return rc;
+    *why = "its index cannot be made anew";
+    rc = renew(env, path, head);
+    pawl_guard_env_close(env);
+    if (rc == 0) rc = open_write(env, path, head, why);
+    return rc == 0 && env->worn ? PAWL_GUARD_ENV_DAMAGED : rc;
+}
+
+int pawl_guard_env_glance(struct pawl_guard_env *env, const char *path, const char **why)
+{
+    struct pawl_book_head unused;
+
+    *env = (struct pawl_guard_env){.env = NULL};
+    int rc = open_files(env, path, MDB_RDONLY, why);
+
+    if (rc == 0) rc = open_read(env, &unused, why);
     if (rc != 0) pawl_guard_env_close(env);
     return rc;
 }
@@ -214,7 +378,7 @@ int pawl_guard_env_get(struct pawl_guard_env *env, struct pawl_bytes name, struc
 
     if (rc != 0) return rc;
     rc = mdb_get(txn, env->seen, &k, &v);
-    if (rc == 0 && !pawl_seen_read(seen, (struct pawl_bytes){v.mv_data, v.mv_size})) {
+    if (rc == 0 && !pawl_seen_read(seen, name, (struct pawl_bytes){v.mv_data, v.mv_size})) {
         rc = MDB_CORRUPTED;
     }
     mdb_txn_abort(txn);
@@ -244,7 +408,7 @@ int pawl_guard_env_put(struct pawl_guard_env *env, struct pawl_bytes name,
     MDB_val k = val(name.at, name.size);
     MDB_val v = val(bytes, sizeof bytes);
 
-    pawl_seen_write(seen, bytes);
+    pawl_seen_write(name, seen, bytes);
     int rc = mdb_put(env->txn, env->seen, &k, &v, 0);
 
     /* LMDB's keys have at most 511 bytes. */
@@ -264,7 +428,7 @@ static int forget(struct pawl_guard_env *env, MDB_val key)
     struct pawl_seen seen;
 
     if (mdb_get(env->txn, env->seen, &k, &v) != 0 ||
-        !pawl_seen_read(&seen, (struct pawl_bytes){v.mv_data, v.mv_size})) {
+        !pawl_seen_read(&seen, name, (struct pawl_bytes){v.mv_data, v.mv_size})) {
         return 0;
     }
     if (dropped_key(seen.dropped_s, name, own) != key.mv_size ||

@@ -4,6 +4,7 @@
 #ifndef PAWL_STORE_GUARD_ENV_H
 #define PAWL_STORE_GUARD_ENV_H
 
+#include <limits.h>
 #include <lmdb.h>
 
 #include "store/guard_book.h"
@@ -22,15 +23,25 @@ struct pawl_guard_env {
     MDB_txn *txn;        /* between begin and end */
     uint64_t generation; /* of its last commit */
     uint64_t count;      /* of `seen` */
+    bool worn;           /* `seen` and `meta` can be read, and something else cannot */
 };
 
 /*
  * Opens it, makes it if it is new, and looks at all that it holds. *head: what is remembered, if it
- * is not new. 0, PAWL_GUARD_ENV_DAMAGED or what LMDB says; *why then says it to people.
+ * is not new. 0, PAWL_GUARD_ENV_DAMAGED or what LMDB says; *why then says it to people. Where only
+ * `dropped`, or what LMDB keeps for itself, cannot be read, it is made anew from the rest.
+ *
+ * LMDB trusts its pages: damage can end the process here, or later.
  */
 int pawl_guard_env_open(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
                         const char **why);
+/* Likewise, and changes nothing: there must be one, and nobody may write to it. */
+int pawl_guard_env_glance(struct pawl_guard_env *env, const char *path, const char **why);
 void pawl_guard_env_close(struct pawl_guard_env *env);
+
+/* What another one has seen is seen, unless more of it was seen here. */
+int pawl_guard_env_merge(struct pawl_guard_env *env, struct pawl_guard_env *other,
+                         const struct pawl_book_head *head);
 
 /* 0, MDB_NOTFOUND, or what else LMDB says: nobody knows. */
 int pawl_guard_env_get(struct pawl_guard_env *env, struct pawl_bytes name, struct pawl_seen *seen);

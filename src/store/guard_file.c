@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ enum {
         PAWL_FRAME_HEAD_BYTES + 8 + 1 + PAWL_HEAD_BYTES + ENTRIES_MAX * PAWL_FRAME_ENTRY_BYTES_MAX,
     PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64,
     SHOWN_MAX = 200,
+    OPENINGS_MAX = 3, /* that end the process, before what is opened is set aside */
 };
 
 /* What the journal has and data.mdb has not. */
@@ -239,18 +241,66 @@ static int sync_folders(const struct file_book *file)
     return 0;
 }
 
+/*
+ * LMDB trusts its pages: where one is damaged it may end the process, which begins anew, and so on.
+ * The file "opening" has a byte for each opening that did not come to an end. Killed ones count as
+ * well, so it takes a few. *count: those before. False: it cannot be written.
+ */
+static bool opening_begins(const struct file_book *file, off_t *count)
+{
+    char path[PATH_BYTES + 16];
+    struct stat about;
+
+    (void)snprintf(path, sizeof path, "%s/opening", file->path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) return false;
+    *count = fstat(fd, &about) == 0 ? about.st_size : 0;
+    bool written = write(fd, "x", 1) == 1;
+
+    (void)close(fd);
+    return written;
+}
+
+static void opening_ends(const struct file_book *file)
+{
+    char path[PATH_BYTES + 16];
+
+    (void)snprintf(path, sizeof path, "%s/opening", file->path);
+    (void)unlink(path);
+}
+
+/* data.mdb, and what the journal has besides. */
+static int open_parts(struct file_book *file, const char **why, pawl_err *err, pawl_error *error)
+{
+    off_t died = 0;
+
+    *err = PAWL_OK;
+    /* On a full disk nobody counts: what can be read is read all the same. */
+    if (opening_begins(file, &died) && died >= OPENINGS_MAX) {
+        *why = "this process died each time that it was opened";
+        return PAWL_GUARD_ENV_DAMAGED;
+    }
+    int rc = pawl_guard_env_open(&file->env, file->path, &file->head, why);
+
+    if (rc == 0) *err = replay(file, error);
+    opening_ends(file);
+    return rc;
+}
+
 static pawl_err open_env(struct file_book *file, pawl_error *error)
 {
     const char *why = NULL;
 
     for (int tries = 0; tries < 2; tries++) {
+        pawl_err err = PAWL_OK;
+
         if (mkdir(file->path, 0700) != 0 && errno != EEXIST) {
             return fail(file, "cannot be made", errno, error);
         }
-        int rc = pawl_guard_env_open(&file->env, file->path, &file->head, &why);
+        int rc = open_parts(file, &why, &err, error);
 
         if (rc == 0) {
-            pawl_err err = replay(file, error);
             int failure = err == PAWL_OK ? sync_folders(file) : 0;
 
             return failure == 0 ? err : fail(file, "cannot be synced", failure, error);
@@ -264,17 +314,90 @@ static pawl_err open_env(struct file_book *file, pawl_error *error)
     return fail(file, "is damaged and cannot be set aside", errno, error);
 }
 
+static void let_go(struct file_book *file)
+{
+    pawl_journal_close(&file->journal);
+    pawl_guard_env_close(&file->env);
+    free_cells(file);
+}
+
+/* Where its book was, before it told its name. */
+static void former_path(const struct file_book *file, char path[PATH_BYTES])
+{
+    char name[PAWL_GUARD_NAME_BYTES];
+
+    pawl_guard_stores_url_book(&file->stores, name);
+    (void)snprintf(path, PATH_BYTES, "%s/guard-%s", file->folder, name);
+}
+
+static pawl_err merge_with(struct file_book *file, struct file_book *former, pawl_error *error)
+{
+    char path[PATH_BYTES + 32];
+
+    former_path(file, former->path);
+    memcpy(former->folder, file->folder, sizeof former->folder);
+    pawl_err err = open_env(former, error);
+    if (err != PAWL_OK) return err;
+    int rc = pawl_guard_env_merge(&file->env, &former->env, &file->head);
+
+    file->generation = file->env.generation;
+    if (rc != 0) return fail(file, "cannot take up what it was before it had a name", rc, error);
+    (void)snprintf(path, sizeof path, "%s.merged-%lld", former->path,
+                   (long long)pawl_clock_wall_us());
+    pawl_log(PAWL_LOG_INFO, "guards of one store are one now", "sequences=%" PRIu64,
+             file->env.count);
+    if (rename(former->path, path) == 0) return PAWL_OK;
+    return fail(former, "cannot be set aside", errno, error);
+}
+
+/* A store that was used without its name, and is known by it from elsewhere: both count. */
+static pawl_err merge_former(struct file_book *file, pawl_error *error)
+{
+    char path[PATH_BYTES];
+
+    former_path(file, path);
+    if (strcmp(path, file->path) == 0 || access(path, F_OK) != 0) return PAWL_OK;
+    struct file_book *former = calloc(1, sizeof *former);
+
+    if (former == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a guard");
+    former->journal.fd = -1;
+    pawl_err err = merge_with(file, former, error);
+
+    let_go(former);
+    free(former);
+    return err;
+}
+
 /* What was remembered of it before it told its name is remembered of it still. */
 static pawl_err take_over(const struct file_book *file, pawl_error *error)
 {
-    char name[PAWL_GUARD_NAME_BYTES];
     char path[PATH_BYTES];
 
-    pawl_guard_stores_url_book(&file->stores, name);
-    (void)snprintf(path, sizeof path, "%s/guard-%s", file->folder, name);
+    former_path(file, path);
     if (access(file->path, F_OK) == 0 || access(path, F_OK) != 0) return PAWL_OK;
     if (rename(path, file->path) == 0) return PAWL_OK;
     return fail(file, "cannot take its former name's place", errno, error);
+}
+
+static bool forgets(const struct file_book *file)
+{
+    static const char memory[] = "memory:";
+
+    return strncmp(file->stores.url, memory, sizeof memory - 1) == 0;
+}
+
+/* A store that forgets is another one each time: so is its book, and there is one at most. */
+static void begin_anew(const struct file_book *file)
+{
+    static const char *const names[] = {"data.mdb", "journal", "opening"};
+    char path[PATH_BYTES + 16];
+
+    for (size_t i = 0; i < PAWL_COUNT(names); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", file->path, names[i]);
+        (void)unlink(path);
+    }
+    pawl_log(PAWL_LOG_WARN, "a memory store forgets: its sequences are gone when this process ends",
+             "guard=\"begun anew each time\"");
 }
 
 static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *store,
@@ -283,19 +406,21 @@ static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *st
     struct file_book *file = file_of(book);
     char name[PAWL_GUARD_NAME_BYTES];
     bool known = false;
-    pawl_err err = pawl_guard_stores_accept(&file->stores, store, &known, error);
+    bool passing = forgets(file);
+    pawl_err err =
+        passing ? PAWL_OK : pawl_guard_stores_accept(&file->stores, store, &known, error);
 
     if (err != PAWL_OK) return err;
     pawl_guard_stores_book(&file->stores, name);
     shut(file);
     (void)snprintf(file->path, sizeof file->path, "%s/guard-%s", file->folder, name);
+    if (passing) begin_anew(file);
     file->head = (struct pawl_book_head){.began_s = pawl_clock_wall_s(), .fresh = true};
     err = take_over(file, error);
     if (err == PAWL_OK) err = open_env(file, error);
+    if (err == PAWL_OK && !passing) err = merge_former(file, error);
     if (err != PAWL_OK) {
-        pawl_journal_close(&file->journal);
-        pawl_guard_env_close(&file->env);
-        free_cells(file);
+        let_go(file);
         return err;
     }
     file->fold_at = FOLD_BYTES;

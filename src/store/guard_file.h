@@ -32,4 +32,22 @@ struct pawl_guard_place {
 pawl_err pawl_guard_file_open(const struct pawl_guard_place *place, struct pawl_book **book,
                               pawl_error *error);
 
+/* What would be opened there. */
+struct pawl_guard_glance {
+    bool begun;          /* false: nothing is remembered of this store */
+    uint64_t sequences;  /* remembered, but for what came after the last write of data.mdb */
+    const char *trouble; /* it is damaged, and would be begun anew; or NULL */
+};
+
+/*
+ * Changes nothing. The folder may be missing; then nothing is remembered.
+ *
+ * Blocks:   for the disk
+ * Errors:   as for opening it: PAWL_DENIED  another store is remembered
+ *                              PAWL_STORE   the folder is in use, or cannot be read
+ */
+pawl_err pawl_guard_file_glance(const struct pawl_guard_place *place,
+                                const struct pawl_identity *store, struct pawl_guard_glance *glance,
+                                pawl_error *error);
+
 #endif

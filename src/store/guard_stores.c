@@ -175,6 +175,10 @@ static pawl_err judge(struct pawl_guard_stores *stores, const struct pawl_identi
                          SHOWN_MAX, stores->url, (int)known.size, known.at, store->name_size,
                          store->name, stores->how, store->name_size, store->name);
     }
+    if (stores->looks) {
+        (void)snprintf(stores->name, sizeof stores->name, "%s", name);
+        return PAWL_OK;
+    }
     if (known.size > 0) {
         pawl_log(PAWL_LOG_WARN, "another store is accepted", "was=%.*s now=%s", (int)known.size,
                  known.at, name);

@@ -16,6 +16,7 @@ struct pawl_guard_stores {
     char accept[PAWL_STORE_NAME_BYTES_MAX + 1];
     char how[32];
     char name[PAWL_GUARD_NAME_BYTES]; /* of the one accepted; "": it has never told one */
+    bool looks;                       /* nothing is written: who would be accepted? */
 };
 
 pawl_err pawl_guard_stores_open(struct pawl_guard_stores *stores, const char *folder,

@@ -36,7 +36,14 @@ static struct pawl_mark get_mark(const char *from)
                               (int64_t)get_number(from + 16, 8)};
 }
 
-void pawl_seen_write(const struct pawl_seen *seen, char bytes[PAWL_SEEN_BYTES])
+static uint32_t seen_checksum(struct pawl_bytes name, const char *bytes)
+{
+    return pawl_bytes_crc32_more(pawl_bytes_crc32(name),
+                                 (struct pawl_bytes){bytes, PAWL_SEEN_BYTES - 4});
+}
+
+void pawl_seen_write(struct pawl_bytes name, const struct pawl_seen *seen,
+                     char bytes[PAWL_SEEN_BYTES])
 {
     char *at = bytes;
 
@@ -48,19 +55,16 @@ void pawl_seen_write(const struct pawl_seen *seen, char bytes[PAWL_SEEN_BYTES])
     at = put_number(at, (uint64_t)seen->run_first, 8);
     at = put_number(at, (uint64_t)seen->increment, 8);
     at = put_number(at, (uint64_t)seen->dropped_s, 8);
-    at = put_number(at, pawl_bytes_crc32((struct pawl_bytes){bytes, (size_t)(at - bytes)}), 4);
+    at = put_number(at, seen_checksum(name, bytes), 4);
     PAWL_ASSERT(at == bytes + PAWL_SEEN_BYTES);
 }
 
-bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes bytes)
+bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes name, struct pawl_bytes bytes)
 {
     const char *at = bytes.at;
 
     if (bytes.size != PAWL_SEEN_BYTES || at[0] != PAWL_GUARD_FORMAT) return false;
-    if (get_number(at + PAWL_SEEN_BYTES - 4, 4) !=
-        pawl_bytes_crc32((struct pawl_bytes){at, PAWL_SEEN_BYTES - 4})) {
-        return false;
-    }
+    if (get_number(at + PAWL_SEEN_BYTES - 4, 4) != seen_checksum(name, at)) return false;
     if (((unsigned char)at[1] & ~(unsigned)FLAG_BLIND) != 0) return false;
     *seen = (struct pawl_seen){
         .blind = (at[1] & FLAG_BLIND) != 0,
@@ -83,7 +87,8 @@ void pawl_head_write(const struct pawl_book_head *head, char bytes[PAWL_HEAD_BYT
     *at++ = (char)head->branch.loses;
     memcpy(at, head->branch.at, head->branch.size);
     at = put_number(at + PAWL_BRANCH_BYTES_MAX, head->position, 8);
-    (void)put_number(at, (uint64_t)head->began_s, 8);
+    at = put_number(at, (uint64_t)head->began_s, 8);
+    (void)put_number(at, pawl_bytes_crc32((struct pawl_bytes){bytes, PAWL_HEAD_BYTES - 4}), 4);
 }
 
 bool pawl_head_read(struct pawl_book_head *head, struct pawl_bytes bytes)
@@ -91,6 +96,10 @@ bool pawl_head_read(struct pawl_book_head *head, struct pawl_bytes bytes)
     const char *at = bytes.at;
 
     if (bytes.size != PAWL_HEAD_BYTES || (unsigned char)at[0] > PAWL_BRANCH_BYTES_MAX) return false;
+    if (get_number(at + PAWL_HEAD_BYTES - 4, 4) !=
+        pawl_bytes_crc32((struct pawl_bytes){at, PAWL_HEAD_BYTES - 4})) {
+        return false;
+    }
     *head = (struct pawl_book_head){
         .branch = {.size = (uint8_t)at[0], .loses = at[1] != 0},
         .position = get_number(at + 2 + PAWL_BRANCH_BYTES_MAX, 8),
@@ -118,7 +127,7 @@ size_t pawl_frame_write(uint64_t generation, const struct pawl_entries *entries,
         *at++ = (char)sight->name.size;
         memcpy(at, sight->name.at, sight->name.size);
         at += sight->name.size;
-        pawl_seen_write(&sight->seen, at);
+        pawl_seen_write(sight->name, &sight->seen, at);
         at += PAWL_SEEN_BYTES;
     }
     size_t size = (size_t)(at - body);
@@ -147,7 +156,7 @@ static size_t read_entry(struct pawl_bytes rest, struct pawl_frame_reader *reade
     size_t size = 2 + sight.name.size + PAWL_SEEN_BYTES;
 
     if (sight.name.size == 0 || rest.size < size ||
-        !pawl_seen_read(&sight.seen,
+        !pawl_seen_read(&sight.seen, sight.name,
                         (struct pawl_bytes){rest.at + 2 + sight.name.size, PAWL_SEEN_BYTES})) {
         return 0;
     }

@@ -10,17 +10,20 @@
 #include "store/guard_book.h"
 
 enum {
-    PAWL_GUARD_FORMAT = 1,
+    PAWL_GUARD_FORMAT = 2,
     PAWL_SEEN_BYTES = 102, /* of one in data.mdb, and in the journal behind its name */
-    PAWL_HEAD_BYTES = 1 + 1 + PAWL_BRANCH_BYTES_MAX + 8 + 8,
+    PAWL_HEAD_BYTES = 1 + 1 + PAWL_BRANCH_BYTES_MAX + 8 + 8 + 4,
     PAWL_FRAME_HEAD_BYTES = 8,
     PAWL_FRAME_ENTRY_BYTES_MAX = 2 + PAWL_NAME_BYTES_MAX + PAWL_SEEN_BYTES,
     PAWL_GUARD_STORES_MAX = 64, /* lines of `stores` */
     PAWL_GUARD_NAME_BYTES = 3 * PAWL_STORE_NAME_BYTES_MAX + 1,
 };
 
-void pawl_seen_write(const struct pawl_seen *seen, char bytes[PAWL_SEEN_BYTES]);
-bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes bytes);
+/* Both end in a checksum, what is seen in one of its name as well: no entry passes for another's.
+ */
+void pawl_seen_write(struct pawl_bytes name, const struct pawl_seen *seen,
+                     char bytes[PAWL_SEEN_BYTES]);
+bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes name, struct pawl_bytes bytes);
 void pawl_head_write(const struct pawl_book_head *head, char bytes[PAWL_HEAD_BYTES]);
 bool pawl_head_read(struct pawl_book_head *head, struct pawl_bytes bytes);
 

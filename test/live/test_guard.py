@@ -4,10 +4,11 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 
 import pytest
 
-from live import Fleet, free_port, next_ids, pawl, wait_until
+from live import Fleet, free_port, next_ids, pawl, program, wait_until
 
 FAST = ("--refill-interval", "500ms", "--ride-through", "1s", "--takeover-timeout", "2s")
 MARGIN = 10000
@@ -172,6 +173,61 @@ def test_all_sequences_are_fenced_at_once(fleet, tmp_path):
     assert done.returncode == 0 and done.stdout.count("fenced") == 3, done.stderr
     for name in ("a", "b", "c"):
         assert draw(server, name, tmp_path, 1, name)[0] >= 706
+
+
+def tree(folder):
+    """All that is in it, to the byte, but for who uses and used folders."""
+    return {path.relative_to(folder): path.read_bytes() if path.is_file() else None
+            for path in folder.rglob("*") if path.name not in ("owner", "lock.mdb")}
+
+
+def check(folder, *more):
+    words = ["--check", "--listen", "resp://127.0.0.1:0", "--store", f"lmdb:{folder / 'store'}",
+             "--data", str(folder / "data"), *FAST, *more]
+    return subprocess.run([program("pawld"), *words], text=True, timeout=30, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_check_changes_nothing(fleet, tmp_path):
+    folder = tmp_path / "checked"
+    folder.mkdir()
+    done = check(folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("would be made") == 2 and not tree(folder)
+    server = fleet.start("pawld", store=f"lmdb:{folder / 'store'}", options=FAST)
+    assert pawl("create", "orders", url=server.url).returncode == 0
+    assert server.stop() == 0
+    before = tree(folder)
+    done = check(folder)
+    assert done.returncode == 0 and "guard             would be begun" in done.stdout, done.stderr
+    assert tree(folder) == before
+    server.options = [*FAST, "--data", str(folder / "data")]
+    start_again(server)
+    draw(server, "first", tmp_path, 10)
+    server.kill()  # there is a journal as well
+    before = tree(folder)
+    done = check(folder)
+    assert done.returncode == 0 and "guard             of store" in done.stdout, done.stderr
+    assert tree(folder) == before
+    shutil.rmtree(folder / "store")  # another one is in its place
+    with_other = Fleet(tmp_path)
+    other = with_other.start("other", store=f"lmdb:{folder / 'store'}", options=FAST)
+    assert other.stop() == 0
+    before = tree(folder)
+    done = check(folder)
+    assert done.returncode == 1 and "--accept-store" in done.stderr, done.stdout
+    assert tree(folder) == before
+
+
+def test_a_memory_store_can_have_a_folder_and_forgets(fleet, tmp_path):
+    server = fleet.start("pawld", store="memory:", options=(*FAST, "--data", tmp_path / "data"))
+    for life in range(3):
+        assert pawl("create", "orders", url=server.url).returncode == 0
+        assert draw(server, f"life{life}", tmp_path, 3) == [1, 2, 3]
+        assert server.stop() == 0
+        start_again(server)
+    assert server.log().count("a memory store forgets") == 4
+    assert len(list((tmp_path / "data").glob("guard-*"))) == 1
 
 
 def test_a_new_guard_waits_for_clients_that_remember(fleet, tmp_path):

@@ -305,7 +305,7 @@ static void an_entry_that_is_harmed_is_damage(void **state)
     char file[64 << 10];
     ssize_t size = pread(fd, file, sizeof file, 0);
 
-    pawl_seen_write(&seen, bytes);
+    pawl_seen_write(PAWL_BYTES("a"), &seen, bytes);
     int found = 0;
 
     for (ssize_t at = 0; at + (ssize_t)sizeof bytes <= size; at++) { /* pages of before, too */
@@ -381,6 +381,78 @@ static void stores_without_a_name_have_books_of_their_own(void **state)
     assert_false(head.fresh);
     assert_int_equal(id_of(book, "a"), 5);
     close_book(book);
+}
+
+/* It was used by its name under another URL before, and without it under this one since. */
+static void a_store_known_twice_is_known_once_it_tells_its_name(void **state)
+{
+    struct pawl_book_head head;
+    struct pawl_book *book = open_named("store", &head);
+
+    (void)state;
+    assert_int_equal(put(book, "a", seen_at(5)), PAWL_OK);
+    assert_int_equal(put(book, "b", seen_at(9)), PAWL_OK);
+    close_book(book);
+    url = "redis://me:secret@other:6379/0";
+    book = open_named("", &head);
+    assert_true(head.fresh);
+    assert_int_equal(put(book, "a", seen_at(7)), PAWL_OK);
+    assert_int_equal(put(book, "b", seen_at(8)), PAWL_OK);
+    assert_int_equal(put(book, "c", seen_at(3)), PAWL_OK);
+    close_book(book);
+    book = open_named("store", &head);
+    assert_false(head.fresh);
+    assert_int_equal(id_of(book, "a"), 7);
+    assert_int_equal(id_of(book, "b"), 9);
+    assert_int_equal(id_of(book, "c"), 3);
+    assert_int_equal(put(book, "a", seen_at(2)), PAWL_OK); /* a give-back, and its end */
+    close_book(book);
+    book = open_named("store", &head);
+    assert_int_equal(id_of(book, "a"), 2);
+    close_book(book);
+}
+
+/* Within one process: nameless at first, then with a name, then hidden again. */
+static void a_name_that_comes_and_goes_loses_nothing(void **state)
+{
+    const struct pawl_identity nameless = {.name_size = 0};
+    const struct pawl_identity named = store_named("store");
+    struct pawl_book_head head;
+    struct pawl_book *book = open_named("", &head);
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(put(book, "a", seen_at(5)), PAWL_OK);
+    assert_int_equal(book->ops->open(book, &named, &head, &error), PAWL_OK);
+    assert_int_equal(id_of(book, "a"), 5);
+    assert_int_equal(put(book, "a", seen_at(6)), PAWL_OK);
+    assert_int_equal(book->ops->open(book, &nameless, &head, &error), PAWL_OK);
+    assert_int_equal(id_of(book, "a"), 6);
+    assert_int_equal(put(book, "a", seen_at(7)), PAWL_OK);
+    assert_int_equal(book->ops->open(book, &named, &head, &error), PAWL_OK);
+    assert_int_equal(id_of(book, "a"), 7);
+    close_book(book);
+}
+
+/* Each time it is another one, whose sequences begin again. */
+static void a_memory_store_is_another_one_each_time(void **state)
+{
+    struct pawl_book_head head;
+
+    (void)state;
+    url = "memory:";
+    for (int life = 0; life < 3; life++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "memory-%d", life);
+        struct pawl_book *book = open_named(name, &head);
+
+        assert_true(head.fresh);
+        assert_int_equal(id_of(book, "a"), -1);
+        assert_int_equal(put(book, "a", seen_at(5)), PAWL_OK);
+        assert_int_equal(id_of(book, "a"), 5);
+        close_book(book);
+    }
 }
 
 /* A right was taken away: it is the same store. Within a process, and after it. */
@@ -482,6 +554,9 @@ int main(void)
         IN_FOLDER(another_store_must_be_accepted),
         IN_FOLDER(stores_without_a_name_have_books_of_their_own),
         IN_FOLDER(a_store_that_hides_its_name_keeps_its_book),
+        IN_FOLDER(a_store_known_twice_is_known_once_it_tells_its_name),
+        IN_FOLDER(a_name_that_comes_and_goes_loses_nothing),
+        IN_FOLDER(a_memory_store_is_another_one_each_time),
         IN_FOLDER(one_process_has_the_folder),
         IN_FOLDER(what_cannot_be_written_is_written_later),
         IN_FOLDER(what_was_dropped_long_ago_is_forgotten),

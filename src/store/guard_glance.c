@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guard's folder holds, without changing any of it: for --check. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/folder.h"
+#include "store/guard_env.h"
+#include "store/guard_file.h"
+#include "store/guard_stores.h"
+
+enum { PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64 };
+
+static void look_into(const char *folder, const char *name, struct pawl_guard_glance *glance)
+{
+    char path[PATH_BYTES];
+    struct pawl_guard_env env;
+
+    (void)snprintf(path, sizeof path, "%s/guard-%s/data.mdb", folder, name);
+    glance->begun = access(path, F_OK) == 0;
+    if (!glance->begun) return;
+    *strrchr(path, '/') = '\0';
+    if (pawl_guard_env_glance(&env, path, &glance->trouble) != 0) return;
+    glance->trouble = NULL;
+    glance->sequences = env.count;
+    pawl_guard_env_close(&env);
+}
+
+pawl_err pawl_guard_file_glance(const struct pawl_guard_place *place,
+                                const struct pawl_identity *store, struct pawl_guard_glance *glance,
+                                pawl_error *error)
+{
+    struct pawl_guard_stores *stores = calloc(1, sizeof *stores);
+    char folder[PATH_MAX];
+    char name[PAWL_GUARD_NAME_BYTES];
+    bool known = false;
+    pawl_err err = PAWL_OK;
+
+    *glance = (struct pawl_guard_glance){.begun = false};
+    if (stores == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a guard");
+    if (realpath(place->folder, folder) != NULL) {
+        stores->looks = true;
+        err = pawl_folder_unowned(folder, error);
+        if (err == PAWL_OK) err = pawl_guard_stores_open(stores, folder, place, error);
+        if (err == PAWL_OK) err = pawl_guard_stores_accept(stores, store, &known, error);
+        if (err == PAWL_OK) {
+            pawl_guard_stores_book(stores, name);
+            look_into(folder, name, glance);
+        }
+    }
+    free(stores);
+    return err;
+}
