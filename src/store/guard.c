@@ -45,15 +45,15 @@ static bool passes_freely(const struct pawl_ask *ask)
 }
 
 /* Answered in the next turn: never from inside an ask. */
-static void answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_err code,
-                         const char *text)
+void pawl_guard_answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_err code,
+                             const char *text)
 {
     (void)pawl_fail(&ask->error, code, "%s", text);
     pawl_asks_add(&guard->answered, ask);
 }
 
 /* Who is asked after its turn needs another one. */
-static void ask_below(struct pawl_guard *guard, struct pawl_ask *ask)
+void pawl_guard_ask_below(struct pawl_guard *guard, struct pawl_ask *ask)
 {
     guard->asked = true;
     pawl_source_ask(guard->below, ask);
@@ -75,7 +75,7 @@ static struct passed *passed_new(struct pawl_guard *guard, struct pawl_ask *from
     struct passed *passed = calloc(1, sizeof *passed);
 
     if (passed == NULL) {
-        answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
+        pawl_guard_answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
         return NULL;
     }
     passed->guard = guard;
@@ -97,47 +97,42 @@ static bool recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_
     pawl_err err = guard->book->ops->get(guard->book, from->name, seen, &error);
 
     if (err == PAWL_OK) return true;
-    answer_later(guard, from, err, error.text);
+    pawl_guard_answer_later(guard, from, err, error.text);
     return false;
 }
 
-static int64_t direction(const struct pawl_seen *seen)
+static void pass_seen(struct pawl_guard *guard, struct pawl_ask *from, const struct pawl_seen *seen)
 {
-    return seen->increment < 0 ? -1 : 1;
-}
-
-static bool learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
-{
-    return seen->first.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
-}
-
-static void pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
-{
-    struct pawl_seen seen = {.dropped_s = 0};
-
-    if (!recall(guard, from, &seen)) return;
-    if (from->floor.line == 0 && learns(guard, &seen)) {
-        answer_later(guard, from, PAWL_STORE,
-                     "this server remembers nothing of its store and waits for clients that know "
-                     "how far the sequence had come (--learn-for)");
-        return;
-    }
     struct passed *passed = passed_new(guard, from);
 
     if (passed == NULL) return;
-    passed->seen = seen;
-    if (pawl_mark_order(seen.mark, from->floor, direction(&seen)) > 0) {
-        passed->ask.floor = seen.mark;
+    passed->seen = *seen;
+    if (pawl_mark_order(seen->mark, from->floor, pawl_guard_direction(seen)) > 0) {
+        passed->ask.floor = seen->mark;
         passed->ours = true;
     }
     passed->floor = passed->ask.floor;
-    ask_below(guard, &passed->ask);
+    pawl_guard_ask_below(guard, &passed->ask);
+}
+
+void pawl_guard_pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    struct pawl_seen seen = {.dropped_s = 0};
+
+    if (recall(guard, from, &seen)) pass_seen(guard, from, &seen);
 }
 
 static void pass(struct pawl_guard *guard, struct pawl_ask *from)
 {
     if (is_for_ids(from)) {
-        pass_ids(guard, from);
+        struct pawl_seen seen = {.dropped_s = 0};
+
+        if (!recall(guard, from, &seen)) return;
+        if (pawl_guard_learns(guard, &seen)) {
+            pawl_guard_learn(guard, from);
+        } else {
+            pass_seen(guard, from, &seen);
+        }
         return;
     }
     if (from->kind == PAWL_ASK_RETURN) {
@@ -152,7 +147,7 @@ static void pass(struct pawl_guard *guard, struct pawl_ask *from)
 
     if (passed == NULL) return;
     if (from->kind == PAWL_ASK_CREATE) passed->ask.floor = seen.mark;
-    ask_below(guard, &passed->ask);
+    pawl_guard_ask_below(guard, &passed->ask);
 }
 
 static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
@@ -160,7 +155,7 @@ static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
     struct pawl_guard *guard = guard_of(self);
 
     if (passes_freely(ask)) {
-        ask_below(guard, ask);
+        pawl_guard_ask_below(guard, ask);
     } else if (ask->kind == PAWL_ASK_PING) {
         pawl_asks_add(&guard->pings, ask);
     } else if (guard->state == GUARD_READY) {
@@ -178,7 +173,7 @@ static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
  */
 static void lower(struct pawl_seen *seen, int64_t value)
 {
-    int64_t step = direction(seen);
+    int64_t step = pawl_guard_direction(seen);
     struct pawl_mark before = seen->mark;
 
     if (seen->mark.line == 0) return;
@@ -198,12 +193,12 @@ static void send_returns(struct pawl_guard *guard, size_t count)
         struct passed *passed = guard->batch[i];
 
         if (put) {
-            ask_below(guard, &passed->ask);
+            pawl_guard_ask_below(guard, &passed->ask);
             continue;
         }
         /* What the guard would remember too much of after a restart is not given back. */
-        answer_later(guard, passed->from, PAWL_NOT_KEPT,
-                     "the guard cannot be written: the ids stay burned");
+        pawl_guard_answer_later(guard, passed->from, PAWL_NOT_KEPT,
+                                "the guard cannot be written: the ids stay burned");
         free(passed);
     }
 }
@@ -243,46 +238,6 @@ static void note_step_back(struct pawl_guard *guard, const struct passed *passed
     memcpy(view->last_name, name.at, name.size);
     view->last_name[name.size] = '\0';
     (void)pthread_mutex_unlock(&guard->lock);
-}
-
-/* Somebody above has come further than was seen, in the same line. */
-static bool told_further(const struct passed *passed)
-{
-    const struct pawl_seen *seen = &passed->seen;
-    const struct pawl_mark *floor = &passed->from->floor;
-
-    return seen->mark.line != 0 && floor->line == seen->mark.line &&
-           pawl_mark_order(*floor, seen->mark, direction(seen)) > 0;
-}
-
-/* Whether what was granted before the next one tells may be more than anybody here knows of. */
-static bool is_blind(const struct passed *passed)
-{
-    const struct pawl_seen *seen = &passed->seen;
-
-    if (seen->first.line != 0) return seen->blind && !told_further(passed);
-    return seen->dropped_s == 0 && passed->from->floor.line == 0;
-}
-
-/*
- * Somebody above had come further than this guard has seen, and that showed that the store had gone
- * back: what it granted here before he told may have been granted before.
- */
-static void log_bounds(const struct passed *passed)
-{
-    const struct pawl_seen *seen = &passed->seen;
-    const struct pawl_mark *floor = &passed->floor;
-    char name[LOG_NAME_BYTES];
-
-    if (!seen->blind || !told_further(passed)) return;
-    struct pawl_mark last =
-        pawl_mark_order(seen->mark, *floor, direction(seen)) < 0 ? seen->mark : *floor;
-
-    pawl_log(PAWL_LOG_ERROR,
-             "ids were granted here before it was known that the store had gone back",
-             "seq=%s line=%" PRIu64 " from=%" PRIu64 "/%" PRId64 " to=%" PRIu64 "/%" PRId64,
-             pawl_log_quote(name, sizeof name, passed->ask.name), seen->mark.line, seen->first.lap,
-             seen->first.id, last.lap, last.id);
 }
 
 static struct pawl_mark first_of(const struct pawl_grant *grant)
@@ -344,7 +299,7 @@ static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct 
     if (!grant_good(guard, passed)) return;
     if (passed->ask.skipped > 0) {
         note_step_back(guard, passed);
-        log_bounds(passed);
+        pawl_guard_log_bounds(passed);
     }
     from->grant = *grant;
     from->burned = passed->ask.burned;
@@ -358,7 +313,7 @@ static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct 
         .mark = {grant->line, grant->lap, pawl_range_last(grant->range)},
         .first = passed->seen.first.line == grant->line ? passed->seen.first : first_of(grant),
         .increment = grant->range.increment,
-        .blind = is_blind(passed),
+        .blind = pawl_guard_is_blind(passed),
     };
 }
 
@@ -399,7 +354,7 @@ static void judge_change(struct pawl_guard *guard, struct passed *passed, struct
     }
     /* One that was made here has no past to be learned: as if it had been dropped. */
     if (gone ? passed->seen.mark.line == 0 || passed->seen.dropped_s != 0
-             : !learns(guard, &passed->seen)) {
+             : !pawl_guard_learns(guard, &passed->seen)) {
         return;
     }
     sight->name = passed->ask.name;
@@ -510,7 +465,7 @@ static void fail_list(struct pawl_guard *guard, struct pawl_asks *asks)
     struct pawl_ask *ask = NULL;
 
     while ((ask = pawl_asks_pop(asks)) != NULL) {
-        answer_later(guard, ask, PAWL_CLOSED, "the store is being closed");
+        pawl_guard_answer_later(guard, ask, PAWL_CLOSED, "the store is being closed");
     }
 }
 

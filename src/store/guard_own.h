@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of a guard share: guard.c has what passes through it, guard_look.c what it
- * knows of the store itself. */
+/* What the parts of a guard share: guard.c has what passes through it, guard_learn.c what it does
+ * while it remembers nothing, guard_look.c what it knows of the store itself. */
 #ifndef PAWL_STORE_GUARD_OWN_H
 #define PAWL_STORE_GUARD_OWN_H
 
@@ -65,6 +65,30 @@ struct pawl_guard {
     pthread_mutex_t lock; /* of view */
     struct pawl_guard_view view;
 };
+
+/* guard.c */
+/* Answered in the next turn: never from inside an ask. */
+void pawl_guard_answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_err code,
+                             const char *text);
+void pawl_guard_ask_below(struct pawl_guard *guard, struct pawl_ask *ask);
+/* An ask for ids, whatever is remembered. */
+void pawl_guard_pass_ids(struct pawl_guard *guard, struct pawl_ask *from);
+
+static inline int64_t pawl_guard_direction(const struct pawl_seen *seen)
+{
+    return seen->increment < 0 ? -1 : 1;
+}
+
+/* guard_learn.c */
+/* Nothing is remembered of a sequence that was not made here, and --learn-for is not over. */
+bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen);
+/* An ask for ids meanwhile: only a floor in the record's line lets it pass. */
+void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from);
+/* Whether what was granted before the next one tells may be more than anybody here knows of. */
+bool pawl_guard_is_blind(const struct passed *passed);
+/* Somebody above had come further than this guard has seen, and that showed that the store had gone
+ * back: what it granted here before he told may have been granted before. Logged. */
+void pawl_guard_log_bounds(const struct passed *passed);
 
 /* guard_look.c */
 void pawl_guard_look_begin(struct pawl_guard *guard); /* if one is due and none is under way */

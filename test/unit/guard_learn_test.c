@@ -30,6 +30,60 @@ static void a_new_guard_waits_for_floors(void **state)
     world_end(&world);
 }
 
+/* Of before a RESTART: how far the sequence has come since, it does not tell. */
+static void a_floor_of_an_earlier_line_tells_nothing(void **state)
+{
+    struct deed again = {.ask = {.kind = PAWL_ASK_SET, .value = 500, .force = true}};
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    uint64_t line = world.store.record.line;
+
+    (void)world_take(&world, 600, nothing);
+    assert_int_equal(world_ask(&world, &again)->ask.error.code, PAWL_OK);
+    assert_true(world.store.record.line > line);
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 60 * PAWL_NS_PER_S);
+    int64_t next = world.store.record.next;
+    struct deed taken = world_take(&world, 1, (struct pawl_mark){line, 0, 600});
+
+    assert_int_equal(taken.ask.error.code, PAWL_STORE);
+    assert_non_null(strstr(taken.ask.error.text, "--learn-for"));
+    assert_int_equal(world.store.record.next, next); /* nothing was burned either */
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
+    line = world.store.record.line;
+    taken = world_take(&world, 1, (struct pawl_mark){line, 0, 700});
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_true(taken.ask.grant.range.first > 700);
+    assert_false(world.book.seen[0].blind);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    world_end(&world);
+}
+
+/* Likewise once the time is over: what is then granted is granted blindly. */
+static void a_floor_of_an_earlier_line_leaves_it_blind(void **state)
+{
+    struct deed again = {.ask = {.kind = PAWL_ASK_SET, .value = 500, .force = true}};
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    uint64_t line = world.store.record.line;
+
+    (void)world_take(&world, 600, nothing);
+    assert_int_equal(world_ask(&world, &again)->ask.error.code, PAWL_OK);
+    world.book.begun = false;
+    world.book.count = 0;
+    world_restart(&world, 0);
+    struct deed taken = world_take(&world, 1, (struct pawl_mark){line, 0, 600});
+
+    assert_int_equal(taken.ask.error.code, PAWL_OK);
+    assert_true(world.book.seen[0].blind);
+    world_end(&world);
+}
+
 static void a_new_guard_waits_no_longer_than_it_is_told(void **state)
 {
     struct world world;
@@ -132,6 +186,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_guard_waits_for_floors),
+        cmocka_unit_test(a_floor_of_an_earlier_line_tells_nothing),
+        cmocka_unit_test(a_floor_of_an_earlier_line_leaves_it_blind),
         cmocka_unit_test(a_new_guard_waits_no_longer_than_it_is_told),
         cmocka_unit_test(what_was_made_here_has_no_past),
         cmocka_unit_test(what_was_there_is_not_made_here),

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guard that remembers nothing of a sequence does until somebody who had come further tells
+ * it. Only a floor of the record's own line tells something: one of an earlier line is void.
+ */
+#include "store/guard_own.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { LOG_NAME_BYTES = 600 };
+
+/* An ask with a floor, until its record has told of which line it is. */
+struct learner {
+    struct pawl_ask read;
+    struct pawl_record record;
+    struct pawl_guard *guard;
+    struct pawl_ask *from;
+};
+
+bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
+{
+    return seen->first.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
+}
+
+static void refuse(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    pawl_guard_answer_later(
+        guard, from, PAWL_STORE,
+        "this server remembers nothing of its store and waits for clients that know how far the "
+        "sequence had come (--learn-for)");
+}
+
+static void learner_done(struct pawl_ask *ask)
+{
+    struct learner *learner = PAWL_OWNER(ask, struct learner, read);
+    struct pawl_guard *guard = learner->guard;
+    struct pawl_ask *from = learner->from;
+    const pawl_error error = learner->read.error;
+    bool is_void = from->floor.line < learner->record.line;
+
+    free(learner);
+    if (error.code != PAWL_OK) {
+        pawl_guard_answer_later(guard, from, error.code, error.text);
+    } else if (is_void) {
+        refuse(guard, from);
+    } else {
+        pawl_guard_pass_ids(guard, from);
+    }
+}
+
+void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    if (from->floor.line == 0) {
+        refuse(guard, from);
+        return;
+    }
+    struct learner *learner = calloc(1, sizeof *learner);
+
+    if (learner == NULL) {
+        pawl_guard_answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
+        return;
+    }
+    learner->guard = guard;
+    learner->from = from;
+    learner->read = (struct pawl_ask){
+        .kind = PAWL_ASK_READ,
+        .name = from->name,
+        .deadline_ns = from->deadline_ns,
+        .record = &learner->record,
+        .done = learner_done,
+    };
+    pawl_guard_ask_below(guard, &learner->read);
+}
+
+/* Somebody above has come further than was seen, in the same line. */
+static bool told_further(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+    const struct pawl_mark *floor = &passed->from->floor;
+
+    return seen->mark.line != 0 && floor->line == seen->mark.line &&
+           pawl_mark_order(*floor, seen->mark, pawl_guard_direction(seen)) > 0;
+}
+
+bool pawl_guard_is_blind(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+
+    if (seen->first.line != 0) return seen->blind && !told_further(passed);
+    return seen->dropped_s == 0 && passed->from->floor.line < passed->ask.grant.line;
+}
+
+void pawl_guard_log_bounds(const struct passed *passed)
+{
+    const struct pawl_seen *seen = &passed->seen;
+    const struct pawl_mark *floor = &passed->floor;
+    char name[LOG_NAME_BYTES];
+
+    if (!seen->blind || !told_further(passed)) return;
+    struct pawl_mark last =
+        pawl_mark_order(seen->mark, *floor, pawl_guard_direction(seen)) < 0 ? seen->mark : *floor;
+
+    pawl_log(PAWL_LOG_ERROR,
+             "ids were granted here before it was known that the store had gone back",
+             "seq=%s line=%" PRIu64 " from=%" PRIu64 "/%" PRId64 " to=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, passed->ask.name), seen->mark.line, seen->first.lap,
+             seen->first.id, last.lap, last.id);
+}
