@@ -146,12 +146,11 @@ static pawl_err open_source(struct ground *ground, struct pawl_source **source, 
         };
 
         struct pawl_guard_url guard;
+        const char *url = config->store;
 
-        err = ground->looks ? pawl_guard_url_read(&guard, config->store, &why) : PAWL_OK;
-        if (err == PAWL_OK) {
-            err = pawl_store_open(ground->looks ? guard.store : config->store, &options, source,
-                                  &why);
-        }
+        /* What looks begins no guard; a URL that cannot be meant is refused in any case. */
+        if (ground->looks && pawl_guard_url_read(&guard, url, &why) == PAWL_OK) url = guard.store;
+        err = pawl_store_open(url, &options, source, &why);
     }
     if (err == PAWL_OK) return PAWL_OK;
     return pawl_fail(error, err, "--store: %s", why.text);

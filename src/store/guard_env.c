@@ -14,8 +14,8 @@ enum {
     FILE_MODE = 0600,
     DATABASES = 3,
     DROPPED_KEY_BYTES_MAX = 8 + PAWL_NAME_BYTES_MAX,
-    FORGET_AT_ONCE = 8192, /* more than a journal can have dropped since the last time */
-    FREE_DATABASE = 0,     /* LMDB's own: the pages that are free */
+    FORGET_AT_ONCE = 32768, /* more than a journal can have dropped since the last time */
+    FREE_DATABASE = 0,      /* LMDB's own: the pages that are free */
     PATH_BYTES = PATH_MAX,
 };
 

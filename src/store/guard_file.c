@@ -23,8 +23,8 @@
 
 enum {
     BUCKETS = 4096,
-    FOLD_BYTES = 256 << 10, /* of the journal, when it is put into data.mdb */
-    ENTRIES_MAX = 256,      /* of one put */
+    FOLD_BYTES = 2 << 20, /* of the journal, when it is put into data.mdb */
+    ENTRIES_MAX = 256,    /* of one put */
     FRAME_BYTES_MAX =
         PAWL_FRAME_HEAD_BYTES + 8 + 1 + PAWL_HEAD_BYTES + ENTRIES_MAX * PAWL_FRAME_ENTRY_BYTES_MAX,
     PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64,
@@ -32,11 +32,12 @@ enum {
     OPENINGS_MAX = 3, /* that end the process, before what is opened is set aside */
 };
 
-/* What the journal has and data.mdb has not. */
+/* What the journal has and data.mdb has not; or what was just looked up there. */
 struct cell {
     struct cell *next;
     struct pawl_name name;
     struct pawl_seen seen;
+    bool stored; /* as it is here */
 };
 
 struct file_book {
@@ -49,7 +50,6 @@ struct file_book {
     struct pawl_journal journal;
     struct pawl_book_head head;
     struct cell *cells[BUCKETS];
-    size_t cell_count;    /* in cells */
     uint64_t fresh_count; /* of those, that data.mdb has not */
     size_t fold_at;       /* the journal's size at which it is folded next */
     uint64_t generation;  /* of data.mdb's last commit, as far as known */
@@ -85,8 +85,20 @@ static void free_cells(struct file_book *file)
             file->cells[i] = next;
         }
     }
-    file->cell_count = 0;
     file->fresh_count = 0;
+}
+
+/* NULL: no memory. */
+static struct cell *cell_new(struct cell **at, const struct pawl_sight *sight)
+{
+    struct cell *cell = calloc(1, sizeof *cell);
+
+    if (cell == NULL) return NULL;
+    cell->name.size = (uint8_t)sight->name.size;
+    memcpy(cell->name.at, sight->name.at, sight->name.size);
+    cell->seen = sight->seen;
+    *at = cell;
+    return cell;
 }
 
 /* false: no memory. */
@@ -96,16 +108,11 @@ static bool remember(struct file_book *file, const struct pawl_sight *sight)
     struct pawl_seen seen;
 
     if (*at == NULL) {
-        struct cell *cell = calloc(1, sizeof *cell);
-
-        if (cell == NULL) return false;
-        cell->name.size = (uint8_t)sight->name.size;
-        memcpy(cell->name.at, sight->name.at, sight->name.size);
-        *at = cell;
-        file->cell_count++;
+        if (cell_new(at, sight) == NULL) return false;
         if (pawl_guard_env_get(&file->env, sight->name, &seen) != 0) file->fresh_count++;
     }
     (*at)->seen = sight->seen;
+    (*at)->stored = false;
     return true;
 }
 
@@ -137,6 +144,7 @@ static int fold(struct file_book *file)
 
     for (size_t i = 0; rc == 0 && i < BUCKETS; i++) {
         for (const struct cell *cell = file->cells[i]; rc == 0 && cell != NULL; cell = cell->next) {
+            if (cell->stored) continue;
             rc = pawl_guard_env_put(&file->env, pawl_name_bytes(&cell->name), &cell->seen);
         }
     }
@@ -437,16 +445,22 @@ static pawl_err file_get(struct pawl_book *book, struct pawl_bytes name, struct 
                          pawl_error *error)
 {
     struct file_book *file = file_of(book);
-    struct cell *cell = *cell_at(file, name);
+    struct cell **at = cell_at(file, name);
 
     *seen = (struct pawl_seen){.dropped_s = 0};
-    if (cell != NULL) {
-        *seen = cell->seen;
+    if (*at != NULL) {
+        *seen = (*at)->seen;
         return PAWL_OK;
     }
     if (file->env.env == NULL && pawl_clock_ns() >= file->retry_ns) (void)reopen(file);
     int rc = pawl_guard_env_get(&file->env, name, seen);
 
+    if (rc == 0) {
+        /* Most who ask are granted something: what was seen is looked up only once for it. */
+        struct cell *cell = cell_new(at, &(struct pawl_sight){name, *seen});
+
+        if (cell != NULL) cell->stored = true;
+    }
     if (rc == 0 || rc == MDB_NOTFOUND) return PAWL_OK;
     return fail(file, "cannot be read", rc, error);
 }

@@ -36,6 +36,7 @@ from live import ROOT  # noqa: E402
 SAMPLE_S = 0.5
 BEGAN = time.monotonic()
 BACK_S = 90  # in which everybody is served again, once nothing goes wrong any more
+LATE_S = 3  # how long an event may wait for one before it that took longer than was planned
 
 
 class Turn:
@@ -100,9 +101,10 @@ class Turn:
         """In a thread of its own, so that what takes long holds up nothing else."""
         if self.over.wait(max(0.0, zero + event.at_s - time.monotonic())):
             return
-        locks = [self.held.setdefault(one, threading.Lock()) for one in sorted(event.holds)]
-        for lock in locks:
-            lock.acquire()
+        locks = self._hold(event, zero)
+        if locks is None:
+            self.tell(f"left out: {event}", "", self.now())
+            return
         begun_s = self.now()
         try:
             acts = event.kind.does(self.fleet, event.target, random.Random(event.seed))
@@ -115,6 +117,20 @@ class Turn:
             for lock in reversed(locks):
                 lock.release()
         self.tell(str(event), event.kind.lane or str(event.target), begun_s, self.now())
+
+    def _hold(self, event, zero):
+        """The locks of what it holds; None: an emulator that starts for half a minute must not have
+        all that was planned meanwhile happen to it in one go, or it is never there."""
+        locks = []
+        for one in sorted(event.holds):
+            lock = self.held.setdefault(one, threading.Lock())
+            late_s = zero + event.at_s + LATE_S - time.monotonic()
+            if not lock.acquire(timeout=-1 if event.kind.once_at else max(0.0, late_s)):
+                for held in locks:
+                    held.release()
+                return None
+            locks.append(lock)
+        return locks
 
     def _watch(self):
         """How many ids there are by now, and whether somebody died of himself."""

@@ -200,7 +200,12 @@ class Redis(Store):
 
 
 class Dynamo(Store):
+    """Without a rewind: what DynamoDB restores is another table, with another id, by which pawl
+    knows it. DynamoDB Local's tables have no id, and its disks put back are nothing that the real
+    one can do: who had asked least before would be given what others had (docs/stores.md)."""
+
     kind = "dynamodb_local"
+    keep = None
 
 
 class Lmdb:

@@ -476,6 +476,8 @@ static void urls_that_cannot_be_meant_name_the_part(void **state)
         {"dynamodb://pawl?region=", "region"},
         {"dynamodb://pawl?region=EU", "region \"EU\""},
         {"dynamodb://pawl?region=eu-west-1&home_region=eu%20x", "home_region"},
+        {"dynamodb://pawl?region=eu-west-1&describe=optional", "needs home_region="},
+        {"dynamodb://pawl?home_region=eu-west-1&describe=no", "describe=optional"},
         {"dynamodb://pa?region=eu-west-1", "\"pa\""},
         {"dynamodb://pa%20wl?region=eu-west-1", "\"pa wl\""},
         {"dynamodb://?region=eu-west-1", "host"},

@@ -61,7 +61,9 @@ struct pawl_dynamodb {
     char region[PAWL_DYNAMODB_REGION_BYTES_MAX + 1]; /* that is written to: the home region's */
     char endpoint[PAWL_DYNAMODB_ENDPOINT_BYTES_MAX + 1];
     char profile[PAWL_DYNAMODB_TABLE_BYTES_MAX + 1];
-    bool has_home; /* the URL says which region is home */
+    bool has_home;      /* the URL says which region is home */
+    bool may_be_hidden; /* and that it is used though nobody may describe it */
+    bool hidden;        /* as it was last looked at: that was logged */
     uint64_t random;
     int64_t budget; /* for retries: each takes some, each success gives back a little */
     uint64_t token_generation;

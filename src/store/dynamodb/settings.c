@@ -7,7 +7,8 @@
 #include "store/dynamodb/dynamodb_own.h"
 #include "store/url.h"
 
-static const char *const keys[] = {"region", "endpoint", "home_region", "profile", NULL};
+static const char *const keys[] = {"region",  "endpoint", "home_region",
+                                   "profile", "describe", NULL};
 
 static const struct pawl_url_rules rules = {
     .scheme = "dynamodb://",
@@ -123,6 +124,26 @@ static pawl_err read_regions(struct pawl_dynamodb *store, const struct pawl_url 
     return err;
 }
 
+/* Without a look at the table nobody knows whether other regions write to copies of it: so the URL
+ * must say where it is at home. */
+static pawl_err read_describe(struct pawl_dynamodb *store, const struct pawl_url *url,
+                              pawl_error *error)
+{
+    const char *describe = pawl_url_option(url, "describe");
+
+    store->may_be_hidden = describe != NULL && strcmp(describe, "optional") == 0;
+    if (describe != NULL && !store->may_be_hidden) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "dynamodb://: describe=%.40s cannot be meant: write describe=optional, or "
+                         "leave it out",
+                         describe);
+    }
+    if (!store->may_be_hidden || store->has_home) return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "dynamodb://: describe=optional needs home_region=..., the same one "
+                     "everywhere: nobody looks whether the table has replicas in other regions");
+}
+
 pawl_err pawl_dynamodb_configure(struct pawl_dynamodb *store, const char *url,
                                  const char *(*env)(const char *name, void *arg), void *arg,
                                  pawl_error *error)
@@ -138,6 +159,7 @@ pawl_err pawl_dynamodb_configure(struct pawl_dynamodb *store, const char *url,
     if (fallback == NULL || *fallback == '\0') fallback = env("AWS_DEFAULT_REGION", arg);
     if (fallback != NULL && *fallback == '\0') fallback = NULL;
     err = read_regions(store, &parts, fallback, error);
+    if (err == PAWL_OK) err = read_describe(store, &parts, error);
     if (err != PAWL_OK) return err;
     const char *endpoint = pawl_url_option(&parts, "endpoint");
     const char *profile = pawl_url_option(&parts, "profile");

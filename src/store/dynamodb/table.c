@@ -203,6 +203,33 @@ static void identify(struct pawl_dynamodb *store, const json_t *table)
     }
 }
 
+/*
+ * The credentials may not describe it. Its id is what a guard and records know it by, so that goes
+ * by without only if the URL says so; a table that told its id before is the one that it was.
+ */
+static void judge_hidden(struct pawl_dynamodb *store, pawl_error *error)
+{
+    char why[sizeof error->text];
+
+    if (store->may_be_hidden) {
+        if (!store->hidden) {
+            pawl_log(PAWL_LOG_WARN, "the table may not be described: its id is not known",
+                     "store=dynamodb table=%s missing=dynamodb:DescribeTable "
+                     "then=\"a restored or copied table is not noticed as such\"",
+                     store->table);
+        }
+        store->hidden = true;
+        error->code = PAWL_OK;
+        return;
+    }
+    (void)snprintf(why, sizeof why, "%s", error->text);
+    (void)pawl_fail(error, PAWL_DENIED,
+                    "add dynamodb:DescribeTable on table %.100s to the role's IAM policy: by the "
+                    "table's id pawl notices a restored or copied one; or go on without, by "
+                    "describe=optional and home_region=%.40s in the URL. It said: %.200s",
+                    store->table, store->region, why);
+}
+
 static void looked(struct pawl_dynamodb_call *call)
 {
     struct pawl_dynamodb *store = call->store;
@@ -211,9 +238,12 @@ static void looked(struct pawl_dynamodb_call *call)
 
     if (call->verdict.ran == PAWL_DYNAMODB_RAN) {
         error.code = pawl_dynamodb_table_judge(store, table, &error);
+        store->hidden = false;
+    } else if (pawl_dynamodb_is(&call->verdict, "AccessDeniedException")) {
+        judge_hidden(store, &error);
     }
     store->state = error.code == PAWL_OK ? PAWL_DYNAMODB_READY : PAWL_DYNAMODB_UNSEEN;
-    if (error.code == PAWL_OK) identify(store, table);
+    if (error.code == PAWL_OK && !store->hidden) identify(store, table);
     store->heard_ns = pawl_clock_ns();
     end_waiting(store, &error);
 }
