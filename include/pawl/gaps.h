@@ -42,6 +42,9 @@ typedef struct pawl_gaps {
     /* The latest crash: its ids lie after crash_after, up to crash_to. */
     bool crash_bounded; /* else that is not known */
     int64_t crash_after, crash_to;
+    /* How often the sequence was moved on because its store had gone back, or may have, and over
+     * how many ids. Nobody reserved those: they are in no cause. */
+    uint64_t steps_back, step_back_ids;
 } pawl_gaps;
 
 #endif

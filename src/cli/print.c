@@ -37,6 +37,8 @@ static void gaps_json(FILE *to, const pawl_gaps *gaps)
     for (size_t i = 0; i < PAWL_COUNT(causes); i++) {
         (void)fprintf(to, ",\"%s\":%" PRIu64, causes[i].word, gaps->burned[i]);
     }
+    (void)fprintf(to, ",\"steps_back\":%" PRIu64 ",\"step_back_ids\":%" PRIu64, gaps->steps_back,
+                  gaps->step_back_ids);
     if (gaps->crash_bounded) {
         (void)fprintf(to, ",\"crash_after\":%" PRId64 ",\"crash_to\":%" PRId64, gaps->crash_after,
                       gaps->crash_to);
@@ -82,6 +84,16 @@ static void time_line(FILE *to, const char *what, int64_t seconds)
     char text[TIME_BYTES];
 
     (void)fprintf(to, "%-11s %s UTC\n", what, time_text(text, seconds));
+}
+
+/* How often its store went back, as far as the server that was asked had to move it on. */
+static void steps_back_text(FILE *to, const pawl_gaps *gaps)
+{
+    if (gaps->steps_back == 0) return;
+    (void)fprintf(
+        to, "%-11s %" PRIu64 " %s its store went back, or may have: moved on by %" PRIu64 " ids\n",
+        "steps back", gaps->steps_back, gaps->steps_back == 1 ? "time" : "times",
+        gaps->step_back_ids);
 }
 
 /* Why ids are missing, as far as the server that was asked reserved them. */
@@ -139,6 +151,7 @@ static void record_text(FILE *to, const pawl_info *info)
     time_line(to, "created", info->created_at);
     time_line(to, "changed", info->changed_at);
     if (info->gaps.since != 0) gaps_text(to, &info->gaps);
+    if (info->gaps.since != 0) steps_back_text(to, &info->gaps);
 }
 
 void print_record(FILE *to, const pawl_info *info, bool json)

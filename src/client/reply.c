@@ -190,6 +190,10 @@ static bool set_gap(pawl_gaps *gaps, struct pawl_bytes label, const struct pawl_
         gaps->crash_bounded = true;
         return to_i64(value, &gaps->crash_to);
     }
+    if (pawl_bytes_equal(label, PAWL_BYTES("steps_back"))) return to_u64(value, &gaps->steps_back);
+    if (pawl_bytes_equal(label, PAWL_BYTES("step_back_ids"))) {
+        return to_u64(value, &gaps->step_back_ids);
+    }
     if (label.size < prefix_size || memcmp(label.at, prefix, prefix_size) != 0) return true;
     label = (struct pawl_bytes){label.at + prefix_size, label.size - prefix_size};
     for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {

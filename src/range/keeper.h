@@ -27,7 +27,9 @@ struct pawl_counts {
     _Atomic uint64_t given_back; /* ids given back below */
     _Atomic uint64_t held;       /* ids reserved and not handed out */
     _Atomic uint64_t rollbacks;  /* grants discarded because they did not lie beyond our floor */
-    _Atomic uint64_t holdings;   /* sequences in memory */
+    _Atomic uint64_t steps_back; /* moves of records, as their store had gone back, or may have */
+    _Atomic uint64_t step_back_ids;            /* over so many ids */
+    _Atomic uint64_t holdings;                 /* sequences in memory */
     _Atomic uint64_t burned[PAWL_CAUSE_COUNT]; /* the sum of all ledgers; crash: of lives before */
     _Atomic uint64_t latency[PAWL_LATENCY_BUCKETS]; /* of refills */
 };

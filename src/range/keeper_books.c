@@ -42,6 +42,26 @@ static bool was_used(enum pawl_cause cause)
     return cause == PAWL_CAUSE_UNREAD || cause == PAWL_CAUSE_UNREPORTED;
 }
 
+/* NULL: there is no room for another. */
+static struct pawl_row *row_of(struct kept *kept)
+{
+    if (kept->row == NULL) {
+        kept->row = pawl_ledger_get(&kept->keeper->ledger, pawl_name_bytes(&kept->holding.name));
+    }
+    return kept->row;
+}
+
+void pawl_kept_stepped_back(struct kept *kept, uint64_t skipped)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+
+    pawl_count_add(&keeper->counts.steps_back, 1);
+    pawl_count_add(&keeper->counts.step_back_ids, skipped);
+    if (keeper->settings.ledger_since == 0 || row_of(kept) == NULL) return;
+    kept->row->books.steps_back++;
+    kept->row->books.step_back_ids += skipped;
+}
+
 void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause)
 {
     struct pawl_keeper *keeper = kept->keeper;
@@ -49,10 +69,7 @@ void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause)
     if (count == 0) return;
     pawl_count_add(&keeper->counts.burned[cause], count);
     if (keeper->settings.ledger_since == 0) return;
-    if (kept->row == NULL) {
-        kept->row = pawl_ledger_get(&keeper->ledger, pawl_name_bytes(&kept->holding.name));
-    }
-    if (kept->row != NULL) {
+    if (row_of(kept) != NULL) {
         kept->row->books.burned[cause] += count;
     } else if (!was_used(cause)) {
         kept->flows[PAWL_FLOW_RESERVED] -= count; /* no room for a gap: its ids are not booked */
@@ -132,7 +149,7 @@ void pawl_kept_books_open(struct kept *kept)
     for (size_t i = 0; i < PAWL_FLOW_COUNT; i++) {
         kept->flows[i] = books.flows[i];
     }
-    if (kept->row != NULL || pawl_books_burned(&books) == 0) return;
+    if (kept->row != NULL || !pawl_books_tell(&books)) return;
     kept->row = pawl_ledger_get(&keeper->ledger, name);
     if (kept->row != NULL) {
         kept->row->books = books;

@@ -388,6 +388,7 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
         return;
     }
     grant_adopt(kept, grant);
+    if (ask->skipped > 0) pawl_kept_stepped_back(kept, ask->skipped);
     pawl_kept_hold(kept, grant->range.count);
     if (ask->kind == PAWL_ASK_TAKE) {
         kept->client_epoch = grant->epoch;

@@ -179,6 +179,8 @@ void pawl_kept_hold(struct kept *kept, uint64_t count);
 void pawl_kept_unhold(struct kept *kept, uint64_t count);
 /* Of ids that are not held, or no more. */
 void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause);
+/* The record was moved on by so many ids, as its store had gone back, or may have. */
+void pawl_kept_stepped_back(struct kept *kept, uint64_t skipped);
 void pawl_kept_unread(struct kept *kept, uint64_t count); /* of NEXT, or taken from the stock */
 void pawl_kept_books(const struct kept *kept, struct pawl_books *books);
 void pawl_kept_books_open(struct kept *kept);

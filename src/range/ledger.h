@@ -39,6 +39,8 @@ struct pawl_books {
     int64_t top;    /* the furthest reserved: what is held lies between the two */
     bool crash_bounded;
     int64_t crash_after, crash_top; /* the same, as of the latest crash */
+    uint64_t steps_back; /* moves of the record for us, as its store had gone back, or may have */
+    uint64_t step_back_ids; /* that were jumped over: never reserved, they are no part of the sum */
 };
 
 /*
@@ -61,6 +63,8 @@ static inline uint64_t pawl_books_used(const struct pawl_books *books)
 }
 
 uint64_t pawl_books_burned(const struct pawl_books *books);
+/* Whether they tell anything that has to be kept. */
+bool pawl_books_tell(const struct pawl_books *books);
 /* Reserved, and nothing is known of them yet. */
 uint64_t pawl_books_held(const struct pawl_books *books);
 /*

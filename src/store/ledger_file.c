@@ -14,12 +14,13 @@ enum {
     NUMBERS = PAWL_FLOW_COUNT + PAWL_CAUSES_MAX + 6,
     NAME_AT = 8 * NUMBERS, /* behind the numbers: its size in one byte, and itself */
     CRC_AT = PAWL_LEDGER_SLOT_BYTES - 4,
+    LATER_AT = CRC_AT - 4 - 2 * 8, /* numbers that older versions did not have: zero then */
     INDEX_LEAST = 1024,
     SHOWN_MAX = 200,
     BATCH_SLOTS = 128, /* read at once */
 };
 
-_Static_assert(NAME_AT + 1 + PAWL_NAME_BYTES_MAX <= CRC_AT, "a slot holds the longest name");
+_Static_assert(NAME_AT + 1 + PAWL_NAME_BYTES_MAX <= LATER_AT, "a slot holds the longest name");
 
 static const char magic[16] = "pawl ledger 1\n";
 
@@ -101,6 +102,8 @@ static void encode(char slot[PAWL_LEDGER_SLOT_BYTES], struct pawl_bytes name,
     put_u64(at + 40, (uint64_t)books->crash_top);
     slot[NAME_AT] = (char)name.size;
     memcpy(slot + NAME_AT + 1, name.at, name.size);
+    put_u64(slot + LATER_AT, books->steps_back);
+    put_u64(slot + LATER_AT + 8, books->step_back_ids);
     seal(slot);
 }
 
@@ -122,6 +125,8 @@ static void decode(const char slot[PAWL_LEDGER_SLOT_BYTES], struct pawl_books *b
     books->top = (int64_t)get_u64(at + 24);
     books->crash_after = (int64_t)get_u64(at + 32);
     books->crash_top = (int64_t)get_u64(at + 40);
+    books->steps_back = get_u64(slot + LATER_AT);
+    books->step_back_ids = get_u64(slot + LATER_AT + 8);
 }
 
 static off_t offset_of(uint32_t slot)

@@ -43,6 +43,15 @@ def info(server):
         return client.info("guard")
 
 
+def steps_back(server, name):
+    """Of one sequence, as SEQ.INFO has them; and of all, as INFO has them."""
+    with server.redis() as client:
+        told = dict(zip(*[iter(client.execute_command("SEQ.INFO", name))] * 2))
+        store = client.info("store")
+    assert (told[b"step_back_ids"] >= MARGIN) == (told[b"steps_back"] > 0)
+    return told[b"steps_back"], store["store_steps_back"]
+
+
 def put_back(folder, copy):
     shutil.rmtree(folder)
     shutil.copytree(copy, folder)
@@ -80,11 +89,14 @@ def test_a_store_that_was_copied_back_gives_nothing_again(fleet, tmp_path):
     assert told["guard_times_back"] == 1 and told["guard_steps_back"] == 1
     assert told["guard_last_step_back_sequence"] == "orders"
     assert "store went back in time" in server.log()
+    assert steps_back(server, "orders") == (1, 1) and steps_back(server, "quiet") == (0, 1)
     # Nobody's floor tells of the quiet one: its record bears another branch than the store's.
     assert min(draw(server, "quiet-after", tmp_path / "..", 5, "quiet")) > max(quiet)
-    # It is over: the next start finds a store as it left it.
+    assert steps_back(server, "quiet") == (1, 2)
+    # It is over: the next start finds a store as it left it, and sequences tell what befell them.
     server.kill()
     start_again(server)
+    assert steps_back(server, "orders") == (1, 0) and steps_back(server, "quiet") == (1, 0)
     assert info(server)["guard_times_back"] == 0
     draw(server, "later", tmp_path, 400)
     assert info(server)["guard_steps_back"] == 0

@@ -64,6 +64,8 @@ static struct pawl_books books_with(uint64_t number)
     books.crash_bounded = number % 3 == 0;
     books.crash_after = INT64_MAX;
     books.crash_top = (int64_t)number;
+    books.steps_back = number * 3;
+    books.step_back_ids = UINT64_MAX - number;
     return books;
 }
 
@@ -89,6 +91,8 @@ static void assert_has(struct pawl_archive *archive, struct pawl_bytes name, uin
     assert_int_equal(got.crash_bounded, want.crash_bounded);
     assert_int_equal(got.crash_after, want.crash_after);
     assert_int_equal(got.crash_top, want.crash_top);
+    assert_int_equal(got.steps_back, want.steps_back);
+    assert_int_equal(got.step_back_ids, want.step_back_ids);
 }
 
 static void save(struct pawl_archive *archive, struct pawl_bytes name, uint64_t number)

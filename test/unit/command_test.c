@@ -117,7 +117,7 @@ static const struct row rows[] = {
     {NULL, "SEQ.CREATE s IFNOTEXISTS\r\n", "+OK\r\n"},
     {NULL, "INCR s\r\n", ":10\r\n"},
     {NULL, "INCR s\r\n", ":8\r\n"},
-    {NULL, "SEQ.INFO s\r\n", "*62\r\n$4\r\nname\r\n$1\r\ns\r\n$5\r\nepoch\r\n:..."},
+    {NULL, "SEQ.INFO s\r\n", "*66\r\n$4\r\nname\r\n$1\r\ns\r\n$5\r\nepoch\r\n:..."},
     {NULL, "SEQ.CREATE t START\r\n", "-ERR START takes a whole number from -922..."},
     {NULL, "SEQ.CREATE t START 9223372036854775808\r\n", "-ERR START takes a whole number..."},
     {NULL, "SEQ.CREATE t FOO\r\n", "-ERR SEQ.CREATE has no option 'FOO'\r\n"},

@@ -308,6 +308,39 @@ static void a_clean_stop_is_no_crash(void **state)
     world_free(world);
 }
 
+/* It is no gap of ids that were reserved, and it is told all the same, after a restart too. */
+static void a_step_back_is_counted(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+    pawl_gaps gaps;
+
+    (void)state;
+    open_ledger(world, &disk);
+    const struct pawl_record backup = world->store.record;
+
+    (void)lease(world, 7, 10, 0);
+    assert_int_equal(books_of(world).steps_back, 0);
+    world->store.record = backup;
+    (void)lease(world, 7, 10, 0);
+    struct pawl_books books = books_of(world);
+    const struct pawl_counts *counts = pawl_keeper_counts(world->keeper);
+
+    assert_int_equal(books.steps_back, 1);
+    assert_true(books.step_back_ids >= PAWL_FENCE_IDS_MIN);
+    assert_int_equal(counts->steps_back, 1);
+    assert_int_equal(counts->step_back_ids, books.step_back_ids);
+    struct disk after = disk;
+
+    open_ledger(world, &after);
+    pawl_books_gaps(&after.books, 5, &gaps);
+    assert_int_equal(gaps.steps_back, 1);
+    assert_int_equal(gaps.step_back_ids, books.step_back_ids);
+    (void)lease(world, 7, 10, 0);
+    assert_int_equal(books_of(world).steps_back, 1);
+    world_free(world);
+}
+
 static void who_reads_a_record_is_told_its_gaps(void **state)
 {
     struct world *world = world_new(NULL);
@@ -365,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_crash_is_explained_after_the_restart),
         cmocka_unit_test(what_was_asked_for_in_the_last_moment_counts_too),
         cmocka_unit_test(a_clean_stop_is_no_crash),
+        cmocka_unit_test(a_step_back_is_counted),
         cmocka_unit_test(who_reads_a_record_is_told_its_gaps),
         cmocka_unit_test(many_sequences_have_their_rows),
     };

@@ -93,9 +93,11 @@ void info_add(struct text *text, const struct pawl_record *record, int64_t settl
 size_t info_add_gaps(struct text *text, const pawl_gaps *gaps)
 {
     char field[64];
-    size_t pairs = 1;
+    size_t pairs = 3;
 
     add_integer(text, "gaps_since", gaps->since);
+    add_unsigned(text, "steps_back", gaps->steps_back);
+    add_unsigned(text, "step_back_ids", gaps->step_back_ids);
     for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++, pairs++) {
         (void)snprintf(field, sizeof field, "burned_%s", pawl_cause_name((enum pawl_cause)cause));
         add_unsigned(text, field, gaps->burned[cause]);
@@ -206,6 +208,8 @@ static void add_store(struct text *text, const struct desk *desk)
     add_line(text, "store_writes:%" PRIu64, load(&facts->counts->writes));
     add_line(text, "store_failures:%" PRIu64, load(&facts->counts->failures));
     add_line(text, "store_rollbacks:%" PRIu64, load(&facts->counts->rollbacks));
+    add_line(text, "store_steps_back:%" PRIu64, load(&facts->counts->steps_back));
+    add_line(text, "store_step_back_ids:%" PRIu64, load(&facts->counts->step_back_ids));
 }
 
 static void add_guard(struct text *text, const struct desk *desk)
