@@ -39,7 +39,7 @@ sim: build ## simulates whole fleets; SEEDS=n for more of them, PAWL_SEED=n repl
 sim-nightly: build ## the same with 100,000 seeds: says how far it is, and which seeds fail
 	@tools/sim --seeds 100000 --progress
 
-sabotage: build ## breaks pawl in a dozen ways and sees that the simulation notices each
+sabotage: setup ## breaks pawl in two hundred ways and sees that the tests notice each
 	@tools/sabotage
 
 models: setup ## checks the protocol models exhaustively with spin
@@ -68,4 +68,4 @@ install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
 
 clean: ## removes what was built; stores and .venv stay
-	@rm -rf build build-asan build-tsan build-fuzz build-bare build-cov
+	@rm -rf build build-asan build-tsan build-fuzz build-bare build-cov build-sabotage

@@ -3,16 +3,10 @@
 
 tools/sabotage puts them into a copy of the tree, one after another, and something must notice.
 """
-import dataclasses
-
-
-@dataclasses.dataclass
-class Fault:
-    name: str
-    file: str
-    old: str
-    new: str
-
+from fault import Fault
+from faults_range import RANGE
+from faults_stores import STORES
+from faults_users import USERS
 
 FAULTS = [
     Fault("a give-back is conditional on the epoch only", "src/range/apply.c",
@@ -322,3 +316,4 @@ FAULTS = [
           "    if (!is_past && !pawl_bytes_equal(now, known)) return 0;\n",
           "    if (is_past && known.size > 99) return 0;\n"),
 ]
+FAULTS += [*RANGE, *USERS, *STORES]
