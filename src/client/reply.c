@@ -379,7 +379,7 @@ static void read_error(struct pawl_bytes said, struct pawl_ask *ask)
     }
     /* A server that is closing: another, or the next one there, may serve. */
     if (code == PAWL_CLOSED) code = PAWL_BUSY;
-    if (text.size == 0) {
+    if (text.size == 0 || text.at[0] == '\0') { /* of which nobody would see anything */
         const char *usual = pawl_err_text(code);
         text = (struct pawl_bytes){usual, strlen(usual)};
     }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "client/reply.h"
 #include "fake_net.h"
 
 enum { PORT = 7379, EXCHANGE_NS = 1000000000, SENT_BYTES = 4096 };
@@ -261,6 +262,20 @@ static void reads_each_reply_cut_at_every_byte(void **state)
             end(&bench);
         }
     }
+}
+
+/* What follows a zero byte is not shown: it would be an error without a word. */
+static void an_error_always_says_something(void **state)
+{
+    static const char reply[] = "-LIMIT \0 too many\r\n";
+    struct pawl_ask ask = take_of(10);
+    const char *why = NULL;
+
+    (void)state;
+    assert_int_equal(pawl_reply_read((struct pawl_bytes){reply, sizeof reply - 1}, &ask, &why),
+                     sizeof reply - 1);
+    assert_int_equal(ask.error.code, PAWL_LIMIT);
+    assert_string_equal(ask.error.text, pawl_err_text(PAWL_LIMIT));
 }
 
 static void a_grant_is_told_whole(void **state)
@@ -559,6 +574,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_each_ask),
         cmocka_unit_test(reads_each_reply_cut_at_every_byte),
+        cmocka_unit_test(an_error_always_says_something),
         cmocka_unit_test(a_grant_is_told_whole),
         cmocka_unit_test(an_exact_take_must_be_whole),
         cmocka_unit_test(a_record_is_read),
