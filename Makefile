@@ -2,7 +2,7 @@
 # The verbs that people type. Meson and Ninja do the building: see meson.build.
 SETUP ?= tools/setup
 
-.PHONY: help setup build run test test-drivers tidy sim sim-nightly sabotage models chaos \
+.PHONY: help setup build run test test-drivers tidy sim sim-nightly sabotage models fuzz chaos \
     ride-through bench bench-stores bench-postgres coverage install clean
 
 help: ## lists these verbs
@@ -44,6 +44,9 @@ sabotage: setup ## breaks pawl in two hundred ways and sees that the tests notic
 
 models: setup ## checks the protocol models exhaustively with spin
 	@models/run
+
+fuzz: setup ## each parser ten million times; RUNS=n, SECONDS=n, TARGETS="sql pg" of them
+	@tools/fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
 
 chaos: setup build ## everything fails for ten minutes; SECONDS=n, STORES=a,b, PAWL_SEED=n again
 	@.venv/bin/python test/chaos/chaos.py $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer on the way of a statement: text, plans, the machine, with a session that gives what is
- * wanted by the luck of a seed. Laws, beyond "no byte outside is touched":
+ * libFuzzer on the way of a statement: text, plans, the machine, and SQLite for queries over
+ * catalogs, with a session that gives what is wanted by the luck of a seed. Laws, beyond "no byte
+ * outside is touched":
  *   - an error has a state, and stands within the text or nowhere
  *   - a row has its plan's types, and every run comes to an end
  *   - a batch from the cache is the one that was put there
@@ -11,9 +12,10 @@
 
 #include "server/sql/cast.h"
 #include "server/sql/machine.h"
+#include "server/sql/query.h"
 #include "server/sql/types.h"
 
-enum { WANTS_MAX = 2000, STEPS_AT_ONCE = 40000, TURNS_MAX = 20 };
+enum { WANTS_MAX = 100, STEPS_AT_ONCE = 1000, TURNS_MAX = 3, SEQUENCES = 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -84,17 +86,28 @@ static const char *setting(void *arg, struct pawl_bytes name)
     return name.size % 2 == 0 ? NULL : "\"$user\", public";
 }
 
-static void run(struct world *world, const struct sql_plan *plan)
+static bool may(void *arg, struct pawl_bytes name, const char *privilege)
 {
-    static const struct sql_facts facts = {
-        .user = "u", .database = "d", .now_us = 1, .setting = setting};
-    struct sql_value params[SQL_PARAMS_MAX];
+    (void)arg;
+    PAWL_ASSERT(privilege[0] != '\0');
+    return name.size != 3;
+}
+
+static const struct sql_facts facts = {
+    .user = "u", .database = "d", .now_us = 1, .setting = setting, .may = may};
+
+static void check_row(const struct sql_plan *plan, const struct sql_value *row)
+{
+    for (size_t i = 0; i < plan->column_count; i++) {
+        PAWL_ASSERT(row[i].null || row[i].type == plan->columns[i].type);
+    }
+}
+
+static void run(struct world *world, const struct sql_plan *plan, const struct sql_value *params)
+{
+    struct sql_machine *machine = sql_machine_new(plan, params, &facts);
     size_t turns = 0;
 
-    for (size_t i = 0; i < plan->param_count; i++) {
-        params[i] = some_value(world, plan->param_types[i]);
-    }
-    struct sql_machine *machine = sql_machine_new(plan, params, &facts);
     for (size_t wants = 0; machine != NULL && wants < WANTS_MAX; wants++) {
         int64_t steps = STEPS_AT_ONCE;
         enum sql_want want = sql_machine_run(machine, &steps);
@@ -108,11 +121,97 @@ static void run(struct world *world, const struct sql_plan *plan)
             give(world, machine, want);
             continue;
         }
-        for (size_t i = 0; i < plan->column_count; i++) {
-            PAWL_ASSERT(machine->row[i].null || machine->row[i].type == plan->columns[i].type);
-        }
+        check_row(plan, machine->row);
     }
     sql_machine_free(machine);
+}
+
+/* The sequences that there are, and those that stand in FROM. */
+static bool add_sequences(struct sql_scan *scan, const struct sql_query *query,
+                          struct sql_error *error)
+{
+    static const struct pawl_record records[SEQUENCES] = {
+        {.name = {1, "s"},
+         .epoch = 1,
+         .line = 1,
+         .increment = 1,
+         .min = 1,
+         .max = INT64_MAX,
+         .start = 1,
+         .next = 8},
+        {.name = {3, "o.S"},
+         .epoch = 2,
+         .line = 2,
+         .increment = -3,
+         .min = INT64_MIN,
+         .max = -1,
+         .start = -1,
+         .next = -1,
+         .cycle = true,
+         .data_type = PAWL_TYPE_BIGINT},
+        {.name = {2, "\xc3\xa9"},
+         .epoch = 3,
+         .line = 3,
+         .increment = 1,
+         .min = 1,
+         .max = 9,
+         .start = 1,
+         .next = 9,
+         .ended = true,
+         .data_type = PAWL_TYPE_SMALLINT},
+    };
+    const struct sql_name *names = NULL;
+    size_t relations = sql_query_relations(query, &names);
+    size_t listed = sql_query_wants_list(query) ? SEQUENCES : 0;
+    bool whole = true;
+
+    for (size_t i = 0; whole && i < listed + relations; i++) {
+        const struct pawl_record *record = &records[i % SEQUENCES];
+        const struct sql_sequence sequence = {.name = pawl_name_bytes(&record->name),
+                                              .record = record,
+                                              .last_known = i % 2 == 0,
+                                              .last = 7};
+
+        whole = i < listed ? sql_scan_add(scan, &sequence, error)
+                           : sql_scan_relation(scan, i - listed, &sequence, error);
+    }
+    return whole;
+}
+
+static void run_query(struct world *world, const struct sql_plan *plan,
+                      const struct sql_value *params)
+{
+    static struct sql_catalog *catalog; /* as an I/O thread has one */
+    struct sql_error error = {.sqlstate = "", .message = ""};
+
+    if (catalog == NULL) catalog = sql_catalog_new();
+    if (catalog == NULL) return;
+    struct sql_scan *scan = sql_scan_new(catalog, plan, params, &facts);
+    bool goes_on = scan != NULL && add_sequences(scan, plan->of.query, &error);
+
+    if (scan != NULL && !goes_on) check_error(world, &error);
+    for (size_t turns = 0; goes_on && turns < TURNS_MAX;) {
+        const struct sql_value *row = NULL;
+        int64_t steps = STEPS_AT_ONCE;
+        enum sql_step step = sql_scan_step(scan, &steps, &row, &error);
+
+        turns += step == SQL_STEP_AGAIN;
+        if (step == SQL_STEP_ROW) check_row(plan, row);
+        if (step == SQL_STEP_ERROR) check_error(world, &error);
+        goes_on = step == SQL_STEP_ROW || step == SQL_STEP_AGAIN;
+    }
+    sql_scan_free(scan);
+}
+
+static void run_select(struct world *world, const struct sql_plan *plan)
+{
+    struct sql_value params[SQL_PARAMS_MAX];
+
+    for (size_t i = 0; i < plan->param_count; i++) {
+        params[i] = some_value(world, plan->param_types[i]);
+    }
+    if (plan->kind == SQL_PLAN_SELECT) run(world, plan, params);
+    if (plan->kind == SQL_PLAN_QUERY) run_query(world, plan, params);
 }
 
 static void check_plan(struct world *world, const struct sql_plan *plan)
@@ -120,7 +219,7 @@ static void check_plan(struct world *world, const struct sql_plan *plan)
     PAWL_ASSERT(plan->tag != NULL);
     PAWL_ASSERT(plan->param_count <= SQL_PARAMS_MAX && plan->column_count <= SQL_COLUMNS_MAX);
     if (plan->kind == SQL_PLAN_ERROR) check_error(world, &plan->error);
-    if (plan->kind == SQL_PLAN_SELECT) run(world, plan);
+    if (plan->kind == SQL_PLAN_SELECT || plan->kind == SQL_PLAN_QUERY) run_select(world, plan);
     if (plan->kind == SQL_PLAN_PREPARE) check_plan(world, plan->of.prepared.statement);
     if (plan->kind == SQL_PLAN_EXECUTE) {
         for (size_t i = 0; i < plan->of.prepared.value_count; i++) {

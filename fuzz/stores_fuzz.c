@@ -1,84 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer on what stores answer and people type. The first byte chooses the parser. Laws, beyond
+ * libFuzzer on what stores answer, but for records. The first byte chooses the parser. Laws, beyond
  * "no byte outside is touched":
- *   - a record that is read is sound: the arithmetic can rely on it
- *   - what was read and is written again is read as the same
  *   - no prefix of a whole reply is a reply; texts lie within it
  *   - a map that is read names only nodes that it has
+ *   - whatever an answer that is an error says, there is a verdict with a code and a story
+ *   - keys that are read are whole
  */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "range/record.h"
 #include "store/couchbase/map.h"
-#include "store/dynamodb/item.h"
+#include "store/couchbase/status.h"
+#include "store/couchbase/tokens.h"
+#include "store/dynamodb/credentials_own.h"
+#include "store/dynamodb/remote_place.h"
+#include "store/dynamodb/verdict.h"
 #include "store/etcd/words.h"
-#include "store/fields.h"
-#include "store/url.h"
+#include "store/postgres/sql.h"
+#include "store/postgres/state.h"
+#include "store/postgres/target.h"
+#include "store/redis/answer.h"
+#include "store/redis/facts.h"
 #include "wire/mcbp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct pawl_name name = {.size = 6, .at = "orders"};
-
-static void check_url(struct pawl_bytes bytes)
-{
-    static const char *const keys[] = {"ca", "prefix", NULL};
-    static const struct pawl_url_rules rules = {
-        .scheme = "redis://", .port = 6379, .keys = keys, .example = "redis://host"};
-    struct pawl_url url;
-    char *text = malloc(bytes.size + 9);
-
-    if (text == NULL) return;
-    memcpy(text, "redis://", 8);
-    memcpy(text + 8, bytes.at, bytes.size);
-    text[8 + bytes.size] = '\0';
-    if (pawl_url_read(&url, text, &rules, NULL) == PAWL_OK) {
-        PAWL_ASSERT(url.host_count >= 1 && url.host_count <= PAWL_URL_HOSTS_MAX);
-        PAWL_ASSERT(url.option_count <= PAWL_COUNT(keys));
-    }
-    free(text);
-}
-
-static void check_sound(const struct pawl_record *record)
-{
-    struct pawl_fields fields;
-    struct pawl_record again = {.name = record->name};
-
-    PAWL_ASSERT(pawl_record_sound(record));
-    pawl_fields_write(record, &fields);
-    PAWL_ASSERT(pawl_fields_read(&again, &fields, NULL) == PAWL_OK);
-    PAWL_ASSERT(again.next == record->next && again.tag == record->tag);
-}
-
-/* Texts parted by line ends, one for each field. */
-static void check_fields(struct pawl_bytes bytes)
-{
-    struct pawl_fields fields = {.room = ""};
-    struct pawl_record record = {.name = name};
-
-    for (size_t field = 0; field < PAWL_FIELDS && bytes.size > 0; field++) {
-        const char *end = memchr(bytes.at, '\n', bytes.size);
-        size_t size = end == NULL ? bytes.size : (size_t)(end - bytes.at);
-
-        fields.values[field] = (struct pawl_bytes){bytes.at, size};
-        size += end != NULL;
-        bytes.at += size;
-        bytes.size -= size;
-    }
-    if (pawl_fields_read(&record, &fields, NULL) == PAWL_OK) check_sound(&record);
-}
-
-static void check_record(struct pawl_bytes bytes)
-{
-    struct pawl_record record;
-
-    if (pawl_record_read(&record, bytes, NULL) == PAWL_OK) {
-        PAWL_ASSERT(pawl_record_sound(&record));
-    }
-}
 
 static bool within(struct pawl_bytes part, struct pawl_bytes whole)
 {
@@ -114,38 +61,135 @@ static void check_map(struct pawl_bytes bytes)
 
     if (pawl_kv_map_read(&map, bytes, "127.0.0.1", &settings, NULL) != PAWL_OK) return;
     PAWL_ASSERT(map.node_count <= PAWL_KV_NODES_MAX && map.vbucket_count <= PAWL_KV_VBUCKETS_MAX);
+    PAWL_ASSERT(pawl_kv_map_vbucket(&map, PAWL_BYTES("k")) < map.vbucket_count);
     for (size_t i = 0; i < map.vbucket_count; i++) {
         PAWL_ASSERT(map.active[i] >= -1 && map.active[i] < (int)map.node_count);
     }
     pawl_kv_map_clear(&map);
 }
 
+/* The newest statuses, which only the server's error map knows; and a log of failovers. */
+static void check_errors(struct pawl_bytes bytes)
+{
+    struct pawl_kv_error_map *map = pawl_kv_error_map_read(bytes);
+
+    for (uint16_t number = 0; number < 256; number++) {
+        PAWL_ASSERT(pawl_kv_verdict(number, map) <= PAWL_KV_BREAK);
+    }
+    if (map != NULL) (void)pawl_kv_error_map_revision(map);
+    pawl_kv_error_map_free(map);
+    PAWL_ASSERT(pawl_kv_history_of(bytes, 1, 1) <= PAWL_KV_HISTORY_UNKNOWN);
+}
+
+static void check_pairs(const json_t *range)
+{
+    static struct etcd_pair pair;
+    const json_t *list = json_object_get(range, "kvs");
+    size_t index = 0;
+    const json_t *kv = NULL;
+
+    json_array_foreach(list, index, kv)
+    {
+        if (pawl_etcd_pair_read(&pair, kv, NULL) != PAWL_OK) continue;
+        PAWL_ASSERT(pair.value_size <= PAWL_ETCD_VALUE_BYTES_MAX);
+        PAWL_ASSERT(pair.key.size <= PAWL_ETCD_KEY_BYTES_MAX);
+    }
+}
+
 static void check_etcd(struct pawl_bytes bytes)
 {
+    static const int statuses[] = {200, 400, 401, 429, 500, 503};
     struct etcd_answer answer;
-    struct pawl_record record = {.name = name};
+    struct etcd_verdict verdict;
 
-    if (pawl_etcd_value_read(&record, bytes, NULL) == PAWL_OK) check_sound(&record);
     pawl_etcd_answer_read(&answer, bytes);
-    (void)pawl_etcd_refusal(&answer, 0);
+    check_pairs(answer.root);
+    check_pairs(pawl_etcd_refusal(&answer, 0));
+    check_pairs(pawl_etcd_refusal(&answer, 1));
+    for (size_t i = 0; i < PAWL_COUNT(statuses); i++) {
+        pawl_etcd_judge(&verdict, statuses[i], &answer);
+        PAWL_ASSERT(verdict.code != PAWL_OK || statuses[i] == 200);
+        PAWL_ASSERT(memchr(verdict.says, '\0', sizeof verdict.says) != NULL);
+    }
     pawl_etcd_answer_free(&answer);
 }
 
-static void check_item(struct pawl_bytes bytes)
+static void check_dynamodb(struct pawl_bytes bytes)
 {
-    struct pawl_record record = {.name = name};
-    json_t *item = json_loadb(bytes.at, bytes.size, 0, NULL);
+    static const int statuses[] = {200, 400, 500};
+    struct pawl_http_exchange exchange = {.end = PAWL_HTTP_ANSWERED, .answer = bytes};
 
-    if (item == NULL) return;
-    (void)pawl_dynamodb_key(item);
-    if (pawl_dynamodb_item(&record, item, NULL) == PAWL_OK) check_sound(&record);
-    json_decref(item);
+    for (size_t i = 0; i < PAWL_COUNT(statuses); i++) {
+        struct pawl_dynamodb_verdict verdict = {.json = NULL};
+
+        exchange.status = statuses[i];
+        pawl_dynamodb_judge(&verdict, &exchange, "GetItem on table t", 1700000000);
+        bool ran = verdict.ran == PAWL_DYNAMODB_RAN;
+
+        PAWL_ASSERT(ran == (verdict.error.code == PAWL_OK));
+        PAWL_ASSERT(!ran || statuses[i] == 200);
+        json_decref(verdict.json);
+    }
+}
+
+/* What places give keys as: JSON, XML, an INI file. */
+static void check_keys(struct pawl_bytes bytes)
+{
+    static struct pawl_aws_credentials credentials;
+    struct pawl_aws_keys *keys = &credentials.fetched;
+    struct pawl_aws_profile profile = {.found = false};
+
+    if (pawl_aws_read_json(&credentials, bytes) || pawl_aws_read_xml(&credentials, bytes)) {
+        PAWL_ASSERT(keys->id[0] != '\0' && keys->secret[0] != '\0' && keys->expires_s > 0);
+    }
+    *keys = (struct pawl_aws_keys){.expires_s = 0};
+    pawl_aws_profile_read(bytes, "p", &profile, keys);
+    if (!profile.found) PAWL_ASSERT(keys->id[0] == '\0' && profile.unsupported == NULL);
+}
+
+static void check_facts(struct pawl_bytes bytes)
+{
+    static const struct pawl_redis_settings settings = {.where = "redis h:1"};
+    struct pawl_redis_facts facts = {.replicas = 0};
+    struct pawl_resp_value values[8];
+    struct pawl_resp_reply reply = {values, PAWL_COUNT(values), 0};
+    pawl_error error = {.text = ""};
+
+    pawl_redis_facts_info(&facts, bytes);
+    if (pawl_resp_parse_reply(bytes, &reply) > 0) pawl_redis_facts_config(&facts, &reply);
+    pawl_err err = pawl_redis_facts_judge(&facts, &settings, &error);
+
+    PAWL_ASSERT((err == PAWL_OK) == (error.text[0] == '\0'));
+    (void)pawl_redis_aof_begins(&facts);
+    PAWL_ASSERT(pawl_redis_trouble_find(bytes) != NULL);
+}
+
+/* Texts of libpq's, of a server's and of a person. */
+static void check_texts(struct pawl_bytes bytes)
+{
+    char room[64];
+    char sqlstate[6] = "";
+    char *text = malloc(bytes.size + 1);
+
+    if (text == NULL) return;
+    if (bytes.size > 0) memcpy(text, bytes.at, bytes.size);
+    text[bytes.size] = '\0';
+    if (pawl_postgres_state_find(text, sqlstate)) PAWL_ASSERT(strlen(sqlstate) == 5);
+    PAWL_ASSERT(pawl_postgres_state_of(text) != NULL);
+    PAWL_ASSERT(strlen(pawl_postgres_one_line(room, sizeof room, text)) < sizeof room);
+    (void)pawl_postgres_columns_wrong(text, room, sizeof room);
+    for (size_t i = 0; i < 4 && pawl_postgres_list_item(text, i, room, sizeof room); i++) {
+        PAWL_ASSERT(strlen(room) < sizeof room);
+    }
+    (void)pawl_postgres_unwaited("WARNING", "01000", text);
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const checks[])(struct pawl_bytes) = {
-        check_url, check_fields, check_record, check_mcbp, check_map, check_etcd, check_item,
+        check_mcbp,     check_map,  check_errors, check_etcd,
+        check_dynamodb, check_keys, check_facts,  check_texts,
     };
     if (size == 0) return 0;
     char *copy = malloc(size); /* of its own, so that the sanitizer knows where it ends */

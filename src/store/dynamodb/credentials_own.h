@@ -49,6 +49,15 @@ typedef void pawl_aws_file_read(struct pawl_aws_credentials *credentials, struct
 void pawl_aws_read_file(struct pawl_aws_credentials *credentials, const char *path,
                         pawl_aws_file_read *done);
 
+/* What the shared file says of one profile. */
+struct pawl_aws_profile {
+    bool found;
+    const char *unsupported; /* the first key in it that we do not follow; NULL: none */
+};
+/* keys are all zeros before; those that the profile has are set. */
+void pawl_aws_profile_read(struct pawl_bytes text, const char *name,
+                           struct pawl_aws_profile *profile, struct pawl_aws_keys *keys);
+
 extern const struct pawl_aws_place pawl_aws_environment;
 extern const struct pawl_aws_place pawl_aws_shared_file;
 

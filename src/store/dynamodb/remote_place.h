@@ -42,6 +42,8 @@ bool pawl_aws_text(char *to, size_t size, const char *format, ...)
 int64_t pawl_aws_time(const char *text);
 /* AccessKeyId, SecretAccessKey, Token and Expiration of a JSON object into fetched. */
 bool pawl_aws_read_json(struct pawl_aws_credentials *credentials, struct pawl_bytes answer);
+/* The same of the token service's XML. */
+bool pawl_aws_read_xml(struct pawl_aws_credentials *credentials, struct pawl_bytes answer);
 
 extern const struct pawl_aws_place pawl_aws_web_identity;
 extern const struct pawl_aws_place pawl_aws_container;

@@ -11,11 +11,6 @@
 static const char *const unsupported[] = {"role_arn", "source_profile", "credential_process",
                                           "sso_session", "sso_start_url"};
 
-struct profile {
-    bool found;
-    const char *unsupported; /* the first such key in it */
-};
-
 static const char *profile_name(const struct pawl_aws_credentials *credentials)
 {
     const char *name = credentials->settings.profile;
@@ -81,7 +76,8 @@ static bool is_section(struct pawl_bytes line, const char *name)
     return says(trim(inside), name);
 }
 
-static void read_line(struct pawl_bytes line, struct profile *profile, struct pawl_aws_keys *keys)
+static void read_line(struct pawl_bytes line, struct pawl_aws_profile *profile,
+                      struct pawl_aws_keys *keys)
 {
     const char *sign = memchr(line.at, '=', line.size);
 
@@ -104,8 +100,8 @@ static void read_line(struct pawl_bytes line, struct profile *profile, struct pa
     }
 }
 
-static void read_profile(struct pawl_bytes text, const char *name, struct profile *profile,
-                         struct pawl_aws_keys *keys)
+void pawl_aws_profile_read(struct pawl_bytes text, const char *name,
+                           struct pawl_aws_profile *profile, struct pawl_aws_keys *keys)
 {
     bool inside = false;
 
@@ -132,7 +128,7 @@ static void file_came(struct pawl_aws_credentials *credentials, struct pawl_byte
 {
     struct pawl_aws_keys *keys = &credentials->fetched;
     const char *name = profile_name(credentials);
-    struct profile profile = {.found = false};
+    struct pawl_aws_profile profile = {.found = false};
     char path[PATH_MAX] = "";
 
     (void)file_path(credentials, path);
@@ -146,7 +142,7 @@ static void file_came(struct pawl_aws_credentials *credentials, struct pawl_byte
         return;
     }
     *keys = (struct pawl_aws_keys){.expires_s = 0};
-    read_profile(text, name, &profile, keys);
+    pawl_aws_profile_read(text, name, &profile, keys);
     if (keys->id[0] != '\0' && keys->secret[0] != '\0') {
         pawl_aws_got(credentials);
     } else if (profile.unsupported != NULL) {

@@ -84,7 +84,7 @@ static struct pawl_bytes element(struct pawl_bytes answer, const char *tag)
     return (struct pawl_bytes){begin, (size_t)(end - begin)};
 }
 
-static bool read_answer(struct pawl_aws_credentials *credentials, struct pawl_bytes answer)
+bool pawl_aws_read_xml(struct pawl_aws_credentials *credentials, struct pawl_bytes answer)
 {
     struct pawl_aws_keys *keys = &credentials->fetched;
     struct pawl_bytes given = element(answer, "Credentials");
@@ -105,7 +105,7 @@ static void answered(struct pawl_aws_remote *remote)
     const struct pawl_http_exchange *exchange = &remote->exchange;
 
     if (exchange->end == PAWL_HTTP_ANSWERED && exchange->status == 200 &&
-        read_answer(remote->credentials, exchange->answer)) {
+        pawl_aws_read_xml(remote->credentials, exchange->answer)) {
         pawl_aws_remote_got(remote);
     } else {
         pawl_aws_remote_fail(remote, service);
