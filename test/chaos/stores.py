@@ -88,9 +88,12 @@ class Store:
     def rewind(self):
         """Back to the copy: restored volumes."""
         self.kill()
+        self.put_back()
+        self.start()
+
+    def put_back(self):
         for i, part in enumerate(self.parts()):
             copy_folder(self.folder / f"kept{i}", part.folder)
-        self.start()
 
     def end(self):
         if self.server is not None:
@@ -127,6 +130,17 @@ class Postgres(Store):
         streams = "SELECT state FROM pg_stat_replication"
         if not self.promoted:
             wait_until(lambda: self.server.sql(streams) == "streaming", "the standby streams")
+
+    def rewind(self):
+        """Back to the copy as PostgreSQL restores one: by a recovery, which begins a timeline. Files
+        that are only put back go on in their own, and show it to nobody who had not seen more."""
+        self.kill()
+        self.put_back()
+        primary = self.parts()[-1]
+        (primary.data / "recovery.signal").touch()
+        primary.settings = ["restore_command=false"]
+        self.start()
+        wait_until(lambda: primary.sql("SELECT pg_is_in_recovery()") == "f", "it has recovered")
 
     def fail_over(self):
         """The primary dies, the synchronous standby takes its place."""

@@ -19,6 +19,9 @@ def need(program):
     return found
 
 
+START_S = 90  # Java on a busy machine; the limit is a failure, not a pause
+
+
 class Loopback:
     """Where a server runs. Others are network namespaces: test/chaos/net.py."""
 
@@ -53,7 +56,7 @@ class Process:
             return answers()
 
         try:
-            wait_until(ready, f"{what} answers", 30)
+            wait_until(ready, f"{what} answers", START_S)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()}") from None
 
