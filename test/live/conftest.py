@@ -2,14 +2,13 @@
 """Real servers on loopback, free ports and temporary folders, stopped by process id.
 
 PAWL_BUILD  the build folder under test; build
-PAWL_SEED   replays a test that draws its moments at random
+PAWL_SEED   of tests that draw their moments at random; the same ones without it, "random": any
 """
-import os
 import random
 
 import pytest
 
-from live import Fleet
+from live import Fleet, seed_of_tests
 
 
 @pytest.fixture
@@ -29,6 +28,6 @@ def server(fleet):
 @pytest.fixture
 def dice():
     """A random number generator whose seed a failure prints."""
-    seed = int(os.environ.get("PAWL_SEED", random.SystemRandom().randrange(1 << 32)))
+    seed = seed_of_tests()
     print(f"PAWL_SEED={seed}")
     return random.Random(seed)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -13,11 +14,18 @@ import redis
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("PAWL_BUILD", "build")
 READY_S = 20
+SEED = 2026
 
 
 def program(name):
     """A program of the build under test."""
     return str(BUILD / name)
+
+
+def seed_of_tests():
+    """What tests that draw something at random begin with."""
+    seed = os.environ.get("PAWL_SEED", str(SEED))
+    return random.SystemRandom().randrange(1 << 32) if seed == "random" else int(seed)
 
 
 def free_port():

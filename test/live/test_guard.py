@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store that is put back by hand under servers that remember: judged by `pawl verify`."""
-import os
 import pathlib
 import re
 import shutil
@@ -150,14 +149,14 @@ def test_a_folder_has_one_server(fleet, tmp_path):
     assert f"process {server.process.pid}" in second.log()
 
 
-def test_a_damaged_guard_is_said_and_begun_anew(fleet, tmp_path):
+def test_a_damaged_guard_is_said_and_begun_anew(fleet, tmp_path, dice):
     server = fleet.start("pawld", **guarded(tmp_path))
     with server.redis() as client:
         client.execute_command("SEQ.CREATE", "orders")
     draw(server, "first", tmp_path, 10)
     assert server.stop() == 0
     (guard,) = (tmp_path / "data").glob("guard-*")
-    (guard / "data.mdb").write_bytes(os.urandom(16384))
+    (guard / "data.mdb").write_bytes(dice.randbytes(16384))
     start_again(server)
     draw(server, "second", tmp_path, 10)
     assert "guard is damaged" in server.log()

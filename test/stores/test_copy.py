@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """pawl store copy between stores that servers and clients go on using meanwhile."""
-import os
 import random
 import signal
 import subprocess
 import time
 
 import pytest
-from live import Fleet, pawl, pawl_json, program, wait_until
+from live import Fleet, pawl, pawl_json, program, seed_of_tests, wait_until
 from moving import Ledger, Taker, kill_copy
 
 NAMES = [f"team/{i}" for i in range(300)]
@@ -24,7 +23,7 @@ def fleet(tmp_path):
 @pytest.fixture
 def dice():
     """A random number generator whose seed a failure prints."""
-    seed = int(os.environ.get("PAWL_SEED", random.SystemRandom().randrange(1 << 32)))
+    seed = seed_of_tests()
     print(f"PAWL_SEED={seed}")
     return random.Random(seed)
 

@@ -5,7 +5,7 @@ Each kind of store has a story on its shared server, AT_ONCE of them at a time, 
 is waiting; the tests then look at what became of it.
 
 PAWL_KINDS     which stores; all by default
-PAWL_SEED      replays the moments of an earlier run
+PAWL_SEED      of the moments at which things happen; the same ones without it, "random": any
 PAWL_COUNTERS  how many sequences a marketplace has on dynalite; 1,000 by default
 """
 import array
@@ -20,7 +20,7 @@ import fake_couchbase
 import history
 import pytest
 import servers
-from live import Fleet, pawl, wait_until
+from live import Fleet, pawl, seed_of_tests, wait_until
 from couchbase.options import DeltaValue, IncrementOptions
 from pods import USUAL_MS, Team
 from test_fake_couchbase_sdk import MAJORITY, connect
@@ -229,7 +229,7 @@ class Story:
 @pytest.fixture(scope="module")
 def stories(farm, tmp_path_factory):
     """kind -> what will be told."""
-    seed = int(os.environ.get("PAWL_SEED", random.SystemRandom().randrange(1 << 32)))
+    seed = seed_of_tests()
     folder = tmp_path_factory.mktemp("pods")
     before = dict(os.environ)
     os.environ.update(servers.Dynamo.env)
