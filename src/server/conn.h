@@ -53,7 +53,8 @@ enum conn_resume {
  * desk.c and take.c only. */
 struct conn_wire {
     const char *scheme;     /* of --listen */
-    struct pawl_bytes full; /* what one client too many is told */
+    struct pawl_bytes full; /* what one client too many is told, at once, where nobody has time */
+    const struct conn_wire *crowded; /* how it is served where there is time; NULL: never */
     size_t input_bytes_max; /* more is not read until requests are answered; a whole one fits */
     /* Either may be NULL. open makes conn->session, false: no memory. close frees it. */
     bool (*open)(struct conn *conn);

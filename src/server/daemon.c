@@ -71,6 +71,7 @@ static void gather_facts(struct daemon *daemon)
     daemon->facts.listen = daemon->listen;
     daemon->facts.pid = (uint64_t)getpid();
     daemon->facts.started_ns = pawl_clock_ns();
+    daemon->facts.started_us = pawl_clock_wall_us();
     daemon->facts.max_clients = daemon->config->max_clients;
     daemon->facts.counts = pawl_keeper_counts(pawl_turner_keeper(daemon->ground.turner));
     daemon->facts.guard = daemon->ground.guard;
@@ -85,7 +86,6 @@ static pawl_err make_ios(struct daemon *daemon, pawl_error *error)
     const struct config *config = daemon->config;
     struct io_settings settings = {
         .turner = daemon->ground.turner,
-        .clients = &daemon->clients,
         .ios = daemon->ios,
         .desk =
             {

@@ -75,6 +75,8 @@ struct desk_settings {
     void (*changed)(struct conn *conn, void *arg);
     /* Takes mail to the thread of another of facts' desks. NULL: there is but this one. */
     void (*post)(size_t desk, struct pawl_mail *mail, void *arg);
+    /* Writes where conn's client is, of at most size bytes with the zero. NULL: nobody knows. */
+    void (*address)(struct conn *conn, char *to, size_t size, void *arg);
     void *arg;
 };
 
@@ -97,6 +99,7 @@ struct server_facts {
     const char *listen; /* where it listens, for people */
     uint64_t pid;
     uint64_t started_ns; /* on the clock of now_ns */
+    int64_t started_us;  /* the wall clock, since 1970: for show */
     uint64_t max_clients;
     _Atomic uint64_t refused_clients;
     const struct pawl_counts *counts; /* of the keeper */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/io.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@ struct peer {
     uv_write_t write;
     bool writing;
     bool reading;
+    _Atomic uint64_t *count;      /* of its kind, itself included */
     struct peer *next, *previous; /* among its io's */
 };
 
@@ -36,7 +39,6 @@ struct io {
     uint64_t turn_ns; /* what turn_timer is set to */
     uv_timer_t drain_timer;
     struct peer *peers;
-    _Atomic uint64_t *clients;
     struct io *const *ios;
     const char *name;
     pthread_t thread;
@@ -53,6 +55,7 @@ struct arrival {
     struct io *io;
     int socket;
     const struct conn_wire *wire;
+    _Atomic uint64_t *count;
 };
 
 /* A new reading of the users file, held until it is there. */
@@ -76,8 +79,8 @@ static void peer_ended(uv_handle_t *handle)
     } else {
         io->peers = peer->next;
     }
+    (void)atomic_fetch_sub(peer->count, 1);
     free(peer);
-    (void)atomic_fetch_sub(io->clients, 1);
 }
 
 static void peer_hang_up(struct peer *peer, const char *reason)
@@ -187,34 +190,62 @@ static void conn_changed(struct conn *conn, void *arg)
     if (!uv_is_closing((uv_handle_t *)&peer->tcp)) peer_go_on(peer);
 }
 
+/* Where a client is, for the log. */
+static void tell_address(struct conn *conn, char *to, size_t size, void *arg)
+{
+    const struct peer *peer = PAWL_OWNER(conn, struct peer, conn);
+    struct sockaddr_storage at;
+    int at_size = (int)sizeof at;
+    char host[INET6_ADDRSTRLEN];
+    uint16_t port = 0;
+
+    (void)arg;
+    to[0] = '\0';
+    if (uv_tcp_getpeername(&peer->tcp, (struct sockaddr *)&at, &at_size) != 0) return;
+    if (at.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)&at;
+
+        port = ntohs(v4->sin_port);
+        if (uv_ip4_name(v4, host, sizeof host) != 0) return;
+    } else {
+        const struct sockaddr_in6 *v6 = (const void *)&at;
+
+        port = ntohs(v6->sin6_port);
+        if (uv_ip6_name(v6, host, sizeof host) != 0) return;
+    }
+    (void)snprintf(to, size, at.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", host, port);
+}
+
 static void post_to(size_t desk, struct pawl_mail *mail, void *arg)
 {
     io_post(PAWL_OWNER(arg, struct io, ferry)->ios[desk], mail);
 }
 
-static void refuse(struct io *io, int socket)
+static void refuse(const struct arrival *arrival)
 {
-    (void)close(socket);
-    (void)atomic_fetch_sub(io->clients, 1);
+    (void)close(arrival->socket);
+    (void)atomic_fetch_sub(arrival->count, 1);
 }
 
-static void peer_begin(struct io *io, int socket, const struct conn_wire *wire)
+static void peer_begin(const struct arrival *arrival)
 {
+    struct io *io = arrival->io;
     struct peer *peer = calloc(1, sizeof *peer);
 
     if (peer == NULL || io->leaving || uv_tcp_init(&io->loop, &peer->tcp) != 0) {
         free(peer);
-        refuse(io, socket);
+        refuse(arrival);
         return;
     }
     peer->io = io;
+    peer->count = arrival->count;
     peer->next = io->peers;
     if (peer->next != NULL) peer->next->previous = peer;
     io->peers = peer;
-    bool opened = conn_open(&peer->conn, io->desk, wire, pawl_clock_ns());
-    int status = opened ? uv_tcp_open(&peer->tcp, socket) : UV_ENOMEM;
+    bool opened = conn_open(&peer->conn, io->desk, arrival->wire, pawl_clock_ns());
+    int status = opened ? uv_tcp_open(&peer->tcp, arrival->socket) : UV_ENOMEM;
     if (status != 0) {
-        (void)close(socket);
+        (void)close(arrival->socket);
         peer_hang_up(peer, uv_strerror(status));
         return;
     }
@@ -227,7 +258,7 @@ static void socket_arrived(struct pawl_mail *mail)
 {
     struct arrival *arrival = PAWL_OWNER(mail, struct arrival, mail);
 
-    peer_begin(arrival->io, arrival->socket, arrival->wire);
+    peer_begin(arrival);
     free(arrival);
 }
 
@@ -338,6 +369,7 @@ struct io *io_new(const struct io_settings *settings, pawl_error *error)
     desk.forget = ferry_forget;
     desk.changed = conn_changed;
     desk.post = post_to;
+    desk.address = tell_address;
     desk.arg = &io->ferry;
     io->desk = io->ferry.desk = desk_new(&desk);
     if (io->desk == NULL || uv_loop_init(&io->loop) != 0) return new_failed(io, error);
@@ -351,7 +383,6 @@ struct io *io_new(const struct io_settings *settings, pawl_error *error)
     (void)uv_timer_init(&io->loop, &io->turn_timer);
     (void)uv_timer_init(&io->loop, &io->drain_timer);
     io->turn_ns = PAWL_NEVER;
-    io->clients = settings->clients;
     io->ios = settings->ios;
     io->name = settings->name;
     io->drain_mail.act = drain_came;
@@ -386,16 +417,16 @@ void io_post(struct io *io, struct pawl_mail *mail)
     pawl_mailbox_post(&io->box, mail);
 }
 
-void io_serve(struct io *io, int socket, const struct conn_wire *wire)
+void io_serve(struct io *io, int socket, const struct conn_wire *wire, _Atomic uint64_t *count)
 {
+    const struct arrival model = {{.act = socket_arrived}, io, socket, wire, count};
     struct arrival *arrival = malloc(sizeof *arrival);
 
     if (arrival == NULL) {
-        refuse(io, socket);
+        refuse(&model);
         return;
     }
-    *arrival =
-        (struct arrival){.mail = {.act = socket_arrived}, .io = io, .socket = socket, .wire = wire};
+    *arrival = model;
     pawl_mailbox_post(&io->box, &arrival->mail);
 }
 

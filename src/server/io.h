@@ -16,7 +16,6 @@ struct users;
 struct io_settings {
     struct pawl_turner *turner;
     struct desk_settings desk; /* without what carries: submit, forget, changed, post and arg */
-    _Atomic uint64_t *clients; /* connections of the whole server: lowered when one ends */
     struct io *const *ios;     /* all of the server's, there before any runs */
     const char *name;          /* of the thread */
 };
@@ -31,8 +30,9 @@ pawl_err io_start(struct io *io, pawl_error *error);
 
 /* Any thread, until io_leave. */
 void io_post(struct io *io, struct pawl_mail *mail);
-/* Any thread, until io_leave: serves a connected, non-blocking socket, which is the io's then. */
-void io_serve(struct io *io, int socket, const struct conn_wire *wire);
+/* Any thread, until io_leave: serves a connected, non-blocking socket, which is the io's then. It
+ * is taken from count, which outlives the io, when it is gone. */
+void io_serve(struct io *io, int socket, const struct conn_wire *wire, _Atomic uint64_t *count);
 /* Any thread, until io_leave: desk_set_users, on the io's. false: no memory. */
 bool io_set_users(struct io *io, struct users *users);
 /* The keeper's thread, until io_free: its settings' idle. */

@@ -15,6 +15,7 @@ enum {
     BACKLOG = 511,   /* as Redis; the system may allow less */
     ACCEPT_MAX = 64, /* at once, before others have their turn */
     PAUSE_MS = 100,  /* after it could not accept */
+    CROWD_MAX = 64,  /* clients too many that are served their error at a time */
 };
 
 static bool is_loopback(const struct sockaddr *address)
@@ -193,22 +194,32 @@ static void say_full(struct listeners *listeners, bool full)
     listeners->full = full;
 }
 
+static void serve(struct listeners *listeners, int client, const struct conn_wire *wire,
+                  _Atomic uint64_t *count)
+{
+    (void)atomic_fetch_add(count, 1);
+    io_serve(listeners->ios[listeners->io_next], client, wire, count);
+    listeners->io_next = (listeners->io_next + 1) % listeners->io_count;
+}
+
 static void take_in(struct listener *listener, int client)
 {
     struct listeners *listeners = listener->listeners;
     struct pawl_bytes full = listener->wire->full;
 
-    if (atomic_load(listeners->clients) >= listeners->max_clients) {
-        say_full(listeners, true);
-        (void)atomic_fetch_add(listeners->refused, 1);
-        (void)send(client, full.at, full.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        (void)close(client);
+    if (atomic_load(listeners->clients) < listeners->max_clients) {
+        say_full(listeners, false);
+        serve(listeners, client, listener->wire, listeners->clients);
         return;
     }
-    say_full(listeners, false);
-    (void)atomic_fetch_add(listeners->clients, 1);
-    io_serve(listeners->ios[listeners->io_next], client, listener->wire);
-    listeners->io_next = (listeners->io_next + 1) % listeners->io_count;
+    say_full(listeners, true);
+    (void)atomic_fetch_add(listeners->refused, 1);
+    if (listener->wire->crowded != NULL && atomic_load(&listeners->crowd) < CROWD_MAX) {
+        serve(listeners, client, listener->wire->crowded, &listeners->crowd);
+        return;
+    }
+    (void)send(client, full.at, full.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)close(client);
 }
 
 /* Takes in what has connected, ACCEPT_MAX at most. false: the system refuses. */

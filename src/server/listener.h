@@ -53,7 +53,8 @@ struct listeners {
     uint64_t max_clients;
     _Atomic uint64_t *clients;
     _Atomic uint64_t *refused;
-    bool full; /* said in the log, and not yet unsaid */
+    _Atomic uint64_t crowd; /* too many, but told so in their own words */
+    bool full;              /* said in the log, and not yet unsaid */
 };
 
 /*

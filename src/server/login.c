@@ -6,7 +6,10 @@
 /* Between lines in the log about wrong passwords: somebody who guesses must not fill the disk. */
 #define SAY_EVERY_NS PAWL_NS_PER_S
 
-enum { NAME_SHOWN_BYTES = 4 * USER_NAME_BYTES_MAX + 8 };
+enum {
+    NAME_SHOWN_BYTES = 4 * USER_NAME_BYTES_MAX + 8,
+    ADDRESS_BYTES = 64, /* "[IPv6]:port" */
+};
 
 static struct users *users_of(const struct conn *conn)
 {
@@ -54,14 +57,18 @@ void conn_refused(struct conn *conn, struct pawl_bytes name)
 {
     struct desk *desk = conn->desk;
     char shown[NAME_SHOWN_BYTES];
+    char address[ADDRESS_BYTES] = "";
 
     pawl_count_add(&desk->counts.refused, 1);
     if (++conn->refusals >= LOGIN_REFUSALS_MAX) conn->closing = true;
     desk->refused_unsaid++;
     if (desk->refused_said_ns != 0 && desk->now_ns - desk->refused_said_ns < SAY_EVERY_NS) return;
     if (name.size > USER_NAME_BYTES_MAX) name.size = USER_NAME_BYTES_MAX;
-    pawl_log(PAWL_LOG_WARN, "login refused", "user=%s client=%llu count=%llu",
-             pawl_log_quote(shown, sizeof shown, name), (unsigned long long)conn->id,
+    if (desk->settings.address != NULL) {
+        desk->settings.address(conn, address, sizeof address, desk->settings.arg);
+    }
+    pawl_log(PAWL_LOG_WARN, "login refused", "user=%s address=%s client=%llu count=%llu",
+             pawl_log_quote(shown, sizeof shown, name), address, (unsigned long long)conn->id,
              (unsigned long long)desk->refused_unsaid);
     desk->refused_said_ns = desk->now_ns;
     desk->refused_unsaid = 0;

@@ -166,3 +166,17 @@ def redis_refuses(server):
     except redis.AuthenticationError:
         return True
     return False
+
+
+def test_rights_are_asked_for_along_search_path(server):
+    """definer may draw from "x", but not from "other.x"."""
+    say(server, "boss", "CREATE SEQUENCE shop_s", "CREATE SEQUENCE shop_only.shop_s",
+        "CREATE SEQUENCE other.x")
+    asks = "SELECT has_sequence_privilege('{}', 'USAGE')"
+    taker = ["SET search_path TO shop_only, public", asks.format("shop_s")]
+    assert say(server, "taker", *taker) == [(True,)]
+    assert say(server, "boss", "SET search_path TO other", asks.format("x")) == [(True,)]
+    assert say(server, "definer", "SET search_path TO other", asks.format("x")) == [(False,)]
+    assert say(server, "definer", "SET search_path TO other",
+               "SELECT has_sequence_privilege('definer', 'x', 'USAGE')") == [(False,)]
+    say(server, "boss", "DROP SEQUENCE shop_s, shop_only.shop_s, other.x")

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import pgwire
-from live import Pawld, free_port
+from live import Pawld, free_port, wait_until
 from pgwire import query
 
 
@@ -107,6 +107,77 @@ def test_one_client_too_many(pawld):
     assert refused.value.lines == ["FATAL 53300 sorry, too many clients already"]
     for session in sessions:
         session.close()
+
+
+def connect_at_last(server):
+    """Once who was there before is gone."""
+    sessions = []
+
+    def is_in():
+        try:
+            sessions.append(connect(server))
+        except pgwire.Closed:
+            pass
+        return sessions
+
+    wait_until(is_in, "there is a place")
+    return sessions[0]
+
+
+def test_one_client_too_many_is_told_so_after_it_asked_for_tls(pawld):
+    server = pawld("--max-clients", "1")
+    session = connect_at_last(server)
+    with socket.create_connection(("127.0.0.1", server.postgres_port), 5) as crowded:
+        crowded.sendall(struct.pack("!II", 8, pgwire.SSL))
+        assert crowded.recv(1) == b"N"
+        crowded.sendall(struct.pack("!II", 8, pgwire.GSS))
+        assert crowded.recv(1) == b"N"
+        words = b"user\0app\0\0"
+        crowded.sendall(struct.pack("!II", 8 + len(words), 196608) + words)
+        heard = b""
+        while more := crowded.recv(1000):
+            heard += more
+    assert b"C53300\0" in heard and b"too many clients" in heard
+    session.close()
+    connect_at_last(server).close()
+
+
+def test_a_change_that_was_interrupted_is_told_by_rollback(pawld):
+    """A store that takes everything in and answers nothing lets it wait."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    server = pawld("--request-timeout", "30s",
+                   store=f"pawl://127.0.0.1:{silent.getsockname()[1]}")
+    warning = "WARNING 01000 changes of sequences that were interrupted may stay, or be made yet: 1"
+    session = connect(server)
+    for text in ("CREATE SEQUENCE s", "ALTER SEQUENCE s CYCLE"):
+        session.ask(query("SET statement_timeout = 200"))
+        session.ask(query("BEGIN"))
+        assert "ERROR 57014 canceling statement due to statement timeout" in \
+            session.ask(query(text))
+        assert session.ask(query("ROLLBACK"))[:2] == [warning, "ROLLBACK"]
+    session.ask(query("BEGIN"))  # what only looks changes nothing
+    assert "ERROR 57014 canceling statement due to statement timeout" in \
+        session.ask(query("SELECT nextval('s')"))
+    assert session.ask(query("ROLLBACK"))[0] == "ROLLBACK"
+    session.close()
+    silent.close()
+
+
+def test_the_server_began_when_it_began(pawld):
+    server = pawld("--threads", "2")
+    before = time.time()
+    texts = ["SELECT pg_postmaster_start_time()",
+             "SELECT pg_postmaster_start_time() FROM pg_namespace WHERE nspname = 'public'"]
+    told = set()
+    for _ in range(2):  # on each thread
+        session = connect(server)
+        told |= {session.ask(query(text))[1].rstrip("0'") for text in texts}
+        session.close()
+    assert len(told) == 1, told
+    with psycopg.connect(host="127.0.0.1", port=server.postgres_port, user="me",
+                         dbname="shop") as other:
+        (began,) = other.execute(texts[0]).fetchone()
+    assert before - 60 < began.timestamp() <= before
 
 
 def test_who_does_not_read_holds_up_nobody(pawld):

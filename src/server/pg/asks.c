@@ -31,12 +31,101 @@ void pg_came(struct pg_session *session, pawl_ids ids)
     pg_time_end(session);
 }
 
+static void wait_failed(struct pg_session *session)
+{
+    session->wait = PG_WAIT_FAILED;
+    pg_time_end(session);
+}
+
+/*
+ * A schema is there if a sequence is in it: PostgreSQL has another error if it is not. That is
+ * asked of the store once what was wanted is not there, and remembered for a while.
+ */
+
+/* On the keeper's thread: the call is the ask's. */
+static void schema_each(struct pawl_page *page, const struct pawl_record *record)
+{
+    struct call *call = PAWL_OWNER(page, struct call, page);
+    struct pawl_bytes name = pawl_name_bytes(&record->name);
+    struct pawl_bytes prefix = pawl_name_bytes(&call->to);
+    struct pawl_bytes last = {call->text.at, call->text.size};
+
+    /* What is listed in no order, as DynamoDB does, does not tell what is missing. */
+    if (last.size == 0) last = prefix;
+    size_t size = name.size < last.size ? name.size : last.size;
+    if (memcmp(name.at, last.at, size) < 0) call->text_count++;
+    call->text.size = 0;
+    text_add(&call->text, name.at, name.size);
+    if (name.size < prefix.size || memcmp(name.at, prefix.at, prefix.size) != 0) return;
+    if (!record->dropped && call_shows(call, name)) call->text_count++;
+}
+
+static bool schema_answered(struct conn *conn, struct call *call)
+{
+    struct pg_session *session = pg_session_of(conn);
+    struct pg_desk *home = session->home;
+
+    if (call->sent.ask.error.code == PAWL_OK) {
+        home->schema = call->to;
+        home->schema_missing = call->text_count == 0;
+        home->schema_until_ns = conn->desk->now_ns + PG_RESOLVED_MS * PAWL_NS_PER_MS;
+        session->search.no_schema = home->schema_missing;
+    }
+    wait_failed(session);
+    return true;
+}
+
+/* The names in the store of what is in the schema that was named begin with it. false: it is one
+ * that is always there, or none was named. */
+static bool schema_prefix(const struct pg_session *session, struct pawl_name *prefix)
+{
+    struct pawl_bytes schema = session->search.name.schema;
+    const struct pg_portal *portal = session->running;
+
+    if (portal == NULL || portal->plan->kind == SQL_PLAN_QUERY || schema.size == 0 ||
+        schema.size >= PAWL_NAME_BYTES_MAX || pawl_bytes_equal(schema, PAWL_BYTES("public")) ||
+        pawl_bytes_equal(schema, PAWL_BYTES("pg_catalog")) ||
+        pawl_bytes_equal(schema, PAWL_BYTES("information_schema"))) {
+        return false;
+    }
+    memcpy(prefix->at, schema.at, schema.size);
+    prefix->at[schema.size] = '.';
+    prefix->size = (uint8_t)(schema.size + 1);
+    return true;
+}
+
+/* false: there is nothing to ask. */
+static bool ask_schema(struct pg_session *session)
+{
+    const struct pg_desk *home = session->home;
+    struct pawl_name prefix;
+
+    if (!schema_prefix(session, &prefix)) return false;
+    if (home->schema_until_ns > session->conn->desk->now_ns &&
+        pawl_bytes_equal(pawl_name_bytes(&home->schema), pawl_name_bytes(&prefix))) {
+        session->search.no_schema = home->schema_missing;
+        return false;
+    }
+    wait_begins(session);
+    struct call *call =
+        conn_call(session->conn, PAWL_ASK_LIST, (struct pawl_bytes){NULL, 0}, schema_answered);
+    if (call == NULL) return true;
+    call->to = prefix;
+    call->page =
+        (struct pawl_page){.after = prefix, .count_max = PG_SCHEMA_PAGE, .each = schema_each};
+    call_is_for(call, session->conn);
+    call->sent.ask.page = &call->page;
+    call->sent.ask.used = true;
+    call_submit(call);
+    return true;
+}
+
 void pg_in_vain(struct pg_session *session, struct pawl_bytes name, const pawl_error *error)
 {
     (void)name;
     session->failure = *error;
-    session->wait = PG_WAIT_FAILED;
-    pg_time_end(session);
+    if (error->code == PAWL_NO_SEQUENCE && ask_schema(session)) return;
+    wait_failed(session);
 }
 
 /* The record comes with some errors too. */

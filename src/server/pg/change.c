@@ -56,11 +56,24 @@ void pg_changed(struct pg_session *session)
     pg_tx_changed(session, pg_shown(pawl_name_bytes(&session->search.store)));
 }
 
+bool pg_change_under_way(const struct pg_session *session)
+{
+    const struct pg_portal *portal = session->running;
+
+    if (portal == NULL || session->wait != PG_WAIT_UNDER_WAY) return false;
+    if (portal->step != CHANGE_WAITS) return false;
+    return portal->plan->kind == SQL_PLAN_CREATE || portal->plan->kind == SQL_PLAN_ALTER ||
+           portal->plan->kind == SQL_PLAN_DROP || portal->plan->kind == SQL_PLAN_RENAME;
+}
+
 void pg_change_skipped(struct pg_session *session, const struct sql_name *name, const char *what)
 {
+    bool schema = session->search.no_schema && strcmp(what, "sequence") == 0;
+    struct pawl_bytes missing = schema ? name->schema : name->relation;
+
     session->wait = PG_WAIT_NOTHING;
-    pg_say_notice(session, "NOTICE", "00000", "%s \"%.*s\" does not exist, skipping", what,
-                  (int)name->relation.size, name->relation.at);
+    pg_say_notice(session, "NOTICE", "00000", "%s \"%.*s\" does not exist, skipping",
+                  schema ? "schema" : what, (int)missing.size, missing.at);
 }
 
 /* CREATE. */

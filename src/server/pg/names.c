@@ -85,6 +85,7 @@ bool pg_search_begin(struct pg_session *session, const struct sql_name *name)
 
     search->name = *name;
     search->at = 0;
+    search->no_schema = false;
     search->count = 0;
     if (!is_here(session, name)) return false;
     if (name->schema.size > 0) return sql_name_to_store(name, &search->store, &session->error);
@@ -111,6 +112,10 @@ bool pg_no_relation(struct pg_session *session, const struct sql_name *name, con
 {
     bool qualified = name->schema.size > 0 && strcmp(what, "relation") == 0;
 
+    if (session->search.no_schema && name->schema.size > 0) {
+        return sql_fail(&session->error, "3F000", name->position, "schema \"%.*s\" does not exist",
+                        (int)name->schema.size, name->schema.at);
+    }
     (void)sql_fail(&session->error, "42P01", name->position, "%s \"%.*s%s%.*s\" does not exist",
                    what, qualified ? (int)name->schema.size : 0, name->schema.at,
                    qualified ? "." : "", (int)name->relation.size, name->relation.at);
@@ -176,4 +181,21 @@ size_t pg_class_shown(const struct pg_session *session, char to[PG_CLASS_BYTES_M
         *at++ = '.';
     }
     return (size_t)(at - to) + sql_put_name(at, name.relation);
+}
+
+/* One without a schema is in the first of search_path that has it: its oid tells. */
+bool pg_class_store(const struct pg_session *session, const struct sql_name *name, uint32_t class,
+                    struct pawl_name *store, struct sql_error *error)
+{
+    struct sql_name whole = *name;
+    size_t count = session->settings.path == NULL ? 1 : session->settings.path_count;
+
+    for (size_t i = 0; name->schema.size == 0 && i < count; i++) {
+        if (is_passed_over(path_at(session, i))) continue;
+        whole.schema = pg_text(path_at(session, i));
+        if (!sql_name_to_store(&whole, store, error)) return false;
+        if (sql_class_oid(pawl_name_bytes(store)) == class) return true;
+    }
+    if (whole.schema.size == 0) whole.schema = pg_text(public_schema);
+    return sql_name_to_store(&whole, store, error);
 }

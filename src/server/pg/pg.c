@@ -68,6 +68,7 @@ void pg_failed(struct pg_session *session)
 void pg_interrupt(struct pg_session *session, const char *reason)
 {
     if (session->running == NULL && session->batch == NULL) return;
+    if (pg_change_under_way(session)) session->tx.unknown++;
     conn_forget_line(session->conn);
     pg_time_end(session);
     if (session->wait == PG_WAIT_UNDER_WAY) session->wait = PG_WAIT_NOTHING;
@@ -305,15 +306,11 @@ static void close_session(struct conn *conn)
     conn->session = NULL;
 }
 
-const struct conn_wire pg_wire = {
-    .scheme = "postgres",
-    .full = {full, sizeof full},
-    .input_bytes_max = PG_MESSAGE_BYTES_MAX,
-    .open = open_session,
-    .close = close_session,
-    .resume = resume,
-    .begin = begin,
-    .took = took,
-    .failed = failed,
-    .stop = stop,
-};
+/* Of both wires. A client too many may have asked for TLS first, and cancels are taken from it. */
+#define PG_WIRE                                                                                   \
+    .scheme = "postgres", .full = {full, sizeof full}, .input_bytes_max = PG_MESSAGE_BYTES_MAX,   \
+    .open = open_session, .close = close_session, .resume = resume, .begin = begin, .took = took, \
+    .failed = failed, .stop = stop
+
+static const struct conn_wire crowded = {PG_WIRE};
+const struct conn_wire pg_wire = {PG_WIRE, .crowded = &crowded};

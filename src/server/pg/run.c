@@ -87,17 +87,27 @@ static const char *setting(void *arg, struct pawl_bytes name)
     return pg_setting_show(arg, name);
 }
 
+static bool store_of(void *arg, const struct sql_name *name, uint32_t class,
+                     struct pawl_name *store, struct sql_error *error)
+{
+    return pg_class_store(arg, name, class, store, error);
+}
+
 void pg_facts(struct pg_session *session, struct sql_facts *facts)
 {
+    const struct server_facts *server = session->conn->desk->settings.facts;
+
     *facts = (struct sql_facts){
         .user = session->user,
         .database = session->database,
         .pid = session->pid,
         .now_us = session->tx.began_us,
+        .server_us = server == NULL ? session->tx.began_us : server->started_us,
         .ids_max = session->conn->desk->settings.max_take,
         .setting = setting,
         .spare = &session->home->machine,
         .may = may,
+        .store_of = store_of,
         .arg = session,
     };
 }

@@ -171,7 +171,10 @@ static enum pg_step serve_class(struct pg_session *session, struct pg_portal *po
 
     if (step == PG_STEP_WAITS) return step;
     if (step == PG_STEP_FAILED) {
-        if (memcmp(session->error.sqlstate, "42P01", SQL_STATE_BYTES) != 0) return step;
+        const char *state = session->error.sqlstate;
+
+        value.number = memcmp(state, "3F000", SQL_STATE_BYTES) == 0;
+        if (value.number == 0 && memcmp(state, "42P01", SQL_STATE_BYTES) != 0) return step;
         value.null = true; /* the machine knows whether that is an error */
         return give(portal, &value);
     }

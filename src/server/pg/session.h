@@ -33,6 +33,7 @@ enum {
     PG_ROWS_AT_ONCE = 256,      /* before it is looked whether there is room for more */
     PG_RESOLVED_MS = 1000,      /* how long a name found by a longer search_path is remembered */
     PG_LIST_PAGE = 250,         /* records in one ask */
+    PG_SCHEMA_PAGE = 16,        /* likewise, to see whether a schema has any */
     PG_UNDONE_SHOWN_BYTES = 96, /* of the changes that a ROLLBACK leaves */
     SQL_TAG_BYTES_MAX = 32,
     PG_NOTICE_PLACE = 6, /* in client_min_messages' choices */
@@ -48,7 +49,10 @@ struct pg_desk {
     struct table by_pid;                         /* sessions that can be cancelled */
     struct pg_session *starting, *starting_last; /* in order of arrival */
     struct pg_session *timed;                    /* statements that wait, and have a time limit */
-    struct sql_spare machine;                    /* what the next statement's machine is made of */
+    struct pawl_name schema;                     /* that was looked for last; size 0: none */
+    bool schema_missing;
+    uint64_t schema_until_ns;
+    struct sql_spare machine; /* what the next statement's machine is made of */
     struct pg_portal *portal; /* the next one without a name; NULL: none is kept */
     uint64_t random;
     int64_t wall_us; /* at wall_ns, the desk's time; looked at anew after a second */
@@ -135,6 +139,7 @@ struct pg_transaction {
     size_t savepoint_count, savepoint_capacity;
     uint32_t changes; /* of sequences: they stay */
     char changed[PG_UNDONE_SHOWN_BYTES];
+    uint32_t unknown; /* changes that were interrupted: nobody knows yet whether they stay */
 };
 
 /* Looks for a relation in the schemas of search_path. */
@@ -142,6 +147,7 @@ struct pg_search {
     struct sql_name name; /* points into what outlives the statement */
     size_t count, at;
     struct pawl_name store; /* the candidate that is looked at */
+    bool no_schema;         /* nothing is in the schema that name has */
 };
 
 struct pg_resolved {
@@ -314,6 +320,8 @@ bool pg_change_may(struct pg_session *session, enum user_role role);
 enum pg_step pg_change_look(struct pg_session *session, struct pg_portal *portal,
                             const struct sql_name *name);
 void pg_changed(struct pg_session *session);
+/* What is under way is one, which may be carried out all the same. */
+bool pg_change_under_way(const struct pg_session *session);
 
 /* transaction.c */
 
@@ -344,6 +352,10 @@ bool pg_may_use(struct pg_session *session, const char *privilege); /* search.st
 /* search.store as regclass shows it, at to, which has room; returns the size. */
 enum { PG_CLASS_BYTES_MAX = 2 * PAWL_NAME_BYTES_MAX + 8 };
 size_t pg_class_shown(const struct pg_session *session, char to[PG_CLASS_BYTES_MAX]);
+
+/* The name in the store of what regclass shows as name. */
+bool pg_class_store(const struct pg_session *session, const struct sql_name *name, uint32_t class,
+                    struct pawl_name *store, struct sql_error *error);
 
 /* asks.c: one ask at a time, on the session's behalf. */
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "server/pg/pg.h"
 #include "server/pg/session.h"
 
 enum {
@@ -326,7 +327,9 @@ static void start_up(struct pg_session *session, const struct pawl_pg_first *fir
     if (session->database[0] == '\0') {
         memcpy(session->database, session->user, sizeof session->user);
     }
-    if (conn_is_in(session->conn)) {
+    if (session->conn->wire != &pg_wire) {
+        pg_die(session, "53300", "sorry, too many clients already");
+    } else if (conn_is_in(session->conn)) {
         pg_welcome(session);
     } else {
         ask_password(session);

@@ -31,6 +31,11 @@ static void end(struct pg_session *session, bool committed)
                       "changes of sequences are not rolled back: %u stay, of %s", tx->changes,
                       tx->changed);
     }
+    if (!committed && tx->unknown > 0) {
+        pg_say_notice(session, "WARNING", "01000",
+                      "changes of sequences that were interrupted may stay, or be made yet: %u",
+                      tx->unknown);
+    }
     free(tx->savepoints);
     *tx = (struct pg_transaction){.block = PG_BLOCK_NONE};
     pg_portals_drop(session);

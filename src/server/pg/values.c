@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "server/pg/session.h"
+#include "server/sql/catalog_types.h"
 
 enum {
     NUMERIC_DIGITS_MAX = 1000, /* decimal, on either side of the point */
@@ -26,6 +27,10 @@ int16_t pg_type_size(uint32_t type)
     case SQL_REGCLASS:
     case SQL_REGTYPE:
     case SQL_VOID:
+    case CATALOG_FLOAT4:
+    case CATALOG_REGPROC:
+    case CATALOG_REGROLE:
+    case CATALOG_REGNAMESPACE:
         return 4;
     case SQL_INT8:
     case SQL_FLOAT8:

@@ -101,9 +101,8 @@ static void call_setting(sqlite3_context *context, int count, sqlite3_value **va
 }
 
 /* Microseconds since 1970 as PostgreSQL shows a timestamptz in UTC. */
-static void call_now(sqlite3_context *context, int count, sqlite3_value **values)
+static void result_time(sqlite3_context *context, int64_t now_us)
 {
-    int64_t now_us = catalog_scan(context)->facts->now_us;
     sqlite3_int64 days = now_us / 86400000000;
     int64_t rest = now_us % 86400000000;
     /* Civil date from a count of days: the era of 400 years that it is in, and its place there. */
@@ -118,13 +117,24 @@ static void call_now(sqlite3_context *context, int count, sqlite3_value **values
     int64_t shown_day = of_year - (153 * month + 2) / 5 + 1;
     char text[64];
 
-    (void)count, (void)values;
     (void)snprintf(text, sizeof text,
                    "%04" PRId64 "-%02" PRId64 "-%02" PRId64 " %02" PRId64 ":%02" PRId64
                    ":%02" PRId64 ".%06" PRId64 "+00",
                    shown_year, shown_month, shown_day, rest / 3600000000, rest / 60000000 % 60,
                    rest / 1000000 % 60, rest % 1000000);
     result_text(context, text);
+}
+
+static void call_now(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count, (void)values;
+    result_time(context, catalog_scan(context)->facts->now_us);
+}
+
+static void call_server_start(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count, (void)values;
+    result_time(context, catalog_scan(context)->facts->server_us);
 }
 
 /* format_type (oid, modifier) */
@@ -348,6 +358,7 @@ int catalog_calls_add(struct sql_catalog *catalog)
         {"pawl_schemas", 1, call_schemas, NULL},
         {"pawl_setting", -1, call_setting, NULL},
         {"pawl_now", 0, call_now, NULL},
+        {"pawl_server_start", 0, call_server_start, NULL},
         {"pawl_format_type", 2, call_format_type, NULL},
         {"pawl_visible", 1, call_visible, NULL},
         {"pawl_to_regclass", 1, call_to_regclass, NULL},

@@ -6,6 +6,7 @@
 #include "server/sql/builder.h"
 #include "server/sql/cast.h"
 #include "server/sql/expr.h"
+#include "server/sql/nearest.h"
 #include "server/sql/tree.h"
 
 static struct sql_expr *build_number(struct sql_builder *builder, const json_t *fields,
@@ -100,6 +101,24 @@ static struct sql_expr *slot_expr(struct sql_builder *builder, const struct sql_
     return expr;
 }
 
+static void hint_column(struct sql_builder *builder, struct pawl_bytes table,
+                        struct pawl_bytes column)
+{
+    struct sql_nearest nearest;
+
+    sql_nearest_begin(&nearest, table, column);
+    for (const struct sql_scope *scope = builder->scope; scope != NULL; scope = scope->up) {
+        const struct sql_from *from = scope->from;
+
+        if (from == NULL) continue;
+        sql_nearest_table(&nearest, from->alias);
+        for (size_t i = 0; i < from->column_count; i++) {
+            sql_nearest_column(&nearest, from->columns[i].name);
+        }
+    }
+    sql_nearest_hint(&nearest, builder->error);
+}
+
 /* From the inside out; every scope that is left on the way looked outside. */
 static struct sql_expr *find_column(struct sql_builder *builder, struct pawl_bytes table,
                                     struct pawl_bytes column, uint32_t position)
@@ -130,6 +149,7 @@ static struct sql_expr *find_column(struct sql_builder *builder, struct pawl_byt
         (void)sql_fail(builder->error, "42703", position, "column \"%.*s\" does not exist",
                        (int)column.size, column.at);
     }
+    if (table_found) hint_column(builder, table, column);
     return NULL;
 }
 

@@ -263,6 +263,7 @@ const struct sql_function sql_functions[] = {
     WITHOUT_ARGS("transaction_timestamp", SQL_DO_RUN, sql_now, SQL_TIMESTAMPTZ),
     WITHOUT_ARGS("statement_timestamp", SQL_DO_RUN, sql_now, SQL_TIMESTAMPTZ),
     WITHOUT_ARGS("clock_timestamp", SQL_DO_RUN, sql_now, SQL_TIMESTAMPTZ),
+    WITHOUT_ARGS("pg_postmaster_start_time", SQL_DO_RUN, sql_server_start, SQL_TIMESTAMPTZ),
     RUNS("current_setting", sql_current_setting, SQL_TEXT, SQL_TEXT),
     RUNS("current_setting", sql_current_setting, SQL_TEXT, SQL_TEXT, SQL_BOOL),
     RUNS("has_sequence_privilege", sql_may_sequence, SQL_BOOL, SQL_REGCLASS, SQL_TEXT),

@@ -156,6 +156,21 @@ static bool copy_given(struct sql_machine *machine, struct sql_value *value)
     return value->text.at != NULL;
 }
 
+static void no_class(struct sql_machine *machine, bool no_schema)
+{
+    const struct sql_name *name = &machine->name;
+
+    if (no_schema) {
+        (void)sql_fail(&machine->error, "3F000", machine->position,
+                       "schema \"%.*s\" does not exist", (int)name->schema.size, name->schema.at);
+        return;
+    }
+    (void)sql_fail(&machine->error, "42P01", machine->position,
+                   "relation \"%.*s%s%.*s\" does not exist", (int)name->schema.size,
+                   name->schema.at, name->schema.size > 0 ? "." : "", (int)name->relation.size,
+                   name->relation.at);
+}
+
 void sql_machine_give(struct sql_machine *machine, const struct sql_value *value)
 {
     struct sql_machine_state *state = machine->state;
@@ -166,9 +181,7 @@ void sql_machine_give(struct sql_machine *machine, const struct sql_value *value
         return;
     }
     if (given.null && (state->given_to == SQL_GIVEN_CLASS || state->given_to == SQL_GIVEN_CHECK)) {
-        (void)sql_fail(&machine->error, "42P01", machine->position,
-                       "relation \"%.*s\" does not exist", (int)machine->name.relation.size,
-                       machine->name.relation.at);
+        no_class(machine, given.number != 0);
         state->failed = true;
         return;
     }

@@ -27,7 +27,7 @@ enum sql_want {
     SQL_WANT_LASTVAL,    /* give an int8 */
     SQL_WANT_SETVAL,     /* of machine->name, machine->value, machine->called: give an int8 */
     SQL_WANT_CLASS,      /* machine->name: give a regclass, text as to be shown, number its oid,
-                            or NULL if there is none */
+                            or NULL if there is none; then number 1: not even its schema */
     SQL_WANT_SET_CONFIG, /* machine->setting: give a text */
 };
 

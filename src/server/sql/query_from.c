@@ -21,91 +21,6 @@ static bool scope_add(struct build *build, struct scope *scope, struct range *ra
     return true;
 }
 
-static const struct column *range_column(const struct range *range, const char *name, bool bare)
-{
-    for (size_t i = 0; i < range->column_count; i++) {
-        const struct column *column = &range->columns[i];
-
-        if (strcmp(column->name, name) == 0 && !(bare && column->merged)) return column;
-    }
-    return NULL;
-}
-
-static bool is(struct part *part, const struct column *column)
-{
-    part->sql = column->sql;
-    part->type = column->type;
-    return true;
-}
-
-/* A name alone: the innermost SELECT that knows it, and there one table only. */
-static bool bare_column(struct build *build, const struct scope *scope, const char *name,
-                        struct part *part)
-{
-    for (; scope != NULL; scope = scope->outer) {
-        const struct column *found = NULL;
-
-        for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
-            const struct column *column = range_column(range, name, true);
-
-            if (column == NULL || (column->hidden && found != NULL)) continue;
-            if (found != NULL && !found->hidden) {
-                return sql_fail(build->error, "42702", part->position,
-                                "column reference \"%s\" is ambiguous", name);
-            }
-            found = column;
-        }
-        if (found != NULL) return is(part, found);
-    }
-    return sql_fail(build->error, "42703", part->position, "column \"%s\" does not exist", name);
-}
-
-static bool schema_is(const struct range *range, struct pawl_bytes schema)
-{
-    return schema.size == 0 || (range->schema != NULL && strlen(range->schema) == schema.size &&
-                                memcmp(range->schema, schema.at, schema.size) == 0);
-}
-
-static bool qualified_column(struct build *build, const struct scope *scope, const json_t *words,
-                             struct part *part)
-{
-    size_t count = sql_tree_count(words);
-    struct pawl_bytes name = sql_tree_word(words, count - 1);
-    struct pawl_bytes table = sql_tree_word(words, count - 2);
-    struct pawl_bytes schema =
-        count > 2 ? sql_tree_word(words, count - 3) : (struct pawl_bytes){"", 0};
-
-    if (name.size == 0 || table.size == 0) {
-        return sql_fail(build->error, "0A000", part->position,
-                        "whole rows are not supported in expressions here");
-    }
-    for (; scope != NULL; scope = scope->outer) {
-        for (const struct range *range = scope->ranges; range != NULL; range = range->next) {
-            if (strcmp(range->alias, table.at) != 0 || !schema_is(range, schema)) continue;
-            const struct column *column = range_column(range, name.at, false);
-
-            if (column != NULL) return is(part, column);
-            return sql_fail(build->error, "42703", part->position, "column %s.%s does not exist",
-                            table.at, name.at);
-        }
-    }
-    return sql_fail(build->error, "42P01", part->position,
-                    "missing FROM-clause entry for table \"%s\"", table.at);
-}
-
-bool build_column(struct build *build, struct scope *scope, const json_t *fields, struct part *part)
-{
-    const json_t *words = sql_tree_get(fields, "fields");
-
-    *part = (struct part){.position = sql_tree_position(fields)};
-    if (sql_tree_count(words) > 1) return qualified_column(build, scope, words, part);
-    if (sql_tree_word(words, 0).size == 0) {
-        return sql_fail(build->error, "0A000", part->position,
-                        "whole rows are not supported in expressions here");
-    }
-    return bare_column(build, scope, sql_tree_word(words, 0).at, part);
-}
-
 /* alias (x, y): gives a range its names. */
 static bool rename_range(struct build *build, const json_t *alias, struct range *range)
 {
@@ -114,6 +29,7 @@ static bool rename_range(struct build *build, const json_t *alias, struct range 
 
     if (alias == NULL) return true;
     PAWL_ASSERT(range != NULL);
+    if (range->schema != NULL || range->sequence != NULL) range->table = range->alias;
     range->alias = sql_tree_text(alias, "aliasname");
     range->schema = NULL;
     for (size_t i = 0; i < range->column_count; i++) {

@@ -71,6 +71,7 @@ struct range {
     const char *alias;    /* "": cannot be named */
     const char *schema;   /* of a catalog without an alias */
     const char *sequence; /* its name, if it is one */
+    const char *table;    /* of a relation with an alias: its own name; NULL: it has none */
     bool joined;          /* what USING made one of two */
     struct column *columns;
     size_t column_count;

@@ -234,6 +234,11 @@ bool build_cast(struct build *build, struct part *part, uint32_t type)
     char from = type_category(part->type);
     char to = type_category(type);
 
+    /* Catalogs have columns of it; nothing here rounds to it. */
+    if (type == CATALOG_FLOAT4 && part->type != type) {
+        return sql_fail(build->error, "0A000", part->position,
+                        "type float4 is not supported by this server");
+    }
     if (part->type == SQL_UNKNOWN) return build_become(build, part, type);
     if (part->type == type) return true;
     if (to == 'S') {
@@ -266,6 +271,7 @@ static uint32_t wider(uint32_t a, uint32_t b)
         if (a == SQL_TEXT || b == SQL_TEXT) return SQL_TEXT;
         return a == SQL_CHAR || b == SQL_CHAR ? SQL_TEXT : a;
     }
+    if (a == CATALOG_FLOAT4 || b == CATALOG_FLOAT4) return SQL_FLOAT8;
     for (size_t i = 0; i < PAWL_COUNT(numbers); i++) {
         if (numbers[i] == a) places[0] = i + 1;
         if (numbers[i] == b) places[1] = i + 1;

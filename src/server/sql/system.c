@@ -67,11 +67,12 @@ static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
-bool sql_now(struct sql_call *call)
+/* As PostgreSQL shows a timestamptz in UTC. */
+static bool set_time(struct sql_call *call, int64_t us)
 {
     enum { US_PER_S = 1000000, S_PER_DAY = 86400, S_PER_HOUR = 3600 };
-    int64_t seconds = call->facts->now_us / US_PER_S;
-    int64_t fraction = call->facts->now_us % US_PER_S;
+    int64_t seconds = us / US_PER_S;
+    int64_t fraction = us % US_PER_S;
     int64_t of_day = seconds % S_PER_DAY;
     int64_t year = 0;
     int64_t month = 0;
@@ -91,6 +92,16 @@ bool sql_now(struct sql_call *call)
                    (long long)(of_day / S_PER_HOUR), (long long)(of_day / 60 % 60),
                    (long long)(of_day % 60), behind);
     return set_string(call, text);
+}
+
+bool sql_now(struct sql_call *call)
+{
+    return set_time(call, call->facts->now_us);
+}
+
+bool sql_server_start(struct sql_call *call)
+{
+    return set_time(call, call->facts->server_us);
 }
 
 static const char *setting(struct sql_call *call, struct pawl_bytes name)
@@ -166,18 +177,25 @@ bool sql_current_schemas(struct sql_call *call)
 }
 
 /* "USAGE, select": any of them will do. */
-static bool may(struct sql_call *call, struct pawl_bytes shown, struct pawl_bytes privileges)
+static bool may(struct sql_call *call, const struct sql_value *class, struct pawl_bytes privileges)
 {
     static const char *const known[] = {"USAGE", "SELECT", "UPDATE"};
     struct sql_name name;
     struct pawl_name store;
-    char *room = sql_pool_take(call->pool, shown.size + 1);
+    const struct sql_facts *facts = call->facts;
+    char *room = sql_pool_take(call->pool, class->text.size + 1);
     struct pawl_bytes rest = privileges;
 
     if (room == NULL) return sql_fail(call->error, "53200", 0, "out of memory");
-    if (!sql_name_read(shown, room, &name, call->error)) return false;
-    if (name.schema.size == 0) name.schema = PAWL_BYTES("public");
-    if (!sql_name_to_store(&name, &store, call->error)) return false;
+    if (!sql_name_read(class->text, room, &name, call->error)) return false;
+    if (facts->store_of != NULL) {
+        if (!facts->store_of(facts->arg, &name, (uint32_t) class->number, &store, call->error)) {
+            return false;
+        }
+    } else {
+        if (name.schema.size == 0) name.schema = PAWL_BYTES("public");
+        if (!sql_name_to_store(&name, &store, call->error)) return false;
+    }
     struct pawl_bytes stored = pawl_name_bytes(&store);
     while (rest.size > 0) {
         const char *comma = memchr(rest.at, ',', rest.size);
@@ -211,7 +229,7 @@ static bool may(struct sql_call *call, struct pawl_bytes shown, struct pawl_byte
 
 bool sql_may_sequence(struct sql_call *call)
 {
-    return may(call, call->args[0].text, call->args[1].text);
+    return may(call, &call->args[0], call->args[1].text);
 }
 
 bool sql_user_may_sequence(struct sql_call *call)
@@ -219,7 +237,7 @@ bool sql_user_may_sequence(struct sql_call *call)
     struct pawl_bytes user = call->args[0].text;
     struct pawl_bytes own = {call->facts->user, strlen(call->facts->user)};
 
-    if (pawl_bytes_equal(user, own)) return may(call, call->args[1].text, call->args[2].text);
+    if (pawl_bytes_equal(user, own)) return may(call, &call->args[1], call->args[2].text);
     return sql_fail(call->error, "42704", 0, "role \"%.*s\" does not exist", (int)user.size,
                     user.at);
 }

@@ -14,6 +14,7 @@ bool sql_backend_pid(struct sql_call *call);
 bool sql_in_recovery(struct sql_call *call);
 bool sql_encoding(struct sql_call *call);
 bool sql_now(struct sql_call *call);
+bool sql_server_start(struct sql_call *call);
 bool sql_current_setting(struct sql_call *call);
 bool sql_may_sequence(struct sql_call *call);
 bool sql_user_may_sequence(struct sql_call *call);

@@ -85,6 +85,8 @@ bool sql_fail(struct sql_error *error, const char sqlstate[SQL_STATE_BYTES + 1],
 size_t sql_put_name(char *to, struct pawl_bytes text);
 
 /* What a statement may look up of the session that runs it. Constant for one statement. */
+struct pawl_name;
+
 /* A piece of memory that the next one who needs that much takes: of one thread. */
 struct sql_spare {
     void *at; /* NULL: none */
@@ -94,14 +96,19 @@ struct sql_spare {
 struct sql_facts {
     const char *user;
     const char *database;
-    uint32_t pid;     /* pg_backend_pid() */
-    int64_t now_us;   /* the transaction's start, microseconds since 1970 */
-    uint64_t ids_max; /* in one statement; 0: no limit */
+    uint32_t pid;      /* pg_backend_pid() */
+    int64_t now_us;    /* the transaction's start, microseconds since 1970 */
+    int64_t server_us; /* likewise, the server's */
+    uint64_t ids_max;  /* in one statement; 0: no limit */
     /* The value that SHOW would show; NULL: there is no such setting. Names in lower case. */
     const char *(*setting)(void *arg, struct pawl_bytes name);
     /* Whether the user may do that with a sequence, by its name in the store: "USAGE", "SELECT" or
      * "UPDATE". */
     bool (*may)(void *arg, struct pawl_bytes name, const char *privilege);
+    /* The name in the store of what regclass shows as name, whose oid is class. false: error. NULL:
+     * it is in public. */
+    bool (*store_of)(void *arg, const struct sql_name *name, uint32_t class,
+                     struct pawl_name *store, struct sql_error *error);
     void *arg;
     struct sql_spare *spare; /* machines are made of; outlives them; NULL: none */
 };

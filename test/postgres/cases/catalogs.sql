@@ -156,3 +156,9 @@ CREATE SEQUENCE name;
 SELECT '"order"'::regclass, '"user"'::regclass, '"values"'::regclass, '"a$b"'::regclass, 'name'::regclass;
 SELECT oid::regclass FROM pg_class WHERE relkind = 'S' ORDER BY relname;
 SELECT quote_ident('order'), quote_ident('name'), quote_ident('between'), quote_ident('a$b');
+
+-- group: lengths of types that only catalogs have
+SELECT reltuples, relam, relowner FROM pg_class WHERE false;
+SELECT reltuples + 1.5, reltuples + 1 FROM pg_class WHERE false;
+SELECT typinput, typinput::text, oid::regproc FROM pg_type WHERE false;
+SELECT to_regnamespace('nowhere');

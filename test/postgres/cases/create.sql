@@ -180,7 +180,6 @@ SELECT nextval('c');
 DROP SEQUENCE IF EXISTS nope;
 DROP SEQUENCE IF EXISTS nope, c;
 DROP SEQUENCE IF EXISTS nowhere.nope;
--- differs: schemas -> NOTICE 00000 sequence "nope" does not exist, skipping
 SELECT nextval('c');
 CREATE SEQUENCE d;
 DROP SEQUENCE d CASCADE;

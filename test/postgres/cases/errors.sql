@@ -54,7 +54,6 @@ SELECT nextval('Nope');
 SELECT nextval('"Nope"');
 SELECT nextval('public.nope');
 SELECT nextval('nowhere.nope');
--- differs: schemas -> ERROR 42P01 relation "nowhere.nope" does not exist
 SELECT nextval('nope'::regclass);
 SELECT nextval(CAST('nope' AS regclass));
 SELECT nextval('nope'::text);
@@ -62,7 +61,6 @@ SELECT 1, nextval('nope'), nextval('also');
 DROP SEQUENCE nope;
 DROP SEQUENCE public.nope;
 DROP SEQUENCE nowhere.nope;
--- differs: schemas -> ERROR 42P01 sequence "nope" does not exist
 ALTER SEQUENCE nope RESTART;
 ALTER SEQUENCE nope RENAME TO other;
 SELECT last_value FROM nope;
@@ -85,12 +83,10 @@ SELECT nextval('a..d');
 SELECT nextval('other.public.s');
 SELECT nextval('app.public.s');
 SELECT nextval('app.nowhere.s');
--- differs: schemas -> ERROR 42P01 relation "nowhere.s" does not exist
 SELECT nextval('  s  ');
 SELECT nextval(' public . s ');
 SELECT nextval('PUBLIC.S');
 SELECT nextval('"PUBLIC".s');
--- differs: schemas -> ERROR 42P01 relation "PUBLIC.s" does not exist
 DROP SEQUENCE other.public.s;
 DROP SEQUENCE a.b.c.d;
 CREATE SEQUENCE other.public.s;
@@ -196,3 +192,49 @@ SELECT 1\; ROLLBACK\; SELECT 2;
 -- modes: text
 SELECT 1\; SELECT 2;
 SELECT 1\;;
+
+-- group: a schema that does not exist
+CREATE SEQUENCE s;
+SELECT nextval('nowhere.s');
+SELECT 1, nextval('s'), setval('nowhere.s', 4);
+SELECT nextval('nowhere.s'::regclass);
+SELECT 'nowhere.s'::regclass, to_regclass('elsewhere.s');
+SELECT to_regclass('nowhere.s');
+SELECT currval('nowhere.s'::text);
+SELECT nextval('pg_catalog.nope');
+SELECT nextval('information_schema.nope');
+SELECT 'public.nope'::regclass;
+SELECT * FROM nowhere.s;
+DROP SEQUENCE nowhere.s;
+DROP SEQUENCE IF EXISTS nowhere.s;
+ALTER SEQUENCE nowhere.s RESTART;
+ALTER SEQUENCE IF EXISTS nowhere.s RESTART;
+ALTER SEQUENCE nowhere.s RENAME TO t;
+BEGIN;
+SELECT nextval('nowhere.s');
+SELECT 1;
+ROLLBACK;
+SELECT nextval('s');
+
+-- group: columns that may have been meant
+CREATE SEQUENCE s;
+SELECT last_valeu FROM s;
+SELECT lost_value, is_caled FROM s;
+SELECT "Last_Value" FROM s;
+SELECT ctd FROM s;
+SELECT x.last_value FROM s;
+SELECT s.last_value FROM s AS y;
+SELECT relnam FROM pg_class;
+SELECT c.relnam FROM pg_class c, pg_namespace n;
+SELECT nspnam FROM pg_class c, pg_namespace n;
+SELECT c.nspname FROM pg_class c, pg_namespace n;
+SELECT pg_class.relname FROM pg_class c;
+SELECT relname FROM pg_class WHERE relnme = 'x';
+SELECT relname FROM pg_class GROUP BY relnme;
+SELECT a.relname FROM pg_class a JOIN pg_namespace b ON a.relnamespac = b.oid;
+SELECT (SELECT relname FROM pg_class c WHERE c.oid = n.oidd LIMIT 1) FROM pg_namespace n;
+SELECT zzzzzzzzz FROM pg_sequences;
+SELECT größ FROM (SELECT 1 AS größe) AS t;
+SELECT t.a4 FROM (SELECT 1 AS a1, 2 AS a2) AS t;
+SELECT t.ab4 FROM (SELECT 1 AS ab1, 2 AS ab2, 3 AS ab3) AS t;
+SELECT generate_serie FROM generate_series(1, 2);
