@@ -10,6 +10,7 @@
 
 #include "server/sql/decimal.h"
 #include "server/sql/machine.h"
+#include "server/sql/shortest.h"
 #include "server/sql/types.h"
 
 enum { NAME_BYTES_MAX = 63, HEADER = 4, SCALE_BITS = 11, NUMBER_BYTES = 32 };
@@ -128,22 +129,10 @@ static bool read_double(struct pawl_bytes text, double *number, struct sql_error
 
 struct pawl_bytes sql_float_text(struct sql_pool *pool, double number)
 {
-    enum { DIGITS_MAX = 17, POINT_MIN = -4, POINT_MAX = 15 };
-    char text[NUMBER_BYTES];
-    int digits = 1;
+    char text[SQL_FLOAT_BYTES];
+    size_t size = sql_float_put(number, text);
 
-    if (isnan(number)) return PAWL_BYTES("NaN");
-    if (isinf(number)) return number < 0 ? PAWL_BYTES("-Infinity") : PAWL_BYTES("Infinity");
-    do {
-        (void)snprintf(text, sizeof text, "%.*e", digits - 1, number);
-    } while (strtod(text, NULL) != number && ++digits <= DIGITS_MAX);
-    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (exponent >= POINT_MIN && exponent < POINT_MAX) {
-        long behind = digits - 1 - exponent;
-
-        (void)snprintf(text, sizeof text, "%.*f", (int)(behind > 0 ? behind : 0), number);
-    }
-    return sql_pool_copy(pool, (struct pawl_bytes){text, strlen(text)});
+    return sql_pool_copy(pool, (struct pawl_bytes){text, size});
 }
 
 bool sql_float_of(const struct sql_value *value, double *number, struct sql_error *error)

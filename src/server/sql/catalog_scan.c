@@ -10,6 +10,7 @@
 #include "server/sql/catalog_number.h"
 #include "server/sql/catalog_own.h"
 #include "server/sql/query_own.h"
+#include "server/sql/shortest.h"
 
 /* SQLite's own words do not reach the client: what went wrong, in ours. */
 static void judge(struct sql_scan *scan, int code)
@@ -202,16 +203,11 @@ static int begin(struct sql_scan *scan)
     return code;
 }
 
-/* 1.5, not 1.50000000000000; 2, not 2.0. */
 static char *number_text(double number)
 {
-    char text[64];
+    char text[SQL_FLOAT_BYTES];
 
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number || isnan(number)) break;
-    }
-    return sqlite3_mprintf("%s", text);
+    return sqlite3_mprintf("%.*s", (int)sql_float_put(number, text), text);
 }
 
 static bool own_text(struct sql_scan *scan, size_t index, char *text)

@@ -9,6 +9,7 @@
 #include "server/sql/cast.h"
 #include "server/sql/catalog_number.h"
 #include "server/sql/catalog_own.h"
+#include "server/sql/shortest.h"
 
 enum {
     MATCH_STEPS_MAX = 100000,  /* of one match of a regular expression */
@@ -30,6 +31,13 @@ static void call_text(sqlite3_context *context, int count, sqlite3_value **value
     }
     if (sqlite3_value_type(values[0]) == SQLITE_FLOAT) {
         double number = sqlite3_value_double(values[0]);
+        if (type == SQL_FLOAT8) {
+            char shown[SQL_FLOAT_BYTES];
+            size_t size = sql_float_put(number, shown);
+
+            sqlite3_result_text(context, shown, (int)size, SQLITE_TRANSIENT);
+            return;
+        }
         char *text = sqlite3_mprintf(
             number == floor(number) && fabs(number) < 1e15 ? "%.0f" : "%!.17g", number);
 
