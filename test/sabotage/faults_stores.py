@@ -29,7 +29,7 @@ STORES = [
           "    (void)pawl_guard_put(guard, &entries);\n    return;\n"),
     Fault("a store that has lost a sequence may begin it again", "src/store/guard.c",
           "    if (from->kind == PAWL_ASK_CREATE) passed->ask.floor = seen.mark;\n", ""),
-    Fault("a sequence that was dropped waits for those who know it", "src/store/guard.c",
+    Fault("a sequence that was dropped waits for those who know it", "src/store/guard_learn.c",
           "    return seen->first.line == 0 && seen->dropped_s == 0 && "
           "guard->now_ns < guard->learn_until_ns;",
           "    return seen->first.line == 0 && guard->now_ns < guard->learn_until_ns;"),
