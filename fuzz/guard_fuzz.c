@@ -17,7 +17,7 @@
 #include "store/guard_text.h"
 #include "store/ledger_file.h"
 
-enum { BODY_MAX = 4096, GENERATION = 1 };
+enum { BODY_MAX = 4096, GENERATION = 1, ENTRY_HEAD = 1 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,7 +70,39 @@ static size_t read_journal(struct told *told, struct pawl_bytes journal)
     return pawl_frames_read(journal, GENERATION, &told->reader);
 }
 
-/* As it is; and as the entries of one frame, with the sums of those that seem to be sights. */
+static void seal_head(char *head)
+{
+    const struct pawl_bytes summed = {head, PAWL_HEAD_BYTES - 4};
+
+    put_u32(head + PAWL_HEAD_BYTES - 4, pawl_bytes_crc32(summed));
+}
+
+static void seal_seen(struct pawl_bytes name, char *seen)
+{
+    const struct pawl_bytes summed = {seen, PAWL_SEEN_BYTES - 4};
+
+    put_u32(seen + PAWL_SEEN_BYTES - 4, pawl_bytes_crc32_more(pawl_bytes_crc32(name), summed));
+}
+
+/* Puts the sums of what seem to be entries right. */
+static void seal_entries(char *at, const char *end)
+{
+    while (end - at > 2) {
+        struct pawl_bytes name = {at + 2, (unsigned char)at[1]};
+        size_t size = at[0] == ENTRY_HEAD ? 1 + (size_t)PAWL_HEAD_BYTES
+                                          : 2 + name.size + (size_t)PAWL_SEEN_BYTES;
+
+        if (size > (size_t)(end - at)) return;
+        if (at[0] == ENTRY_HEAD) {
+            seal_head(at + 1);
+        } else {
+            seal_seen(name, at + 2 + name.size);
+        }
+        at += size;
+    }
+}
+
+/* As it is; and as the entries of one frame, whose sums are right. */
 static void check_journal(struct pawl_bytes bytes)
 {
     char *frame = malloc(PAWL_FRAME_HEAD_BYTES + 8 + bytes.size);
@@ -84,14 +116,7 @@ static void check_journal(struct pawl_bytes bytes)
     memset(body, 0, 8);
     body[0] = GENERATION;
     if (bytes.size > 0) memcpy(body + 8, bytes.at, bytes.size);
-    for (size_t at = 8; at + 2 < size && body[at] == 2;) {
-        char *seen = body + at + 2 + (unsigned char)body[at + 1];
-
-        if (seen + PAWL_SEEN_BYTES > body + size) break;
-        put_u32(seen + PAWL_SEEN_BYTES - 4,
-                pawl_bytes_crc32((struct pawl_bytes){seen, PAWL_SEEN_BYTES - 4}));
-        at = (size_t)(seen + PAWL_SEEN_BYTES - body);
-    }
+    seal_entries(body + 8, body + size);
     put_u32(frame, (uint32_t)size);
     put_u32(frame + 4, pawl_bytes_crc32((struct pawl_bytes){body, size}));
     size_t took = read_journal(&told, (struct pawl_bytes){frame, PAWL_FRAME_HEAD_BYTES + size});
@@ -103,25 +128,36 @@ static void check_journal(struct pawl_bytes bytes)
     free(frame);
 }
 
+/* Copies what fits of bytes; the rest is zeros. */
+static void copy(struct pawl_bytes bytes, char *to, size_t size)
+{
+    memset(to, 0, size);
+    if (bytes.size > 0) memcpy(to, bytes.at, bytes.size < size ? bytes.size : size);
+}
+
 /* Of data.mdb. */
 static void check_values(struct pawl_bytes bytes)
 {
-    char room[PAWL_SEEN_BYTES] = "";
-    char head_room[PAWL_HEAD_BYTES];
+    const struct pawl_bytes name = PAWL_BYTES("orders");
+    char room[PAWL_SEEN_BYTES];
     char again[PAWL_SEEN_BYTES];
+    char head_room[PAWL_HEAD_BYTES];
     struct pawl_seen seen;
     struct pawl_book_head head;
 
-    if (pawl_seen_read(&seen, bytes)) PAWL_ASSERT(bytes.size == PAWL_SEEN_BYTES);
-    if (bytes.size > 0) {
-        memcpy(room, bytes.at, bytes.size < sizeof room ? bytes.size : sizeof room);
-    }
-    put_u32(room + sizeof room - 4, pawl_bytes_crc32((struct pawl_bytes){room, sizeof room - 4}));
-    if (pawl_seen_read(&seen, (struct pawl_bytes){room, sizeof room})) {
-        pawl_seen_write(&seen, again);
+    if (pawl_seen_read(&seen, name, bytes)) PAWL_ASSERT(bytes.size == PAWL_SEEN_BYTES);
+    if (pawl_head_read(&head, bytes)) PAWL_ASSERT(bytes.size == PAWL_HEAD_BYTES);
+    copy(bytes, room, sizeof room);
+    seal_seen(name, room);
+    if (pawl_seen_read(&seen, name, (struct pawl_bytes){room, sizeof room})) {
+        pawl_seen_write(name, &seen, again);
         PAWL_ASSERT(memcmp(room, again, sizeof room) == 0);
+        PAWL_ASSERT(
+            !pawl_seen_read(&seen, PAWL_BYTES("other"), (struct pawl_bytes){room, sizeof room}));
     }
-    if (pawl_head_read(&head, bytes)) {
+    copy(bytes, head_room, sizeof head_room);
+    seal_head(head_room);
+    if (pawl_head_read(&head, (struct pawl_bytes){head_room, sizeof head_room})) {
         pawl_head_write(&head, head_room);
         PAWL_ASSERT(pawl_head_read(&head, (struct pawl_bytes){head_room, sizeof head_room}));
     }
