@@ -132,8 +132,8 @@ class Postgres(Store):
             wait_until(lambda: self.server.sql(streams) == "streaming", "the standby streams")
 
     def rewind(self):
-        """Back to the copy as PostgreSQL restores one: by a recovery, which begins a timeline. Files
-        that are only put back go on in their own, and show it to nobody who had not seen more."""
+        """Back to the copy as PostgreSQL restores one: by a recovery, which begins a timeline.
+        Files that are only put back go on in their own, and show it to nobody who had seen less."""
         self.kill()
         self.put_back()
         primary = self.parts()[-1]
