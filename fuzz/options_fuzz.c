@@ -224,7 +224,7 @@ static void check_words(char *text)
     int64_t id = 0;
 
     if (config_time_read(bytes, &number)) PAWL_ASSERT(number <= UINT64_MAX / 2);
-    if (pawl_bytes_to_i64(bytes, &id) && id >= 0) {
+    if (pawl_bytes_to_i64(bytes, &id) && text[0] != '-') {
         PAWL_ASSERT(pawl_bytes_to_u64(bytes, &number) && number == (uint64_t)id);
     }
     if (pawl_name_set(&name, bytes, NULL) == PAWL_OK) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/dynamodb/credentials_own.h"
 #include "store/dynamodb/dynamodb_own.h"
 #include "store/fields.h"
 
@@ -511,6 +512,17 @@ static void urls_that_cannot_be_meant_name_the_part(void **state)
     }
 }
 
+static void a_key_with_zero_bytes_is_none(void **state)
+{
+    char key[8] = "";
+
+    (void)state;
+    assert_false(pawl_aws_copy(key, sizeof key, (struct pawl_bytes){"\0s", 2}));
+    assert_false(pawl_aws_copy(key, sizeof key, (struct pawl_bytes){"s\0", 2}));
+    assert_true(pawl_aws_copy(key, sizeof key, PAWL_BYTES("s")));
+    assert_string_equal(key, "s");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_table_must_be_able_to_keep_the_promise),
         cmocka_unit_test(urls_say_where),
         cmocka_unit_test(urls_that_cannot_be_meant_name_the_part),
+        cmocka_unit_test(a_key_with_zero_bytes_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

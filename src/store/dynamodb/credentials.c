@@ -42,6 +42,7 @@ int64_t pawl_aws_now_s(const struct pawl_aws_credentials *credentials)
 bool pawl_aws_copy(char *to, size_t size, struct pawl_bytes text)
 {
     if (text.size == 0 || text.size >= size) return false;
+    if (memchr(text.at, '\0', text.size) != NULL) return false;
     memcpy(to, text.at, text.size);
     to[text.size] = '\0';
     return true;

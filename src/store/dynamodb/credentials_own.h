@@ -37,7 +37,7 @@ void pawl_aws_fail(struct pawl_aws_credentials *credentials, pawl_err code, cons
 /* Of the environment; NULL: not set, or empty. */
 const char *pawl_aws_env(const struct pawl_aws_credentials *credentials, const char *name);
 int64_t pawl_aws_now_s(const struct pawl_aws_credentials *credentials);
-/* Copies a text that must fit; false: it is empty or too long. */
+/* Copies a text that must fit; false: it is empty, too long or has zero bytes. */
 bool pawl_aws_copy(char *to, size_t size, struct pawl_bytes text);
 
 /*
