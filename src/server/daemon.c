@@ -364,7 +364,7 @@ static void say_guard(const struct pawl_identity *identity, const struct pawl_gu
                       FILE *to)
 {
     if (glance->trouble != NULL) {
-        (void)fprintf(to, "  guard             damaged, would be begun anew: %s\n",
+        (void)fprintf(to, "  guard             would be set aside and begun anew: %s\n",
                       glance->trouble);
     } else if (!glance->begun) {
         (void)fputs("  guard             would be begun: nothing is remembered of this store\n",

@@ -75,6 +75,24 @@ static bool is_lmdb(const struct config *config)
     return strncmp(config->store, lmdb_scheme, sizeof lmdb_scheme - 1) == 0;
 }
 
+/* The folder of an LMDB store, without the options of its URL. */
+static pawl_err lmdb_folder(const struct config *config, char path[PATH_MAX], pawl_error *error)
+{
+    struct pawl_guard_url guard;
+    pawl_error why;
+    pawl_err err = pawl_guard_url_read(&guard, config->store, &why);
+
+    if (err != PAWL_OK) return pawl_fail(error, err, "--store: %s", why.text);
+    size_t size = strlen(guard.store + sizeof lmdb_scheme - 1);
+
+    if (size >= PATH_MAX) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "--store: a folder of %zu bytes is too long",
+                         size);
+    }
+    memcpy(path, guard.store + sizeof lmdb_scheme - 1, size + 1);
+    return PAWL_OK;
+}
+
 /* One that forgets: what is remembered of it has no use once the process has ended. */
 static bool is_memory(const struct config *config)
 {
@@ -83,11 +101,31 @@ static bool is_memory(const struct config *config)
 
 /* Backups of a store take all of its folder, and what guards against old backups must not go
  * back with them. */
+static pawl_err check_apart(const struct config *config, pawl_error *error)
+{
+    char path[PATH_MAX];
+    char data[PATH_MAX];
+    char store[PATH_MAX];
+
+    if (!is_lmdb(config)) return PAWL_OK;
+    pawl_err err = lmdb_folder(config, path, error);
+    if (err != PAWL_OK) return err;
+    if (realpath(path, store) == NULL || !future_path(config->data, data)) return PAWL_OK;
+    size_t size = strlen(store);
+
+    if (strncmp(data, store, size) != 0 || (data[size] != '/' && data[size] != '\0')) {
+        return PAWL_OK;
+    }
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "--data %.150s: it lies in the store's folder %.150s; give one beside it, "
+                     "since it must not go back in time together with the store",
+                     config->data, store);
+}
+
 static pawl_err take_data(struct ground *ground, pawl_error *error)
 {
     const struct config *config = ground->config;
     char data[PATH_MAX];
-    char store[PATH_MAX];
 
     if (config->data[0] == '\0') return PAWL_OK;
     if (ground->looks && !future_path(config->data, data)) {
@@ -95,20 +133,10 @@ static pawl_err take_data(struct ground *ground, pawl_error *error)
                          "--data: cannot make the folder %.150s: its parent is missing",
                          config->data);
     }
-    if (is_lmdb(config) && realpath(config->store + sizeof lmdb_scheme - 1, store) != NULL &&
-        future_path(config->data, data)) {
-        size_t size = strlen(store);
-
-        if (strncmp(data, store, size) == 0 && (data[size] == '/' || data[size] == '\0')) {
-            return pawl_fail(error, PAWL_BAD_REQUEST,
-                             "--data %.150s: it lies in the store's folder %.150s; give one beside "
-                             "it, since it must not go back in time together with the store",
-                             config->data, store);
-        }
-    }
-    if (ground->looks) return PAWL_OK;
     pawl_error why;
-    pawl_err err = pawl_folder_take(&ground->data, config->data, config->takeover_timeout_ns, &why);
+    pawl_err err = check_apart(config, error);
+    if (err != PAWL_OK || ground->looks) return err;
+    err = pawl_folder_take(&ground->data, config->data, config->takeover_timeout_ns, &why);
     if (err != PAWL_OK) return pawl_fail(error, err, "--data: %s", why.text);
     return PAWL_OK;
 }
@@ -244,12 +272,14 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
 /* An LMDB store that would be made. */
 static pawl_err look_for_store(const struct ground *ground, bool *missing, pawl_error *error)
 {
-    const char *path = ground->config->store + sizeof lmdb_scheme - 1;
+    char path[PATH_MAX];
     char real[PATH_MAX];
     char file[PATH_MAX + 16];
 
     *missing = false;
     if (!ground->looks || !is_lmdb(ground->config)) return PAWL_OK;
+    pawl_err err = lmdb_folder(ground->config, path, error);
+    if (err != PAWL_OK) return err;
     if (!future_path(path, real)) {
         return pawl_fail(error, PAWL_STORE,
                          "--store: cannot make the folder %.150s: its parent is missing", path);

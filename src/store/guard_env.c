@@ -16,6 +16,7 @@ enum {
     DROPPED_KEY_BYTES_MAX = 8 + PAWL_NAME_BYTES_MAX,
     FORGET_AT_ONCE = 32768, /* more than a journal can have dropped since the last time */
     FREE_DATABASE = 0,      /* LMDB's own: the pages that are free */
+    META_PAGES = 2,         /* are never free */
     PATH_BYTES = PATH_MAX,
 };
 
@@ -110,32 +111,55 @@ static int check_meta(struct pawl_guard_env *env, struct pawl_book_head *head, c
     return 0;
 }
 
-static bool seen_is_sound(MDB_val k, MDB_val v)
+static bool seen_is_sound(struct pawl_guard_env *env, MDB_val k, MDB_val v)
 {
     struct pawl_seen seen;
 
+    (void)env;
     return k.mv_size > 0 && k.mv_size <= PAWL_NAME_BYTES_MAX &&
            pawl_seen_read(&seen, (struct pawl_bytes){k.mv_data, k.mv_size},
                           (struct pawl_bytes){v.mv_data, v.mv_size});
 }
 
-static bool dropped_is_sound(MDB_val k, MDB_val v)
+static bool dropped_is_sound(struct pawl_guard_env *env, MDB_val k, MDB_val v)
 {
+    (void)env;
     return k.mv_size > 8 && k.mv_size <= DROPPED_KEY_BYTES_MAX && v.mv_size == 0;
 }
 
-static bool free_is_sound(MDB_val k, MDB_val v)
+/*
+ * A count, and as many numbers of pages, the highest first. LMDB writes to such pages unasked: one
+ * that is wrong would harm what is sound. Room behind the last of them may be left.
+ */
+static bool free_is_sound(struct pawl_guard_env *env, MDB_val k, MDB_val v)
 {
-    return k.mv_size == sizeof(size_t) && v.mv_size % sizeof(size_t) == 0;
+    MDB_envinfo info;
+    size_t count = 0;
+    size_t before = 0;
+
+    if (k.mv_size != sizeof(size_t) || v.mv_size % sizeof(size_t) != 0) return false;
+    if (v.mv_size == 0 || mdb_env_info(env->env, &info) != 0) return false;
+    memcpy(&count, v.mv_data, sizeof count);
+    if (count > v.mv_size / sizeof(size_t) - 1) return false;
+    before = info.me_last_pgno + 1;
+    for (size_t i = 1; i <= count; i++) {
+        size_t page = 0;
+
+        memcpy(&page, (const char *)v.mv_data + i * sizeof page, sizeof page);
+        if (page < META_PAGES || page >= before) return false;
+        before = page;
+    }
+    return true;
 }
+
+typedef bool sound_fn(struct pawl_guard_env *env, MDB_val k, MDB_val v);
 
 /*
  * All entries of one database, in order; false: one of them, or the way to it, cannot be read, or
  * they are not those that were written. Pages that point at each other would never end: there are
  * no more entries than the database says.
  */
-static bool walk(struct pawl_guard_env *env, MDB_dbi database, bool (*is_sound)(MDB_val, MDB_val),
-                 uint64_t *count)
+static bool walk(struct pawl_guard_env *env, MDB_dbi database, sound_fn *is_sound, uint64_t *count)
 {
     MDB_cursor *cursor;
     MDB_stat stat_of;
@@ -148,7 +172,7 @@ static bool walk(struct pawl_guard_env *env, MDB_dbi database, bool (*is_sound)(
     if (mdb_cursor_open(env->txn, database, &cursor) != 0) return false;
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
 
-    while (rc == 0 && is_sound(k, v) && *count < stat_of.ms_entries &&
+    while (rc == 0 && is_sound(env, k, v) && *count < stat_of.ms_entries &&
            (*count == 0 || mdb_cmp(env->txn, database, &before, &k) < 0)) {
         before = k;
         ++*count;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/folder.h"
+#include "store/guard_aside.h"
 #include "store/guard_env.h"
 #include "store/guard_journal.h"
 #include "store/guard_stores.h"
@@ -27,9 +28,8 @@ enum {
     ENTRIES_MAX = 256,    /* of one put */
     FRAME_BYTES_MAX =
         PAWL_FRAME_HEAD_BYTES + 8 + 1 + PAWL_HEAD_BYTES + ENTRIES_MAX * PAWL_FRAME_ENTRY_BYTES_MAX,
-    PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64,
+    PATH_BYTES = PAWL_GUARD_PATH_BYTES,
     SHOWN_MAX = 200,
-    OPENINGS_MAX = 3, /* that end the process, before what is opened is set aside */
 };
 
 /* What the journal has and data.mdb has not; or what was just looked up there. */
@@ -116,19 +116,38 @@ static bool remember(struct file_book *file, const struct pawl_sight *sight)
     return true;
 }
 
+/* What was there is gone: whatever is known here goes into it with the next fold. */
+static int made_anew(struct file_book *file)
+{
+    pawl_log(PAWL_LOG_ERROR, "guard is lost, and begun anew: ids granted before are not all known",
+             "folder=%s", file->path);
+    file->fresh_count = 0;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct cell *cell = file->cells[i]; cell != NULL; cell = cell->next) {
+            cell->stored = false;
+            file->fresh_count++;
+        }
+    }
+    file->missed = true;
+    file->env.generation = file->generation; /* the journal's frames still count */
+    return 0;
+}
+
 /*
  * After a failure LMDB may refuse everything until it is opened anew. The generation stays that of
  * the last commit that is known, so that what the journal has counts until another one is seen.
  */
 static int reopen(struct file_book *file)
 {
-    struct pawl_book_head head;
+    struct pawl_book_head head = file->head;
     const char *why = NULL;
 
+    head.fresh = true;
     file->retry_ns = pawl_clock_ns() + RETRY_NS;
     pawl_guard_env_close(&file->env);
     int rc = pawl_guard_env_open(&file->env, file->path, &head, &why);
 
+    if (rc == 0 && head.fresh) return made_anew(file);
     if (rc != 0 || file->env.generation == file->generation) return rc;
     /* The commit that was thought to have failed had not: the frames are in it. */
     file->generation = file->env.generation;
@@ -221,19 +240,6 @@ static pawl_err replay(struct file_book *file, pawl_error *error)
     return failure == 0 ? PAWL_OK : fail(file, "cannot be written", failure, error);
 }
 
-/* Nothing in it can be relied on: it is kept for people, under another name. */
-static bool set_aside(const struct file_book *file, const char *why)
-{
-    char aside[PATH_BYTES + 32];
-    char shown[PATH_BYTES + 48];
-
-    (void)snprintf(aside, sizeof aside, "%s.damaged-%lld", file->path,
-                   (long long)pawl_clock_wall_us());
-    pawl_log(PAWL_LOG_ERROR, "guard is damaged, and begun anew", "why=\"%s\" kept_as=%s", why,
-             pawl_log_quote(shown, sizeof shown, (struct pawl_bytes){aside, strlen(aside)}));
-    return rename(file->path, aside) == 0;
-}
-
 /* The names of what may be new must be as durable as what will be in it. 0 or an errno. */
 static int sync_folders(const struct file_book *file)
 {
@@ -249,50 +255,21 @@ static int sync_folders(const struct file_book *file)
     return 0;
 }
 
-/*
- * LMDB trusts its pages: where one is damaged it may end the process, which begins anew, and so on.
- * The file "opening" has a byte for each opening that did not come to an end. Killed ones count as
- * well, so it takes a few. *count: those before. False: it cannot be written.
- */
-static bool opening_begins(const struct file_book *file, off_t *count)
-{
-    char path[PATH_BYTES + 16];
-    struct stat about;
-
-    (void)snprintf(path, sizeof path, "%s/opening", file->path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0) return false;
-    *count = fstat(fd, &about) == 0 ? about.st_size : 0;
-    bool written = write(fd, "x", 1) == 1;
-
-    (void)close(fd);
-    return written;
-}
-
-static void opening_ends(const struct file_book *file)
-{
-    char path[PATH_BYTES + 16];
-
-    (void)snprintf(path, sizeof path, "%s/opening", file->path);
-    (void)unlink(path);
-}
-
 /* data.mdb, and what the journal has besides. */
 static int open_parts(struct file_book *file, const char **why, pawl_err *err, pawl_error *error)
 {
-    off_t died = 0;
+    uint64_t died = pawl_guard_openings(file->path);
 
     *err = PAWL_OK;
     /* On a full disk nobody counts: what can be read is read all the same. */
-    if (opening_begins(file, &died) && died >= OPENINGS_MAX) {
+    if (pawl_guard_opening_begins(file->path) && died >= PAWL_GUARD_OPENINGS_MAX) {
         *why = "this process died each time that it was opened";
         return PAWL_GUARD_ENV_DAMAGED;
     }
     int rc = pawl_guard_env_open(&file->env, file->path, &file->head, why);
 
     if (rc == 0) *err = replay(file, error);
-    opening_ends(file);
+    pawl_guard_opening_ends(file->path);
     return rc;
 }
 
@@ -317,9 +294,10 @@ static pawl_err open_env(struct file_book *file, pawl_error *error)
         if (rc != PAWL_GUARD_ENV_DAMAGED) {
             return fail(file, why == NULL ? "cannot be used" : why, rc, error);
         }
-        if (!set_aside(file, why)) break;
+        rc = pawl_guard_set_aside(file->path, why);
+        if (rc != 0) return fail(file, "is damaged and cannot be set aside", rc, error);
     }
-    return fail(file, "is damaged and cannot be set aside", errno, error);
+    return fail(file, "is damaged again as soon as it is made", EIO, error);
 }
 
 static void let_go(struct file_book *file)

@@ -36,7 +36,7 @@ pawl_err pawl_guard_file_open(const struct pawl_guard_place *place, struct pawl_
 struct pawl_guard_glance {
     bool begun;          /* false: nothing is remembered of this store */
     uint64_t sequences;  /* remembered, but for what came after the last write of data.mdb */
-    const char *trouble; /* it is damaged, and would be begun anew; or NULL */
+    const char *trouble; /* it would be set aside and begun anew: why; or NULL */
 };
 
 /*
@@ -44,7 +44,8 @@ struct pawl_guard_glance {
  *
  * Blocks:   for the disk
  * Errors:   as for opening it: PAWL_DENIED  another store is remembered
- *                              PAWL_STORE   the folder is in use, or cannot be read
+ *                              PAWL_STORE   the folder is in use, or cannot be read, or was
+ *                                           written by a newer pawl
  */
 pawl_err pawl_guard_file_glance(const struct pawl_guard_place *place,
                                 const struct pawl_identity *store, struct pawl_guard_glance *glance,

@@ -7,25 +7,40 @@
 #include <unistd.h>
 
 #include "store/folder.h"
+#include "store/guard_aside.h"
 #include "store/guard_env.h"
 #include "store/guard_file.h"
 #include "store/guard_stores.h"
 
-enum { PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64 };
-
-static void look_into(const char *folder, const char *name, struct pawl_guard_glance *glance)
+static pawl_err look_into(const char *folder, const char *name, struct pawl_guard_glance *glance,
+                          pawl_error *error)
 {
-    char path[PATH_BYTES];
+    char path[PAWL_GUARD_PATH_BYTES];
     struct pawl_guard_env env;
+    struct stat about;
+    const char *why = NULL;
 
     (void)snprintf(path, sizeof path, "%s/guard-%s/data.mdb", folder, name);
-    glance->begun = access(path, F_OK) == 0;
-    if (!glance->begun) return;
+    glance->begun = stat(path, &about) == 0 && about.st_size > 0;
+    if (!glance->begun) return PAWL_OK;
     *strrchr(path, '/') = '\0';
-    if (pawl_guard_env_glance(&env, path, &glance->trouble) != 0) return;
-    glance->trouble = NULL;
+    if (pawl_guard_openings(path) >= PAWL_GUARD_OPENINGS_MAX) {
+        glance->trouble = "the server died each time that it opened it"; /* so would this one */
+        return PAWL_OK;
+    }
+    int rc = pawl_guard_env_glance(&env, path, &why);
+
+    if (rc == PAWL_GUARD_ENV_DAMAGED) {
+        glance->trouble = why;
+        return PAWL_OK;
+    }
+    if (rc != 0) {
+        return pawl_fail(error, PAWL_STORE, "the guard in %.200s %s: %s", path,
+                         why == NULL ? "cannot be used" : why, mdb_strerror(rc));
+    }
     glance->sequences = env.count;
     pawl_guard_env_close(&env);
+    return PAWL_OK;
 }
 
 pawl_err pawl_guard_file_glance(const struct pawl_guard_place *place,
@@ -47,7 +62,7 @@ pawl_err pawl_guard_file_glance(const struct pawl_guard_place *place,
         if (err == PAWL_OK) err = pawl_guard_stores_accept(stores, store, &known, error);
         if (err == PAWL_OK) {
             pawl_guard_stores_book(stores, name);
-            look_into(folder, name, glance);
+            err = look_into(folder, name, glance, error);
         }
     }
     free(stores);

@@ -230,6 +230,19 @@ def test_a_check_changes_nothing(fleet, tmp_path):
     assert tree(folder) == before
 
 
+def test_a_check_reads_the_options_of_an_lmdb_url(tmp_path):
+    words = ["--check", "--listen", "resp://127.0.0.1:0", "--store",
+             f"lmdb:{tmp_path / 'store'}?guard={tmp_path / 'guard'}"]
+    run = {"text": True, "timeout": 30, "check": False, "capture_output": True}
+    done = subprocess.run([program("pawld"), *words], **run)
+    assert done.returncode == 0 and "would be made" in done.stdout, done.stderr
+    assert not tree(tmp_path)
+    (tmp_path / "store").mkdir()
+    words += ["--data", str(tmp_path / "store" / "data")]
+    done = subprocess.run([program("pawld"), *words], **run)
+    assert done.returncode == 2 and "lies in the store's folder" in done.stderr, done.stdout
+
+
 def test_a_memory_store_can_have_a_folder_and_forgets(fleet, tmp_path):
     server = fleet.start("pawld", store="memory:", options=(*FAST, "--data", tmp_path / "data"))
     for life in range(3):

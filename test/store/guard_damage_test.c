@@ -348,6 +348,126 @@ static void an_index_that_cannot_be_read_is_made_anew(void **state)
     pawl_guard_env_close(&env);
 }
 
+/* A list of free pages that names one in use: LMDB would write to it. */
+static void a_list_of_free_pages_that_cannot_be_is_made_anew(void **state)
+{
+    char path[PATH_MAX];
+    static char bytes[FILE_BYTES_MAX];
+    struct pawl_book_head head;
+    struct pawl_guard_env env;
+    const char *why = NULL;
+    int found = 0;
+
+    (void)state;
+    fill();
+    (void)snprintf(path, sizeof path, "%s/guard-store/data.mdb", folder);
+    size_t all = read_file(path, bytes);
+
+    /* A node: the size of its value, flags, the size of its key, and the key; a count, pages. */
+    for (size_t at = 0; at + 32 <= all; at += 2) {
+        uint64_t number[3];
+
+        memcpy(number, bytes + at + 8, sizeof number);
+        if (bytes[at + 6] != 8 || memcmp(bytes + at + 1, "\0\0\0\0\0", 5) != 0) continue;
+        if (number[1] == 0 || (unsigned char)bytes[at] != 8 * (1 + number[1])) continue;
+        if (number[0] > 100 || number[2] < 2 || number[2] > 100) continue;
+        memcpy(bytes + at + 24, &(uint64_t){1}, 8);
+        found++;
+    }
+    assert_true(found > 0);
+    write_file(path, bytes, all);
+    (void)snprintf(path, sizeof path, "%s/guard-store", folder);
+    assert_int_equal(pawl_guard_env_glance(&env, path, &why), 0);
+    assert_true(env.worn);
+    pawl_guard_env_close(&env);
+    struct pawl_book *book = book_open(&head);
+
+    assert_non_null(book);
+    assert_false(head.fresh);
+    book->ops->close(book);
+    assert_int_equal(pawl_guard_env_glance(&env, path, &why), 0);
+    assert_false(env.worn);
+    pawl_guard_env_close(&env);
+}
+
+static pawl_err glance(struct pawl_guard_glance *seen, pawl_error *error)
+{
+    const struct pawl_guard_place place = {
+        .folder = folder, .url = "etcd://host/p", .how = "--accept-store"};
+    const struct pawl_identity store = {.name_size = 5, .name = "store"};
+
+    return pawl_guard_file_glance(&place, &store, seen, error);
+}
+
+static void a_look_says_what_a_start_would_do(void **state)
+{
+    const uint64_t format[2] = {PAWL_GUARD_FORMAT, ~(uint64_t)PAWL_GUARD_FORMAT};
+    const uint64_t newer[2] = {PAWL_GUARD_FORMAT + 1, ~(uint64_t)(PAWL_GUARD_FORMAT + 1)};
+    struct pawl_guard_glance seen;
+    pawl_error error = {.code = PAWL_OK};
+
+    (void)state;
+    fill();
+    write_opening("xx");
+    assert_int_equal(glance(&seen, &error), PAWL_OK);
+    assert_null(seen.trouble);
+    assert_int_equal(seen.sequences, SEQUENCES);
+    write_opening("xxx");
+    assert_int_equal(glance(&seen, &error), PAWL_OK);
+    assert_non_null(seen.trouble);
+    write_opening("");
+    change_all((const char *)format, sizeof format, (const char *)newer);
+    assert_int_equal(glance(&seen, &error), PAWL_STORE);
+    assert_non_null(strstr(error.text, "newer pawl"));
+}
+
+static int64_t id_of(struct pawl_book *book, const char *name)
+{
+    struct pawl_seen seen;
+    pawl_error error;
+
+    if (book->ops->get(book, (struct pawl_bytes){name, strlen(name)}, &seen, &error) != PAWL_OK) {
+        fail_msg("%s", error.text);
+    }
+    return seen.mark.line == 0 ? -1 : seen.mark.id;
+}
+
+static void what_is_lost_in_use_is_begun_anew(void **state)
+{
+    struct pawl_book_head head;
+    struct pawl_book *book = book_open(&head);
+    struct rlimit limit;
+    struct rlimit none = {.rlim_cur = 0};
+    char path[PATH_MAX];
+
+    (void)state;
+    assert_non_null(book);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    none.rlim_max = limit.rlim_max;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(put(book, PAWL_BYTES("a"), seen_of(1)), PAWL_OK);
+    (void)snprintf(path, sizeof path, "%s/guard-store/data.mdb", folder);
+    assert_int_equal(unlink(path), 0);
+    /* What cannot be written is tried again after a second, and opened anew where that fails. */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    pawl_err first = put(book, PAWL_BYTES("a"), seen_of(2));
+    (void)usleep(1100000);
+    pawl_err second = put(book, PAWL_BYTES("a"), seen_of(3));
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(first, PAWL_STORE);
+    assert_int_equal(second, PAWL_STORE);
+    (void)usleep(1100000);
+    assert_int_equal(put(book, PAWL_BYTES("b"), seen_of(4)), PAWL_OK);
+    assert_int_equal(book->ops->count(book), 2);
+    book->ops->close(book);
+    book = book_open(&head);
+    assert_non_null(book);
+    assert_int_equal(id_of(book, "a"), 1003);
+    assert_int_equal(id_of(book, "b"), 1004);
+    book->ops->close(book);
+}
+
 int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
@@ -356,6 +476,9 @@ int main(void)
         IN_FOLDER(what_ends_its_process_again_and_again_is_set_aside),
         IN_FOLDER(an_entry_does_not_pass_for_anothers),
         IN_FOLDER(an_index_that_cannot_be_read_is_made_anew),
+        IN_FOLDER(a_list_of_free_pages_that_cannot_be_is_made_anew),
+        IN_FOLDER(a_look_says_what_a_start_would_do),
+        IN_FOLDER(what_is_lost_in_use_is_begun_anew),
     };
 
     return cmocka_run_group_tests_name("guard_damage", tests, NULL, NULL);
