@@ -48,6 +48,7 @@ static void reading_done(struct pawl_ask *ask)
     if (above->page != NULL) {
         above->page->after = reading->page.after;
         above->page->more = reading->page.more;
+        above->page->in_order = reading->page.in_order;
     } else if (ask->error.code == PAWL_OK && ask->record != NULL) {
         see_used(reading->keeper, ask->record);
     }

@@ -87,6 +87,7 @@ struct pawl_page {
     uint32_t count_max;     /* in: records looked at in this page, at most */
     bool tombstones;        /* in: those as well */
     bool more;              /* out: there may be more beyond `after` */
+    bool in_order;          /* out: it is pawl_bytes_order's; false: nobody knows */
     void (*each)(struct pawl_page *page, const struct pawl_record *record);
 };
 

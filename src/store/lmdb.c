@@ -270,6 +270,7 @@ static int list_records(struct lmdb *lmdb, struct pawl_ask *ask, MDB_cursor *cur
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     page->more = rc == 0;
+    page->in_order = true; /* keys are compared as bytes */
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

@@ -118,6 +118,7 @@ static void list_page(const struct memory *memory, struct pawl_page *page)
         node = find_beyond(memory->root, name);
     }
     page->more = node != NULL;
+    page->in_order = true;
 }
 
 static int get(struct pawl_records_within *within, struct pawl_bytes name,

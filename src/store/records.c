@@ -239,6 +239,7 @@ static void ask_single(struct pawl_records *records, struct pawl_ask *ask)
     }
     pawl_asks_add(&work->asks, ask);
     work->op.page = ask->page;
+    if (ask->page != NULL) ask->page->in_order = records->driver->ops->in_order;
     work->op.check = ask->check;
     pawl_works_add(&records->singles, work);
 }

@@ -107,6 +107,7 @@ struct pawl_driver_ops {
     const char *scheme; /* "redis": for logs and errors */
     bool advances;      /* false: ADVANCE is never asked, WRITE does it */
     bool redraws;       /* false: REDRAW is never asked */
+    bool in_order;      /* LIST's names are in pawl_bytes_order's */
     void (*begin)(struct pawl_driver *driver, struct pawl_op *op);
     uint64_t (*turn)(struct pawl_driver *driver, uint64_t now_ns);
     void (*close)(struct pawl_driver *driver);

@@ -61,6 +61,7 @@ static void driver_forked(struct pawl_driver *base)
 static const struct pawl_driver_ops driver_ops = {
     .scheme = "couchbase",
     .advances = true,
+    .in_order = true,
     .begin = driver_begin,
     .turn = driver_turn,
     .close = driver_close,

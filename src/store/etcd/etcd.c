@@ -546,6 +546,7 @@ static const struct pawl_driver_ops etcd_ops = {
     .scheme = "etcd",
     .advances = false,
     .redraws = true,
+    .in_order = true,
     .begin = etcd_begin,
     .turn = etcd_turn,
     .close = etcd_close,

@@ -277,6 +277,7 @@ static const struct pawl_driver_ops redis_ops = {
     .scheme = "redis",
     .advances = true,
     .redraws = true,
+    .in_order = true,
     .begin = redis_begin,
     .turn = redis_turn,
     .close = redis_close,
