@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values in PostgreSQL's binary format, as its types' send functions have it. */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,16 +47,35 @@ int16_t pg_type_size(uint32_t type)
     }
 }
 
-static ptrdiff_t float_binary(struct pawl_bytes text, char *to)
+static bool float_read(struct pawl_bytes text, double *number)
 {
     char copy[64];
+
+    if (text.size >= sizeof copy) return false;
+    memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
+    *number = strtod(copy, NULL);
+    return true;
+}
+
+static ptrdiff_t float4_binary(struct pawl_bytes text, char *to)
+{
+    double number = 0;
+    uint32_t bits = 0;
+
+    if (!float_read(text, &number) || (isfinite(number) && fabs(number) > FLT_MAX)) return -1;
+    float real = (float)number;
+    memcpy(&bits, &real, sizeof bits);
+    (void)pawl_pg_put_u32(to, bits);
+    return 4;
+}
+
+static ptrdiff_t float8_binary(struct pawl_bytes text, char *to)
+{
     double number = 0;
     uint64_t bits = 0;
 
-    if (text.size >= sizeof copy) return -1;
-    memcpy(copy, text.at, text.size);
-    copy[text.size] = '\0';
-    number = strtod(copy, NULL);
+    if (!float_read(text, &number)) return -1;
     memcpy(&bits, &number, sizeof bits);
     (void)pawl_pg_put_u64(to, bits);
     return 8;
@@ -251,13 +272,18 @@ ptrdiff_t pg_value_binary(const struct sql_value *value, char *to)
     case SQL_OID:
     case SQL_REGCLASS:
     case SQL_REGTYPE:
+    case CATALOG_REGPROC:
+    case CATALOG_REGROLE:
+    case CATALOG_REGNAMESPACE:
         (void)pawl_pg_put_u32(to, (uint32_t)value->number);
         return 4;
     case SQL_INT8:
         (void)pawl_pg_put_u64(to, (uint64_t)value->number);
         return 8;
     case SQL_FLOAT8:
-        return float_binary(value->text, to);
+        return float8_binary(value->text, to);
+    case CATALOG_FLOAT4:
+        return float4_binary(value->text, to);
     case SQL_NUMERIC:
         return numeric_binary(value->text, to);
     case SQL_TIMESTAMPTZ:
