@@ -22,8 +22,11 @@ static uint64_t gate_turn(struct pawl_source *self, uint64_t now_ns)
     while (!world->closed && world->held.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&world->held);
 
+        if (ask->kind == PAWL_ASK_LIST) world->lists++;
         if (world->fail != PAWL_OK) {
             pawl_ask_fail(ask, world->fail, "the gate says no");
+        } else if (world->vague && ask->kind == PAWL_ASK_LIST) {
+            pawl_ask_answer(ask);
         } else {
             world->store->ops->ask(world->store, ask);
         }

@@ -14,6 +14,8 @@ struct world {
     struct pawl_asks held;
     bool closed;   /* the gate holds asks back */
     pawl_err fail; /* or fails them */
+    bool vague;    /* its listings are in no order, and empty for now */
+    size_t lists;  /* pages that passed the gate */
     struct pawl_keeper *keeper;
     struct desk *desk;
     struct server_facts facts;

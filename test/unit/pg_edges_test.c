@@ -347,6 +347,124 @@ static void says_which_role_is_wanted(void **state)
     close_all(&fixture);
 }
 
+#define NO_RELATION(name) "E(42P01 relation \"" name "\" does not exist) Z(I)"
+#define NO_SCHEMA(name)   "E(3F000 schema \"" name "\" does not exist) Z(I)"
+
+static void make_and_drop(struct fixture *fixture, const char *schema, int count)
+{
+    char text[128];
+
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(text, sizeof text, "CREATE SEQUENCE %s.s%03d", schema, i);
+        query(fixture, 0, text, "C(CREATE SEQUENCE) Z(I)");
+        (void)snprintf(text, sizeof text, "DROP SEQUENCE %s.s%03d", schema, i);
+        query(fixture, 0, text, "C(DROP SEQUENCE) Z(I)");
+    }
+}
+
+/* As a page is full of tombstones. */
+static void sees_schemas_behind_dropped_names(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    make_and_drop(&fixture, "billing", 40);
+    query(&fixture, 0, "CREATE SEQUENCE billing.z", "C(CREATE SEQUENCE) Z(I)");
+    query(&fixture, 0, "CREATE SEQUENCE books.a", "C(CREATE SEQUENCE) Z(I)");
+    query(&fixture, 0, "SELECT nextval('billing.typo')", NO_RELATION("billing.typo"));
+    assert_int_equal(fixture.world.lists, 3);
+    query(&fixture, 0, "DROP SEQUENCE billing.z", "C(DROP SEQUENCE) Z(I)");
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    query(&fixture, 0, "SELECT nextval('billing.typo')", NO_SCHEMA("billing"));
+    assert_int_equal(fixture.world.lists, 6);
+    /* Beyond what is looked at it is taken to be there. */
+    make_and_drop(&fixture, "many", 140);
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    query(&fixture, 0, "SELECT nextval('many.typo')", NO_RELATION("many.typo"));
+    assert_int_equal(fixture.world.lists, 14);
+    close_all(&fixture);
+}
+
+static void misses_no_schema_in_a_listing_without_order(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    fixture.world.vague = true;
+    query(&fixture, 0, "SELECT nextval('billing.typo')", NO_RELATION("billing.typo"));
+    assert_int_equal(fixture.world.lists, 1);
+    close_all(&fixture);
+}
+
+static void lists_for_schemas_once_a_second(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "SELECT nextval('one.s')", NO_SCHEMA("one"));
+    query(&fixture, 1, "SELECT nextval('two.s')", NO_RELATION("two.s"));
+    query(&fixture, 1, "SELECT nextval('one.s')", NO_SCHEMA("one"));
+    assert_int_equal(fixture.world.lists, 1);
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    query(&fixture, 1, "SELECT nextval('two.s')", NO_SCHEMA("two"));
+    assert_int_equal(fixture.world.lists, 2);
+    close_all(&fixture);
+}
+
+/* What one may not see is there for another. */
+static void sees_schemas_with_the_eyes_of_each_user(void **state)
+{
+    static const char text[] = "SELECT nextval('billing.typo')";
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE billing.z", "C(CREATE SEQUENCE) Z(I)");
+    set_users(&fixture, "all take * " ERASER "\nfew take billing.typo " ERASER "\n");
+    log_in_as(&fixture, 0, "all");
+    log_in_as(&fixture, 1, "few");
+    query(&fixture, 1, text, NO_SCHEMA("billing"));
+    query(&fixture, 0, text, NO_RELATION("billing.typo"));
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    query(&fixture, 0, text, NO_RELATION("billing.typo"));
+    world_wait(&fixture.world, PAWL_NS_PER_S);
+    query(&fixture, 1, text, NO_SCHEMA("billing"));
+    close_all(&fixture);
+}
+
+/* Types of catalogs as their send functions have them. */
+static void sends_binary_what_catalogs_have(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const cases[][2] = {
+        {"SELECT typinput, typoutput FROM pg_type WHERE oid = 20", "000001cc,000001cd"},
+        {"SELECT typsubscript FROM pg_type WHERE oid = 20", "00000000"},
+        {"SELECT procost FROM pg_proc WHERE oid = 460", "3f800000"},
+        {"SELECT relnamespace::regnamespace, relowner::regrole FROM pg_class WHERE relname = 's'",
+         "00000898,0000000a"},
+    };
+    struct fixture fixture;
+    char want[128];
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE s", "C(CREATE SEQUENCE) Z(I)");
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct talk talk = {0};
+
+        talk_parse(&talk, "", cases[i][0], 0);
+        talk_bind(&talk, "", "", none, 1);
+        talk_execute(&talk, "", 0);
+        talk_plain(&talk, 'S');
+        (void)snprintf(want, sizeof want, "1 2 D(%s) C(SELECT 1) Z(I)", cases[i][1]);
+        expect(&fixture, 0, &talk, want);
+    }
+    close_all(&fixture);
+}
+
 static void tells_who_is_on_the_wrong_port(void **state)
 {
     static const char start[] = {0, 0, 0, 8, 4, (char)0xd2, 0x16, 0x2f};
@@ -382,6 +500,11 @@ int main(void)
         cmocka_unit_test(names_are_text),
         cmocka_unit_test(forgets_custom_settings_that_were_reset),
         cmocka_unit_test(says_which_role_is_wanted),
+        cmocka_unit_test(sees_schemas_behind_dropped_names),
+        cmocka_unit_test(misses_no_schema_in_a_listing_without_order),
+        cmocka_unit_test(lists_for_schemas_once_a_second),
+        cmocka_unit_test(sees_schemas_with_the_eyes_of_each_user),
+        cmocka_unit_test(sends_binary_what_catalogs_have),
         cmocka_unit_test(tells_who_is_on_the_wrong_port),
     };
 

@@ -39,37 +39,61 @@ static void wait_failed(struct pg_session *session)
 
 /*
  * A schema is there if a sequence is in it: PostgreSQL has another error if it is not. That is
- * asked of the store once what was wanted is not there, and remembered for a while.
+ * asked of the store once what was wanted is not there, and remembered for a while. Only a listing
+ * that is known to be in order, and comes to an end beyond the schema's names, tells that it is
+ * missing. Who keeps asking for what is not there must not keep the store busy: a desk lists once a
+ * second at most, and whoever comes in between hears that the relation is not there.
  */
+
+static bool begins_with(const struct pawl_name *name, const struct pawl_name *prefix)
+{
+    return name->size >= prefix->size && memcmp(name->at, prefix->at, prefix->size) == 0;
+}
 
 /* On the keeper's thread: the call is the ask's. */
 static void schema_each(struct pawl_page *page, const struct pawl_record *record)
 {
     struct call *call = PAWL_OWNER(page, struct call, page);
-    struct pawl_bytes name = pawl_name_bytes(&record->name);
-    struct pawl_bytes prefix = pawl_name_bytes(&call->to);
-    struct pawl_bytes last = {call->text.at, call->text.size};
 
-    /* What is listed in no order, as DynamoDB does, does not tell what is missing. */
-    if (last.size == 0) last = prefix;
-    size_t size = name.size < last.size ? name.size : last.size;
-    if (memcmp(name.at, last.at, size) < 0) call->text_count++;
-    call->text.size = 0;
-    text_add(&call->text, name.at, name.size);
-    if (name.size < prefix.size || memcmp(name.at, prefix.at, prefix.size) != 0) return;
-    if (!record->dropped && call_shows(call, name)) call->text_count++;
+    if (!begins_with(&record->name, &call->to)) return;
+    if (call_shows(call, pawl_name_bytes(&record->name))) call->text_count++;
+}
+
+/* Nothing of the schema was seen, but tombstones may have filled the page. */
+static bool schema_goes_on(const struct call *call)
+{
+    const struct pawl_page *page = &call->page;
+
+    return call->text_count == 0 && page->in_order && page->more &&
+           begins_with(&page->after, &call->to);
+}
+
+static void schema_learnt(struct pg_session *session, const struct call *call)
+{
+    struct pg_schema *schema = &session->home->schema;
+    struct pawl_bytes user = call->user == NULL ? PAWL_BYTES("") : user_name(call->user);
+
+    schema->prefix = call->to;
+    schema->user_size = (uint8_t)user.size;
+    if (user.size > 0) memcpy(schema->user, user.at, user.size);
+    schema->missing = call->text_count == 0 && call->page.in_order && !schema_goes_on(call);
+    schema->until_ns = session->conn->desk->now_ns + PG_RESOLVED_MS * PAWL_NS_PER_MS;
+    session->search.no_schema = schema->missing;
 }
 
 static bool schema_answered(struct conn *conn, struct call *call)
 {
     struct pg_session *session = pg_session_of(conn);
-    struct pg_desk *home = session->home;
+    const struct desk *desk = conn->desk;
 
     if (call->sent.ask.error.code == PAWL_OK) {
-        home->schema = call->to;
-        home->schema_missing = call->text_count == 0;
-        home->schema_until_ns = conn->desk->now_ns + PG_RESOLVED_MS * PAWL_NS_PER_MS;
-        session->search.no_schema = home->schema_missing;
+        session->search.schema_pages++;
+        if (schema_goes_on(call) && session->search.schema_pages < PG_SCHEMA_PAGES) {
+            call->sent.ask.deadline_ns = desk->now_ns + desk->settings.request_timeout_ns;
+            call_submit(call);
+            return false;
+        }
+        schema_learnt(session, call);
     }
     wait_failed(session);
     return true;
@@ -94,18 +118,31 @@ static bool schema_prefix(const struct pg_session *session, struct pawl_name *pr
     return true;
 }
 
-/* false: there is nothing to ask. */
+/* Whether that is the one that was looked for last, with this user's eyes. */
+static bool schema_is(struct pg_session *session, const struct pawl_name *prefix)
+{
+    const struct pg_schema *schema = &session->home->schema;
+
+    return pawl_bytes_equal(pawl_name_bytes(&schema->prefix), pawl_name_bytes(prefix)) &&
+           pawl_bytes_equal((struct pawl_bytes){schema->user, schema->user_size},
+                            conn_user_name(session->conn));
+}
+
+/* false: there is nothing to ask, or not now. */
 static bool ask_schema(struct pg_session *session)
 {
-    const struct pg_desk *home = session->home;
+    struct pg_schema *schema = &session->home->schema;
+    uint64_t now_ns = session->conn->desk->now_ns;
     struct pawl_name prefix;
 
     if (!schema_prefix(session, &prefix)) return false;
-    if (home->schema_until_ns > session->conn->desk->now_ns &&
-        pawl_bytes_equal(pawl_name_bytes(&home->schema), pawl_name_bytes(&prefix))) {
-        session->search.no_schema = home->schema_missing;
+    if (schema->until_ns > now_ns && schema_is(session, &prefix)) {
+        session->search.no_schema = schema->missing;
         return false;
     }
+    if (schema->again_ns > now_ns) return false;
+    schema->again_ns = now_ns + PG_SCHEMA_EVERY_MS * PAWL_NS_PER_MS;
+    session->search.schema_pages = 0;
     wait_begins(session);
     struct call *call =
         conn_call(session->conn, PAWL_ASK_LIST, (struct pawl_bytes){NULL, 0}, schema_answered);

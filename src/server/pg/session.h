@@ -34,10 +34,22 @@ enum {
     PG_RESOLVED_MS = 1000,      /* how long a name found by a longer search_path is remembered */
     PG_LIST_PAGE = 250,         /* records in one ask */
     PG_SCHEMA_PAGE = 16,        /* likewise, to see whether a schema has any */
+    PG_SCHEMA_PAGES = 8,        /* of these, full of tombstones, before it is taken to be there */
+    PG_SCHEMA_EVERY_MS = 1000,  /* between two such questions of a desk */
     PG_UNDONE_SHOWN_BYTES = 96, /* of the changes that a ROLLBACK leaves */
     SQL_TAG_BYTES_MAX = 32,
     PG_NOTICE_PLACE = 6, /* in client_min_messages' choices */
     PG_WARNING_PLACE = 7,
+};
+
+/* The schema that was looked for last, and what a user has seen of it. */
+struct pg_schema {
+    struct pawl_name prefix; /* size 0: none */
+    char user[USER_NAME_BYTES_MAX];
+    uint8_t user_size;
+    bool missing;
+    uint64_t until_ns; /* remembered until then */
+    uint64_t again_ns; /* before, the store is not asked for another */
 };
 
 /* What all sessions of one I/O thread share. */
@@ -49,9 +61,7 @@ struct pg_desk {
     struct table by_pid;                         /* sessions that can be cancelled */
     struct pg_session *starting, *starting_last; /* in order of arrival */
     struct pg_session *timed;                    /* statements that wait, and have a time limit */
-    struct pawl_name schema;                     /* that was looked for last; size 0: none */
-    bool schema_missing;
-    uint64_t schema_until_ns;
+    struct pg_schema schema;
     struct sql_spare machine; /* what the next statement's machine is made of */
     struct pg_portal *portal; /* the next one without a name; NULL: none is kept */
     uint64_t random;
@@ -148,6 +158,7 @@ struct pg_search {
     size_t count, at;
     struct pawl_name store; /* the candidate that is looked at */
     bool no_schema;         /* nothing is in the schema that name has */
+    uint8_t schema_pages;   /* that were looked at for it */
 };
 
 struct pg_resolved {
