@@ -295,7 +295,7 @@ static int open_write(struct pawl_guard_env *env, const char *path, struct pawl_
 /* Puts all that is seen in from into to, where a transaction is under way. */
 static int copy_seen(struct pawl_guard_env *to, struct pawl_guard_env *from)
 {
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val k;
     MDB_val v;
     int rc = mdb_txn_begin(from->env, NULL, MDB_RDONLY, &from->txn);
@@ -317,6 +317,7 @@ static int copy_seen(struct pawl_guard_env *to, struct pawl_guard_env *from)
             rc = pawl_guard_env_put(to, name, &seen);
         }
     }
+    mdb_cursor_close(cursor); /* what only reads does not free it; NULL: nothing */
     mdb_txn_abort(from->txn);
     from->txn = NULL;
     return rc == MDB_NOTFOUND ? 0 : rc;
