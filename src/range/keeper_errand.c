@@ -467,6 +467,9 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
     kept->failures = 0;
     kept->trouble.code = PAWL_OK;
     atomic_store_explicit(&kept->holding.global, false, memory_order_release);
+    if (wish->kind == PAWL_ASK_CREATE && ask->skipped > 0) {
+        pawl_kept_stepped_back(kept, ask->skipped);
+    }
     wish->error = ask->error;
     wish->burned = ask->burned;
     pawl_ask_answer(wish);

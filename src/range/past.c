@@ -156,10 +156,15 @@ bool pawl_record_begin_beyond(const struct pawl_record *record, struct pawl_reco
         log_step_back("store went back, a sequence is not begun again", record, record, ask);
         return false;
     }
-    bool moved = pawl_record_skip(next, (uint64_t)ahead + margin);
+    /* By luck as well: what was lost twice is begun again twice, and perhaps by two who know
+     * nothing of each other. */
+    uint64_t most = pawl_record_left_in_lap(next) - (uint64_t)ahead - 1;
+    uint64_t jump = draw_jump(next, moment, margin);
+    uint64_t skipped = (uint64_t)ahead + (jump < most ? jump : most);
+    bool moved = pawl_record_skip(next, skipped);
 
     PAWL_ASSERT(moved);
-    ask->skipped = (uint64_t)ahead + margin;
+    ask->skipped = skipped;
     log_step_back("store went back and had lost a sequence", record, next, ask);
     return true;
 }
