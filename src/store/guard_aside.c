@@ -51,11 +51,20 @@ void pawl_guard_opening_ends(const char *path)
 
 int pawl_guard_set_aside(const char *path, const char *why)
 {
+    static const char *const names[] = {"data.mdb", "opening"};
     char aside[ASIDE_BYTES];
     char shown[ASIDE_BYTES + 16];
+    char from[ASIDE_BYTES];
+    char to[ASIDE_BYTES + 16];
 
     (void)snprintf(aside, sizeof aside, "%s.damaged-%lld", path, (long long)pawl_clock_wall_us());
     pawl_log(PAWL_LOG_ERROR, "guard is damaged, and begun anew", "why=\"%s\" kept_as=%s", why,
              pawl_log_quote(shown, sizeof shown, (struct pawl_bytes){aside, strlen(aside)}));
-    return rename(path, aside) == 0 ? 0 : errno;
+    if (mkdir(aside, 0700) != 0) return errno;
+    for (size_t i = 0; i < PAWL_COUNT(names); i++) {
+        (void)snprintf(from, sizeof from, "%s/%s", path, names[i]);
+        (void)snprintf(to, sizeof to, "%s/%s", aside, names[i]);
+        if (rename(from, to) != 0 && errno != ENOENT) return errno;
+    }
+    return 0;
 }

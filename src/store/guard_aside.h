@@ -24,7 +24,9 @@ bool pawl_guard_opening_begins(const char *path);
 void pawl_guard_opening_ends(const char *path);
 
 /*
- * Nothing in it can be relied on: it is kept for people, under another name. 0 or an errno.
+ * Nothing in its data.mdb can be relied on: it is kept for people, in a folder beside it. The
+ * journal, whose frames have checksums of their own, stays. Wherever this is cut short, the next
+ * one goes on with it. 0 or an errno.
  */
 int pawl_guard_set_aside(const char *path, const char *why);
 

@@ -25,9 +25,6 @@
 enum {
     BUCKETS = 4096,
     FOLD_BYTES = 2 << 20, /* of the journal, when it is put into data.mdb */
-    ENTRIES_MAX = 256,    /* of one put */
-    FRAME_BYTES_MAX =
-        PAWL_FRAME_HEAD_BYTES + 8 + 1 + PAWL_HEAD_BYTES + ENTRIES_MAX * PAWL_FRAME_ENTRY_BYTES_MAX,
     PATH_BYTES = PAWL_GUARD_PATH_BYTES,
     SHOWN_MAX = 200,
 };
@@ -57,7 +54,7 @@ struct file_book {
     bool missed;          /* what a failed write left out is in the cells alone */
     struct pawl_frame_reader reader;
     int replay_failure;
-    char frame[FRAME_BYTES_MAX];
+    char frame[PAWL_FRAME_BYTES_MAX];
 };
 
 static struct file_book *file_of(struct pawl_book *book)
@@ -117,10 +114,8 @@ static bool remember(struct file_book *file, const struct pawl_sight *sight)
 }
 
 /* What was there is gone: whatever is known here goes into it with the next fold. */
-static int made_anew(struct file_book *file)
+static void made_anew(struct file_book *file)
 {
-    pawl_log(PAWL_LOG_ERROR, "guard is lost, and begun anew: ids granted before are not all known",
-             "folder=%s", file->path);
     file->fresh_count = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct cell *cell = file->cells[i]; cell != NULL; cell = cell->next) {
@@ -130,7 +125,6 @@ static int made_anew(struct file_book *file)
     }
     file->missed = true;
     file->env.generation = file->generation; /* the journal's frames still count */
-    return 0;
 }
 
 /*
@@ -147,7 +141,14 @@ static int reopen(struct file_book *file)
     pawl_guard_env_close(&file->env);
     int rc = pawl_guard_env_open(&file->env, file->path, &head, &why);
 
-    if (rc == 0 && head.fresh) return made_anew(file);
+    if (rc == PAWL_GUARD_ENV_DAMAGED) {
+        rc = pawl_guard_set_aside(file->path, why);
+        if (rc == 0) rc = pawl_guard_env_open(&file->env, file->path, &head, &why);
+    } else if (rc == 0 && head.fresh) {
+        pawl_log(PAWL_LOG_ERROR, "guard is lost, and begun anew: it forgets what is not in use",
+                 "folder=%s", file->path);
+    }
+    if (rc == 0 && head.fresh) made_anew(file);
     if (rc != 0 || file->env.generation == file->generation) return rc;
     /* The commit that was thought to have failed had not: the frames are in it. */
     file->generation = file->env.generation;
@@ -192,7 +193,13 @@ static void shut(struct file_book *file)
 
 static void replay_head(struct pawl_frame_reader *reader, const struct pawl_book_head *head)
 {
-    PAWL_OWNER(reader, struct file_book, reader)->head = *head;
+    struct file_book *file = PAWL_OWNER(reader, struct file_book, reader);
+    struct pawl_book_head before = file->head;
+
+    file->head = *head;
+    /* One that was begun anew since has less than it had: clients may tell it more. */
+    file->head.fresh = before.fresh;
+    if (before.began_s > head->began_s) file->head.began_s = before.began_s;
 }
 
 static void replay_sight(struct pawl_frame_reader *reader, const struct pawl_sight *sight)
@@ -208,6 +215,39 @@ static pawl_err fail(const struct file_book *file, const char *what, int failure
                      mdb_strerror(failure));
 }
 
+/*
+ * Answers are given only after their frame is written: a process that was killed while it wrote one
+ * had not, and a power cut may have taken more of the end. What has whole frames behind it is
+ * damage; they count all the same.
+ */
+static void read_frames(struct file_book *file, struct pawl_bytes bytes)
+{
+    uint64_t newest = pawl_frames_newest(bytes);
+    size_t harmed = 0;
+    size_t at = 0;
+
+    file->reader = (struct pawl_frame_reader){replay_head, replay_sight};
+    /* One that is older than its journal was lost, or made anew, since. */
+    if (newest > file->env.generation) file->env.generation = newest;
+    file->generation = file->env.generation;
+    for (size_t next = 0;; at = next) {
+        struct pawl_bytes rest = {bytes.at + at, bytes.size - at};
+
+        at += pawl_frames_read(rest, file->generation, &file->reader);
+        next = pawl_frames_next(bytes, at);
+        if (next == bytes.size) break;
+        harmed += next - at;
+    }
+    if (harmed > 0) {
+        pawl_log(PAWL_LOG_ERROR, "guard's journal is damaged: some ids that were granted are lost",
+                 "bytes=%zu of=%zu", harmed, bytes.size);
+    }
+    if (at < bytes.size) {
+        pawl_log(PAWL_LOG_WARN, "guard's journal ends in bytes that are no entry",
+                 "bytes=%zu of=%zu", bytes.size - at, bytes.size);
+    }
+}
+
 /* What came since data.mdb's last commit goes into it now. */
 static pawl_err replay(struct file_book *file, pawl_error *error)
 {
@@ -219,16 +259,7 @@ static pawl_err replay(struct file_book *file, pawl_error *error)
 
     if (failure != 0) return fail(file, "cannot read its journal", failure, error);
     file->replay_failure = 0;
-    file->reader = (struct pawl_frame_reader){replay_head, replay_sight};
-    file->generation = file->env.generation;
-    size_t whole = pawl_frames_read(bytes, file->generation, &file->reader);
-
-    if (whole < bytes.size) {
-        /* Answers are given only after their frame is written: a process that was killed while it
-         * wrote one had not. A power cut may have taken more. */
-        pawl_log(PAWL_LOG_WARN, "guard's journal ends in bytes that are no entry",
-                 "bytes=%zu of=%zu", bytes.size - whole, bytes.size);
-    }
+    read_frames(file, bytes);
     bool empty = bytes.size == 0;
 
     free((void *)(uintptr_t)bytes.at);
@@ -419,6 +450,16 @@ static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *st
     return PAWL_OK;
 }
 
+/* Where it cannot be read, it is opened anew: what is damaged is set aside then. */
+static int look_up(struct file_book *file, struct pawl_bytes name, struct pawl_seen *seen)
+{
+    int rc = pawl_guard_env_get(&file->env, name, seen);
+
+    if (rc == 0 || rc == MDB_NOTFOUND || pawl_clock_ns() < file->retry_ns) return rc;
+    rc = reopen(file);
+    return rc == 0 ? pawl_guard_env_get(&file->env, name, seen) : rc;
+}
+
 static pawl_err file_get(struct pawl_book *book, struct pawl_bytes name, struct pawl_seen *seen,
                          pawl_error *error)
 {
@@ -430,8 +471,7 @@ static pawl_err file_get(struct pawl_book *book, struct pawl_bytes name, struct 
         *seen = (*at)->seen;
         return PAWL_OK;
     }
-    if (file->env.env == NULL && pawl_clock_ns() >= file->retry_ns) (void)reopen(file);
-    int rc = pawl_guard_env_get(&file->env, name, seen);
+    int rc = look_up(file, name, seen);
 
     if (rc == 0) {
         /* Most who ask are granted something: what was seen is looked up only once for it. */
@@ -449,7 +489,7 @@ static pawl_err file_put(struct pawl_book *book, const struct pawl_entries *entr
     struct file_book *file = file_of(book);
     bool kept = true;
 
-    PAWL_ASSERT(entries->count <= ENTRIES_MAX);
+    PAWL_ASSERT(entries->count <= PAWL_FRAME_ENTRIES_MAX);
     if (entries->head != NULL) file->head = *entries->head;
     for (size_t i = 0; i < entries->count; i++) {
         kept = remember(file, &entries->sights[i]) && kept;

@@ -8,7 +8,8 @@
  * be
  *
  * What was written to the journal outlives the process; the next one puts it into data.mdb. A power
- * cut can take the journal's end, never harm what was there before. What is damaged is set aside.
+ * cut can take the journal's end, never harm what was there before. A data.mdb that is damaged is
+ * set aside, and begun anew with what the journal has.
  */
 #ifndef PAWL_STORE_GUARD_FILE_H
 #define PAWL_STORE_GUARD_FILE_H

@@ -176,23 +176,62 @@ static bool read_frame(struct pawl_bytes body, struct pawl_frame_reader *reader)
     return true;
 }
 
+/* The body of the frame at the front of rest; size 0: it is cut or harmed. */
+static struct pawl_bytes whole_body(struct pawl_bytes rest)
+{
+    const struct pawl_bytes none = {.size = 0};
+
+    if (rest.size < PAWL_FRAME_HEAD_BYTES) return none;
+    struct pawl_bytes body = {rest.at + PAWL_FRAME_HEAD_BYTES, get_number(rest.at, 4)};
+
+    if (body.size < 8 || body.size > PAWL_FRAME_BYTES_MAX - PAWL_FRAME_HEAD_BYTES) return none;
+    if (body.size > rest.size - PAWL_FRAME_HEAD_BYTES) return none;
+    /* Where a frame is looked for at each byte, most end here, before all of them is read. */
+    if (body.size > 8 && body.at[8] != ENTRY_HEAD && body.at[8] != ENTRY_SIGHT) return none;
+    if (get_number(rest.at + 4, 4) != pawl_bytes_crc32(body)) return none;
+    return read_frame(body, NULL) ? body : none;
+}
+
+static struct pawl_bytes from_there(struct pawl_bytes journal, size_t at)
+{
+    return (struct pawl_bytes){journal.at + at, journal.size - at};
+}
+
 size_t pawl_frames_read(struct pawl_bytes journal, uint64_t generation,
                         struct pawl_frame_reader *reader)
 {
     size_t at = 0;
 
-    while (journal.size - at >= PAWL_FRAME_HEAD_BYTES) {
-        const char *frame = journal.at + at;
-        size_t size = get_number(frame, 4);
-        struct pawl_bytes body = {frame + PAWL_FRAME_HEAD_BYTES, size};
+    while (at < journal.size) {
+        struct pawl_bytes body = whole_body(from_there(journal, at));
 
-        if (size < 8 || journal.size - at - PAWL_FRAME_HEAD_BYTES < size) break;
-        if (get_number(frame + 4, 4) != pawl_bytes_crc32(body)) break;
-        if (!read_frame(body, NULL)) break;
+        if (body.size == 0) break;
         if (get_number(body.at, 8) == generation) (void)read_frame(body, reader);
-        at += PAWL_FRAME_HEAD_BYTES + size;
+        at += PAWL_FRAME_HEAD_BYTES + body.size;
     }
     return at;
+}
+
+size_t pawl_frames_next(struct pawl_bytes journal, size_t from)
+{
+    while (from < journal.size && whole_body(from_there(journal, from)).size == 0) {
+        from++;
+    }
+    return from;
+}
+
+uint64_t pawl_frames_newest(struct pawl_bytes journal)
+{
+    uint64_t newest = 0;
+
+    for (size_t at = pawl_frames_next(journal, 0); at < journal.size;) {
+        struct pawl_bytes body = whole_body(from_there(journal, at));
+        uint64_t generation = get_number(body.at, 8);
+
+        if (generation > newest) newest = generation;
+        at = pawl_frames_next(journal, at + PAWL_FRAME_HEAD_BYTES + body.size);
+    }
+    return newest;
 }
 
 bool pawl_guard_stores_find(struct pawl_bytes text, struct pawl_bytes url, struct pawl_bytes *name)

@@ -213,6 +213,45 @@ static void a_journal_cut_anywhere_is_read_up_to_there(void **state)
     }
 }
 
+static void damage(const char *name, long at, const char *bytes, size_t size)
+{
+    char path[PATH_MAX];
+
+    path_of(path, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, size, at), size);
+    (void)close(fd);
+}
+
+static void write_thrice_and_die(void)
+{
+    struct pawl_book *book = open_book(NULL);
+
+    if (put(book, "a", seen_at(1)) != PAWL_OK) _exit(1);
+    if (put(book, "b", seen_at(2)) != PAWL_OK) _exit(1);
+    if (put(book, "c", seen_at(3)) != PAWL_OK) _exit(1);
+}
+
+static void frames_behind_a_harmed_one_count(void **state)
+{
+    char path[PATH_MAX];
+    struct stat about;
+
+    (void)state;
+    run_child(write_thrice_and_die);
+    path_of(path, "journal");
+    assert_int_equal(stat(path, &about), 0);
+    damage("journal", about.st_size / 2, "\xff\xff", 2);
+    struct pawl_book *book = open_book(NULL);
+
+    assert_int_equal(id_of(book, "a"), 1);
+    assert_int_equal(id_of(book, "b"), -1);
+    assert_int_equal(id_of(book, "c"), 3);
+    close_book(book);
+}
+
 static void a_full_journal_goes_into_the_environment(void **state)
 {
     char name[32];
@@ -249,18 +288,6 @@ static size_t set_aside(void)
 
     if (count > 0) globfree(&found);
     return count;
-}
-
-static void damage(const char *name, long at, const char *bytes, size_t size)
-{
-    char path[PATH_MAX];
-
-    path_of(path, name);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, bytes, size, at), size);
-    (void)close(fd);
 }
 
 static void what_is_damaged_is_set_aside(void **state)
@@ -548,6 +575,7 @@ int main(void)
         IN_FOLDER(remembers_across_processes_that_end_well),
         IN_FOLDER(remembers_what_a_killed_process_wrote),
         IN_FOLDER(a_journal_cut_anywhere_is_read_up_to_there),
+        IN_FOLDER(frames_behind_a_harmed_one_count),
         IN_FOLDER(a_full_journal_goes_into_the_environment),
         IN_FOLDER(what_is_damaged_is_set_aside),
         IN_FOLDER(an_entry_that_is_harmed_is_damage),
