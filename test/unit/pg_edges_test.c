@@ -401,16 +401,23 @@ static void misses_no_schema_in_a_listing_without_order(void **state)
 static void lists_for_schemas_once_a_second(void **state)
 {
     struct fixture fixture;
+    char text[64];
+    char want[128];
 
     (void)state;
     open_all(&fixture);
-    query(&fixture, 0, "SELECT nextval('one.s')", NO_SCHEMA("one"));
+    for (int i = 0; i < 16; i++) {
+        (void)snprintf(text, sizeof text, "SELECT nextval('n%d.s')", i);
+        (void)snprintf(want, sizeof want, NO_SCHEMA("n%d"), i);
+        query(&fixture, 0, text, want);
+    }
     query(&fixture, 1, "SELECT nextval('two.s')", NO_RELATION("two.s"));
-    query(&fixture, 1, "SELECT nextval('one.s')", NO_SCHEMA("one"));
-    assert_int_equal(fixture.world.lists, 1);
+    query(&fixture, 1, "SELECT nextval('n15.s')", NO_SCHEMA("n15"));
+    assert_int_equal(fixture.world.lists, 16);
     world_wait(&fixture.world, PAWL_NS_PER_S);
     query(&fixture, 1, "SELECT nextval('two.s')", NO_SCHEMA("two"));
-    assert_int_equal(fixture.world.lists, 2);
+    query(&fixture, 1, "SELECT nextval('three.s')", NO_RELATION("three.s"));
+    assert_int_equal(fixture.world.lists, 17);
     close_all(&fixture);
 }
 

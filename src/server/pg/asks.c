@@ -41,8 +41,9 @@ static void wait_failed(struct pg_session *session)
  * A schema is there if a sequence is in it: PostgreSQL has another error if it is not. That is
  * asked of the store once what was wanted is not there, and remembered for a while. Only a listing
  * that is known to be in order, and comes to an end beyond the schema's names, tells that it is
- * missing. Who keeps asking for what is not there must not keep the store busy: a desk lists once a
- * second at most, and whoever comes in between hears that the relation is not there.
+ * missing. Who keeps asking for what is not there must not keep the store busy: after a few such
+ * questions a desk asks once a second, and whoever comes in between hears that the relation is not
+ * there.
  */
 
 static bool begins_with(const struct pawl_name *name, const struct pawl_name *prefix)
@@ -132,6 +133,7 @@ static bool schema_is(struct pg_session *session, const struct pawl_name *prefix
 static bool ask_schema(struct pg_session *session)
 {
     struct pg_schema *schema = &session->home->schema;
+    const uint64_t every_ns = PG_SCHEMA_EVERY_MS * PAWL_NS_PER_MS;
     uint64_t now_ns = session->conn->desk->now_ns;
     struct pawl_name prefix;
 
@@ -140,8 +142,8 @@ static bool ask_schema(struct pg_session *session)
         session->search.no_schema = schema->missing;
         return false;
     }
-    if (schema->again_ns > now_ns) return false;
-    schema->again_ns = now_ns + PG_SCHEMA_EVERY_MS * PAWL_NS_PER_MS;
+    if (schema->paid_ns > now_ns + (PG_SCHEMA_BURST - 1) * every_ns) return false;
+    schema->paid_ns = (schema->paid_ns > now_ns ? schema->paid_ns : now_ns) + every_ns;
     session->search.schema_pages = 0;
     wait_begins(session);
     struct call *call =

@@ -35,7 +35,8 @@ enum {
     PG_LIST_PAGE = 250,         /* records in one ask */
     PG_SCHEMA_PAGE = 16,        /* likewise, to see whether a schema has any */
     PG_SCHEMA_PAGES = 8,        /* of these, full of tombstones, before it is taken to be there */
-    PG_SCHEMA_EVERY_MS = 1000,  /* between two such questions of a desk */
+    PG_SCHEMA_EVERY_MS = 1000,  /* between two such questions of a desk, in the long run */
+    PG_SCHEMA_BURST = 16,       /* that many may come at once */
     PG_UNDONE_SHOWN_BYTES = 96, /* of the changes that a ROLLBACK leaves */
     SQL_TAG_BYTES_MAX = 32,
     PG_NOTICE_PLACE = 6, /* in client_min_messages' choices */
@@ -49,7 +50,7 @@ struct pg_schema {
     uint8_t user_size;
     bool missing;
     uint64_t until_ns; /* remembered until then */
-    uint64_t again_ns; /* before, the store is not asked for another */
+    uint64_t paid_ns;  /* when all questions so far have had their PG_SCHEMA_EVERY_MS */
 };
 
 /* What all sessions of one I/O thread share. */
