@@ -226,6 +226,8 @@ uint64_t pawl_frames_newest(struct pawl_bytes journal)
 
     for (size_t at = pawl_frames_next(journal, 0); at < journal.size;) {
         struct pawl_bytes body = whole_body(from_there(journal, at));
+
+        PAWL_ASSERT(body.at != NULL); /* there is a whole one where pawl_frames_next stops */
         uint64_t generation = get_number(body.at, 8);
 
         if (generation > newest) newest = generation;
