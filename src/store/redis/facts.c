@@ -166,9 +166,10 @@ static pawl_err lossy(const struct pawl_redis_settings *settings, const char *wh
 {
     return pawl_fail(error, PAWL_BAD_REQUEST,
                      "%s: its %s is \"%s\", so it can forget ids that it gave, and give them "
-                     "again: CONFIG SET %s %s (and CONFIG REWRITE), or accept that with "
-                     "durability=none in the URL",
-                     settings->where, what, found, what, wanted);
+                     "again: if it had sequences before it was restarted so, restart it with %s %s "
+                     "in its redis.conf; else CONFIG SET %s %s (and CONFIG REWRITE); or accept it "
+                     "with durability=none in the URL",
+                     settings->where, what, found, what, wanted, what, wanted);
 }
 
 pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
