@@ -228,6 +228,21 @@ bool pawl_utf8_printable(struct pawl_bytes bytes)
     return true;
 }
 
+/* The value of ?password= or &sslpassword=, as libpq takes them, becomes stars. */
+static void hide_options(char *text)
+{
+    for (char *at = strchr(text, '?'); at != NULL; at = strchr(at + 1, '&')) {
+        char *value = strchr(at, '=');
+        char *end = strchr(at + 1, '&');
+
+        if (value == NULL) return;
+        if (end == NULL) end = at + strlen(at);
+        if (value < end && value - at >= 9 && memcmp(value - 8, "password", 8) == 0) {
+            memset(value + 1, '*', (size_t)(end - value - 1));
+        }
+    }
+}
+
 const char *pawl_url_show(char *to, size_t size, const char *url)
 {
     const char *host = strstr(url, "://");
@@ -241,5 +256,6 @@ const char *pawl_url_show(char *to, size_t size, const char *url)
     } else {
         (void)snprintf(to, size, "%.*s:***%s", (int)(colon - url), url, at);
     }
+    hide_options(to);
     return to;
 }

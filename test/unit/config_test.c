@@ -229,6 +229,11 @@ static void passwords_are_not_shown(void **state)
         {"redis://:secret@host", "redis://:***@host"},
         {"redis://user@host:6379", "redis://user@host:6379"},
         {"redis://u:p/a@s@host/0", "redis://u:***@host/0"},
+        {"postgres://h/d?user=u&password=secret&table=t",
+         "postgres://h/d?user=u&password=******&table=t"},
+        {"postgres://u:s@h/d?sslpassword=x", "postgres://u:***@h/d?sslpassword=*"},
+        {"postgres://h/d?password=", "postgres://h/d?password="},
+        {"postgres://h/d?password", "postgres://h/d?password"},
     };
     char shown[64];
 
