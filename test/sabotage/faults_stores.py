@@ -47,7 +47,7 @@ STORES = [
           "    if (!redrawn && (back || other)) {", "    if (!redrawn && other && !back) {"),
     Fault("a frame of the guard's journal is read whatever its checksum",
           "src/store/guard_text.c",
-          "        if (get_number(frame + 4, 4) != pawl_bytes_crc32(body)) break;\n", ""),
+          "    if (get_number(rest.at + 4, 4) != pawl_bytes_crc32(body)) return none;\n", ""),
     Fault("frames that data.mdb has already are read again", "src/store/guard_text.c",
           "        if (get_number(body.at, 8) == generation) (void)read_frame(body, reader);",
           "        if (get_number(body.at, 8) <= generation) (void)read_frame(body, reader);"),
