@@ -47,6 +47,7 @@ struct pawl_bytes {
 bool pawl_bytes_equal(struct pawl_bytes a, struct pawl_bytes b);
 /* Letters of ASCII in either case: for command words and options. */
 bool pawl_bytes_equal_nocase(struct pawl_bytes a, struct pawl_bytes b);
+bool pawl_bytes_begin(struct pawl_bytes bytes, struct pawl_bytes with);
 /* Orders like memcmp, shorter first: the order of names in listings. */
 int pawl_bytes_order(struct pawl_bytes a, struct pawl_bytes b);
 /* FNV-1a with a final mix: for hash tables and rendezvous ranking. */

@@ -9,6 +9,12 @@ bool pawl_bytes_equal(struct pawl_bytes a, struct pawl_bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
+bool pawl_bytes_begin(struct pawl_bytes bytes, struct pawl_bytes with)
+{
+    return bytes.size >= with.size &&
+           pawl_bytes_equal((struct pawl_bytes){bytes.at, with.size}, with);
+}
+
 static char lower(char c)
 {
     if (c < 'A' || c > 'Z') return c;

@@ -236,15 +236,12 @@ static void link_opened(struct pawl_link *link)
     send_login(remote);
 }
 
-static bool begins(struct pawl_bytes text, const char *with)
-{
-    return text.size >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
-}
-
 static const char *refuse_login(struct pawl_remote *remote, struct pawl_bytes said)
 {
-    if (begins(said, "ERR max number of clients")) return "it has too many clients";
-    if (begins(said, "WRONGPASS")) {
+    if (pawl_bytes_begin(said, PAWL_BYTES("ERR max number of clients"))) {
+        return "it has too many clients";
+    }
+    if (pawl_bytes_begin(said, PAWL_BYTES("WRONGPASS"))) {
         (void)snprintf(remote->denied, sizeof remote->denied,
                        "%.200s: wrong user or password, for user \"%s\": correct them in the URL "
                        "(pawl://user:password@host) or in PAWL_PASSWORD",
@@ -317,7 +314,8 @@ static const char *read_replies(struct pawl_remote *remote)
             remote->sent_unknown = remote->answered_count;
         }
         remote->failures = 0;
-        bool forgotten = remote->login.user[0] != '\0' && begins(rest, "-NOAUTH");
+        bool forgotten =
+            remote->login.user[0] != '\0' && pawl_bytes_begin(rest, PAWL_BYTES("-NOAUTH"));
         pawl_ask_answer(ask);
         if (forgotten) {
             why = "it wants another login";

@@ -179,8 +179,7 @@ static void skip_inside(struct cursor *cursor, const struct pawl_resp_value *val
 
 static bool set_gap(pawl_gaps *gaps, struct pawl_bytes label, const struct pawl_resp_value *value)
 {
-    static const char prefix[] = "burned_";
-    const size_t prefix_size = sizeof prefix - 1;
+    const struct pawl_bytes prefix = PAWL_BYTES("burned_");
 
     if (pawl_bytes_equal(label, PAWL_BYTES("gaps_since"))) return to_i64(value, &gaps->since);
     if (pawl_bytes_equal(label, PAWL_BYTES("crash_after"))) {
@@ -194,8 +193,8 @@ static bool set_gap(pawl_gaps *gaps, struct pawl_bytes label, const struct pawl_
     if (pawl_bytes_equal(label, PAWL_BYTES("step_back_ids"))) {
         return to_u64(value, &gaps->step_back_ids);
     }
-    if (label.size < prefix_size || memcmp(label.at, prefix, prefix_size) != 0) return true;
-    label = (struct pawl_bytes){label.at + prefix_size, label.size - prefix_size};
+    if (!pawl_bytes_begin(label, prefix)) return true;
+    label = (struct pawl_bytes){label.at + prefix.size, label.size - prefix.size};
     for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++) {
         const char *word = pawl_cause_name((enum pawl_cause)cause);
 
@@ -336,11 +335,9 @@ static pawl_err code_of(struct pawl_bytes word, struct pawl_bytes text)
         PAWL_ERR_MAP(WORD)
 #undef WORD
     };
-    static const char crowd[] = "max number of clients"; /* Redis's text, and pawld's */
 
-    if (text.size >= sizeof crowd - 1 && memcmp(text.at, crowd, sizeof crowd - 1) == 0) {
-        return PAWL_BUSY;
-    }
+    /* Redis's text, and pawld's. */
+    if (pawl_bytes_begin(text, PAWL_BYTES("max number of clients"))) return PAWL_BUSY;
     for (size_t i = 1; i < PAWL_COUNT(words); i++) { /* not OK: no error is that */
         struct pawl_bytes known = {words[i].word, strlen(words[i].word)};
 

@@ -235,19 +235,12 @@ static bool next_line(struct reader *reader)
     return true;
 }
 
-static bool begins(struct pawl_bytes line, const char *with)
-{
-    size_t size = strlen(with);
-
-    return line.size >= size && memcmp(line.at, with, size) == 0;
-}
-
 static pawl_err read_head(struct reader *reader, struct pawl_backup_head *head)
 {
     struct value value;
     uint64_t format = 0;
 
-    if (!next_line(reader) || !begins(reader->line, "{\"pawl_backup\":")) {
+    if (!next_line(reader) || !pawl_bytes_begin(reader->line, PAWL_BYTES("{\"pawl_backup\":"))) {
         return pawl_fail(reader->error, PAWL_BAD_REQUEST,
                          "this is no backup of pawl's: its first line does not say so");
     }
@@ -358,7 +351,7 @@ pawl_err pawl_backup_read(struct pawl_bytes bytes, struct pawl_backup_head *head
 
     if (err != PAWL_OK) return err;
     while (next_line(&reader)) {
-        if (begins(reader.line, "{\"end\":")) return read_end(&reader);
+        if (pawl_bytes_begin(reader.line, PAWL_BYTES("{\"end\":"))) return read_end(&reader);
         err = read_record(&reader, &record);
         if (err != PAWL_OK) return err;
         if (each != NULL && !each(&record, arg)) {

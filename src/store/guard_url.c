@@ -26,27 +26,20 @@ static bool decode(struct pawl_bytes text, char *to, size_t size)
     return at > 0;
 }
 
-static bool begins(struct pawl_bytes text, const char *key)
-{
-    size_t size = strlen(key);
-
-    return text.size >= size && memcmp(text.at, key, size) == 0;
-}
-
 static pawl_err read_option(struct pawl_guard_url *guard, struct pawl_bytes option, bool *ours,
                             pawl_error *error)
 {
-    static const char folder[] = "guard=";
-    static const char accept[] = "guard-accept=";
+    const struct pawl_bytes folder = PAWL_BYTES("guard=");
+    const struct pawl_bytes accept = PAWL_BYTES("guard-accept=");
     bool fine = true;
 
     *ours = true;
-    if (begins(option, folder)) {
-        struct pawl_bytes value = {option.at + sizeof folder - 1, option.size - sizeof folder + 1};
+    if (pawl_bytes_begin(option, folder)) {
+        struct pawl_bytes value = {option.at + folder.size, option.size - folder.size};
 
         fine = decode(value, guard->folder, sizeof guard->folder);
-    } else if (begins(option, accept)) {
-        struct pawl_bytes value = {option.at + sizeof accept - 1, option.size - sizeof accept + 1};
+    } else if (pawl_bytes_begin(option, accept)) {
+        struct pawl_bytes value = {option.at + accept.size, option.size - accept.size};
 
         fine = decode(value, guard->accept, sizeof guard->accept);
     } else {

@@ -48,7 +48,7 @@ static void wait_failed(struct pg_session *session)
 
 static bool begins_with(const struct pawl_name *name, const struct pawl_name *prefix)
 {
-    return name->size >= prefix->size && memcmp(name->at, prefix->at, prefix->size) == 0;
+    return pawl_bytes_begin(pawl_name_bytes(name), pawl_name_bytes(prefix));
 }
 
 /* On the keeper's thread: the call is the ask's. */

@@ -32,7 +32,7 @@ bool pawl_postgres_history_read(struct pawl_postgres_history *history, const PGr
 /* What is left of text behind part, if it begins with that. */
 static bool take(struct pawl_bytes *text, struct pawl_bytes part)
 {
-    if (text->size < part.size || memcmp(text->at, part.at, part.size) != 0) return false;
+    if (!pawl_bytes_begin(*text, part)) return false;
     *text = (struct pawl_bytes){text->at + part.size, text->size - part.size};
     return true;
 }

@@ -40,7 +40,7 @@ static bool begins(struct pawl_bytes text, const char *word)
 {
     size_t size = strlen(word);
 
-    if (text.size < size || memcmp(text.at, word, size) != 0) return false;
+    if (!pawl_bytes_begin(text, (struct pawl_bytes){word, size})) return false;
     /* A word's end; a row of several words is a beginning. */
     return strchr(word, ' ') != NULL || size == 0 || text.size == size || text.at[size] == ' ';
 }
