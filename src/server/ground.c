@@ -93,12 +93,6 @@ static pawl_err lmdb_folder(const struct config *config, char path[PATH_MAX], pa
     return PAWL_OK;
 }
 
-/* One that forgets: what is remembered of it has no use once the process has ended. */
-static bool is_memory(const struct config *config)
-{
-    return strncmp(config->store, "memory:", 7) == 0;
-}
-
 /* Backups of a store take all of its folder, and what guards against old backups must not go
  * back with them. */
 static pawl_err check_apart(const struct config *config, pawl_error *error)
@@ -221,7 +215,9 @@ static pawl_err open_ledger(struct ground *ground, struct pawl_keeper_settings *
     pawl_error why;
 
     keeper->ledger_since = pawl_clock_wall_s();
-    if (config->data[0] == '\0' || ground->looks || is_memory(config)) return PAWL_OK;
+    if (config->data[0] == '\0' || ground->looks || pawl_store_forgets(config->store)) {
+        return PAWL_OK;
+    }
     (void)pawl_url_show(url, sizeof url, config->store);
     (void)snprintf(path, sizeof path, "%s/gaps-%016" PRIx64, ground->data.path,
                    pawl_bytes_hash((struct pawl_bytes){url, strlen(url)}, 0));
@@ -408,7 +404,8 @@ pawl_err ground_glance(const struct ground *ground, const struct pawl_identity *
         .how = own ? "guard-accept=" : "--accept-store",
     };
 
-    *asked = !ground_is_remote(config) && !is_memory(config) && place.folder[0] != '\0';
+    *asked =
+        !ground_is_remote(config) && !pawl_store_forgets(config->store) && place.folder[0] != '\0';
     if (err == PAWL_OK && *asked) err = pawl_guard_file_glance(&place, identity, glance, &why);
     if (err == PAWL_OK) return PAWL_OK;
     return pawl_fail(error, err, "%s: %s", own ? "--store" : "--data", why.text);

@@ -19,6 +19,11 @@ struct pawl_seen {
     int64_t dropped_s; /* when it was found to be dropped; 0: it was not. Seconds since 1970 */
 };
 
+static inline int64_t pawl_guard_direction(const struct pawl_seen *seen)
+{
+    return seen->increment < 0 ? -1 : 1;
+}
+
 /* One to remember. The name is the caller's. */
 struct pawl_sight {
     struct pawl_bytes name;

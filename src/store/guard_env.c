@@ -313,7 +313,7 @@ static int copy_seen(struct pawl_guard_env *to, struct pawl_guard_env *from)
         } else if (mdb_get(to->txn, to->seen, &k, &known) != 0 ||
                    !pawl_seen_read(&other, name,
                                    (struct pawl_bytes){known.mv_data, known.mv_size}) ||
-                   pawl_mark_order(seen.mark, other.mark, seen.increment < 0 ? -1 : 1) > 0) {
+                   pawl_mark_order(seen.mark, other.mark, pawl_guard_direction(&seen)) > 0) {
             rc = pawl_guard_env_put(to, name, &seen);
         }
     }

@@ -18,6 +18,7 @@
 #include "store/guard_journal.h"
 #include "store/guard_stores.h"
 #include "store/guard_text.h"
+#include "store/store.h"
 
 /* How long a guard that failed is left alone. */
 #define RETRY_NS PAWL_NS_PER_S
@@ -396,13 +397,6 @@ static pawl_err take_over(const struct file_book *file, pawl_error *error)
     return fail(file, "cannot take its former name's place", errno, error);
 }
 
-static bool forgets(const struct file_book *file)
-{
-    static const char memory[] = "memory:";
-
-    return strncmp(file->stores.url, memory, sizeof memory - 1) == 0;
-}
-
 /* A store that forgets is another one each time: so is its book, and there is one at most. */
 static void begin_anew(const struct file_book *file)
 {
@@ -423,7 +417,7 @@ static pawl_err file_open(struct pawl_book *book, const struct pawl_identity *st
     struct file_book *file = file_of(book);
     char name[PAWL_GUARD_NAME_BYTES];
     bool known = false;
-    bool passing = forgets(file);
+    bool passing = pawl_store_forgets(file->stores.url);
     pawl_err err =
         passing ? PAWL_OK : pawl_guard_stores_accept(&file->stores, store, &known, error);
 

@@ -74,11 +74,6 @@ void pawl_guard_ask_below(struct pawl_guard *guard, struct pawl_ask *ask);
 /* An ask for ids, whatever is remembered. */
 void pawl_guard_pass_ids(struct pawl_guard *guard, struct pawl_ask *from);
 
-static inline int64_t pawl_guard_direction(const struct pawl_seen *seen)
-{
-    return seen->increment < 0 ? -1 : 1;
-}
-
 /* guard_learn.c */
 /* Nothing is remembered of a sequence that was not made here, and --learn-for is not over. */
 bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen);

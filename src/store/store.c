@@ -97,6 +97,13 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
     return pawl_guard_url_open(&guard, options, store, error);
 }
 
+bool pawl_store_forgets(const char *url)
+{
+    const struct scheme *scheme = scheme_of(url);
+
+    return scheme != NULL && scheme->open == pawl_memory_open;
+}
+
 bool pawl_store_shared(const char *url)
 {
     const struct scheme *scheme = scheme_of(url);

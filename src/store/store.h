@@ -38,6 +38,9 @@ struct pawl_store_options {
 pawl_err pawl_store_open(const char *url, const struct pawl_store_options *options,
                          struct pawl_source **store, pawl_error *error);
 
+/* Whether what is in it is gone when this process ends. */
+bool pawl_store_forgets(const char *url);
+
 /* Whether other processes may use the store as well: a forked child can open it anew. */
 bool pawl_store_shared(const char *url);
 
