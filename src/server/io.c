@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/io.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/address.h"
 #include "server/conn.h"
 #include "server/ferry.h"
 #include "server/users.h"
@@ -196,24 +195,11 @@ static void tell_address(struct conn *conn, char *to, size_t size, void *arg)
     const struct peer *peer = PAWL_OWNER(conn, struct peer, conn);
     struct sockaddr_storage at;
     int at_size = (int)sizeof at;
-    char host[INET6_ADDRSTRLEN];
-    uint16_t port = 0;
 
     (void)arg;
     to[0] = '\0';
     if (uv_tcp_getpeername(&peer->tcp, (struct sockaddr *)&at, &at_size) != 0) return;
-    if (at.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)&at;
-
-        port = ntohs(v4->sin_port);
-        if (uv_ip4_name(v4, host, sizeof host) != 0) return;
-    } else {
-        const struct sockaddr_in6 *v6 = (const void *)&at;
-
-        port = ntohs(v6->sin6_port);
-        if (uv_ip6_name(v6, host, sizeof host) != 0) return;
-    }
-    (void)snprintf(to, size, at.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", host, port);
+    address_show(&at, to, size);
 }
 
 static void post_to(size_t desk, struct pawl_mail *mail, void *arg)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/address.h"
 #include "server/conn.h"
 
 enum {
@@ -30,12 +31,6 @@ static bool is_loopback(const struct sockaddr *address)
            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
 }
 
-static uint16_t port_of(const struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET ? ntohs(((const struct sockaddr_in *)address)->sin_port)
-                                         : ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
-}
-
 static void set_port(struct sockaddr_storage *address, uint16_t port)
 {
     if (address->ss_family == AF_INET) {
@@ -47,19 +42,10 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 
 static void show(struct listen_address *address)
 {
-    const struct sockaddr *at = (const struct sockaddr *)&address->at;
-    bool v6 = at->sa_family == AF_INET6;
-    char host[INET6_ADDRSTRLEN] = "?";
+    char at[ADDRESS_SHOW_BYTES_MAX];
 
-    if (v6) {
-        (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&address->at)->sin6_addr, host,
-                        sizeof host);
-    } else {
-        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)&address->at)->sin_addr, host,
-                        sizeof host);
-    }
-    (void)snprintf(address->shown, sizeof address->shown, v6 ? "%s://[%s]:%u" : "%s://%s:%u",
-                   address->wire->scheme, host, port_of(&address->at));
+    address_show(&address->at, at, sizeof at);
+    (void)snprintf(address->shown, sizeof address->shown, "%s://%s", address->wire->scheme, at);
 }
 
 /* Adds every address that one --listen names. */
@@ -169,8 +155,8 @@ pawl_err listeners_open(struct listeners *listeners, struct listen_addresses *ad
         struct listen_address *address = &addresses->all[i];
         const struct listen_address *before = i > 0 ? address - 1 : NULL;
 
-        if (port_of(&address->at) == 0 && before != NULL && before->entry == address->entry) {
-            set_port(&address->at, port_of(&before->at));
+        if (address_port(&address->at) == 0 && before != NULL && before->entry == address->entry) {
+            set_port(&address->at, address_port(&before->at));
         }
         int listening = listen_on(address);
         if (listening < 0) {

@@ -2,14 +2,12 @@
 #include "server/login.h"
 
 #include "base/log.h"
+#include "server/address.h"
 
 /* Between lines in the log about wrong passwords: somebody who guesses must not fill the disk. */
 #define SAY_EVERY_NS PAWL_NS_PER_S
 
-enum {
-    NAME_SHOWN_BYTES = 4 * USER_NAME_BYTES_MAX + 8,
-    ADDRESS_BYTES = 64, /* "[IPv6]:port" */
-};
+enum { NAME_SHOWN_BYTES = 4 * USER_NAME_BYTES_MAX + 8 };
 
 static struct users *users_of(const struct conn *conn)
 {
@@ -57,7 +55,7 @@ void conn_refused(struct conn *conn, struct pawl_bytes name)
 {
     struct desk *desk = conn->desk;
     char shown[NAME_SHOWN_BYTES];
-    char address[ADDRESS_BYTES] = "";
+    char address[ADDRESS_SHOW_BYTES_MAX] = "";
 
     pawl_count_add(&desk->counts.refused, 1);
     if (++conn->refusals >= LOGIN_REFUSALS_MAX) conn->closing = true;
