@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copied.h"
 #include "store/couchbase/driver.h"
 #include "store/dynamodb/item.h"
 #include "store/etcd/words.h"
@@ -206,12 +207,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_fields, check_bytes, check_etcd,  check_item, check_document,
         check_plain,  check_index, check_redis, check_tag,
     };
-    if (size == 0) return 0;
-    char *copy = malloc(size); /* of its own, so that the sanitizer knows where it ends */
-
-    if (copy == NULL) return 0;
-    if (size > 1) memcpy(copy, data + 1, size - 1);
-    checks[data[0] % PAWL_COUNT(checks)]((struct pawl_bytes){copy, size - 1});
-    free(copy);
+    fuzz_choose(checks, PAWL_COUNT(checks), data, size);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copied.h"
 #include "store/couchbase/map.h"
 #include "store/couchbase/status.h"
 #include "store/couchbase/tokens.h"
@@ -191,12 +192,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_mcbp,     check_map,  check_errors, check_etcd,
         check_dynamodb, check_keys, check_facts,  check_texts,
     };
-    if (size == 0) return 0;
-    char *copy = malloc(size); /* of its own, so that the sanitizer knows where it ends */
-
-    if (copy == NULL) return 0;
-    if (size > 1) memcpy(copy, data + 1, size - 1);
-    checks[data[0] % PAWL_COUNT(checks)]((struct pawl_bytes){copy, size - 1});
-    free(copy);
+    fuzz_choose(checks, PAWL_COUNT(checks), data, size);
     return 0;
 }
