@@ -14,6 +14,7 @@
 #define VISIBLE __attribute__((visibility("default")))
 
 struct disk disk;
+char folder[64];
 
 /* By the names that LMDB calls: with 64-bit offsets, <unistd.h> would rename our own pwrite. */
 VISIBLE ssize_t disk_pwrite(int fd, const void *bytes, size_t size, off_t offset) __asm__("pwrite");
@@ -79,14 +80,6 @@ int disk_fdatasync(int fd)
     return (int)syscall(SYS_fdatasync, fd);
 }
 
-void folder_make(char *path_template)
-{
-    if (mkdtemp(path_template) == NULL) {
-        perror(path_template);
-        abort();
-    }
-}
-
 static int remove_one(const char *path, const struct stat *about, int type, struct FTW *where)
 {
     (void)about;
@@ -95,7 +88,18 @@ static int remove_one(const char *path, const struct stat *about, int type, stru
     return remove(path);
 }
 
-void folder_remove(const char *path)
+int folder_begin(void **state)
 {
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)state;
+    disk = (struct disk){0};
+    (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-store-XXXXXX");
+    return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+int folder_end(void **state)
+{
+    (void)state;
+    disk = (struct disk){0};
+    (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return 0;
 }

@@ -27,8 +27,11 @@ struct disk {
 
 extern struct disk disk;
 
-/* Temporary folders: made, and removed with all that is in them. */
-void folder_make(char *path_template);
-void folder_remove(const char *path);
+/* A temporary folder for each test: made, and removed with all that is in it. */
+extern char folder[64];
+int folder_begin(void **state);
+int folder_end(void **state);
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
 
 #endif

@@ -36,23 +36,6 @@ enum {
     FILE_BYTES_MAX = 1 << 20,
 };
 
-static char folder[64];
-
-static int folder_begin(void **state)
-{
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-guard-XXXXXX");
-    folder_make(folder);
-    return 0;
-}
-
-static int folder_end(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
-
 static struct pawl_book *book_open(struct pawl_book_head *head)
 {
     const struct pawl_guard_place place = {
@@ -570,7 +553,6 @@ static void a_journal_counts_whoever_made_its_environment(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(torn_pages_end_in_a_guard_that_works),
         IN_FOLDER(what_ends_its_process_again_and_again_is_set_aside),

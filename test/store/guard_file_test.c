@@ -24,23 +24,12 @@
 
 enum { MANY = 20000, BATCH = 100 };
 
-static char folder[64];
 static const char *url;
 
-static int folder_begin(void **state)
+static int guard_begin(void **state)
 {
-    (void)state;
     url = "redis://me:secret@host:6379/0?prefix=x";
-    (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-guard-XXXXXX");
-    folder_make(folder);
-    return 0;
-}
-
-static int folder_end(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
+    return folder_begin(state);
 }
 
 static struct pawl_identity store_named(const char *name)
@@ -570,24 +559,24 @@ static void what_was_dropped_long_ago_is_forgotten(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
+#define IN_GUARD(test) cmocka_unit_test_setup_teardown(test, guard_begin, folder_end)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(remembers_across_processes_that_end_well),
-        IN_FOLDER(remembers_what_a_killed_process_wrote),
-        IN_FOLDER(a_journal_cut_anywhere_is_read_up_to_there),
-        IN_FOLDER(frames_behind_a_harmed_one_count),
-        IN_FOLDER(a_full_journal_goes_into_the_environment),
-        IN_FOLDER(what_is_damaged_is_set_aside),
-        IN_FOLDER(an_entry_that_is_harmed_is_damage),
-        IN_FOLDER(another_store_must_be_accepted),
-        IN_FOLDER(stores_without_a_name_have_books_of_their_own),
-        IN_FOLDER(a_store_that_hides_its_name_keeps_its_book),
-        IN_FOLDER(a_store_known_twice_is_known_once_it_tells_its_name),
-        IN_FOLDER(a_name_that_comes_and_goes_loses_nothing),
-        IN_FOLDER(a_memory_store_is_another_one_each_time),
-        IN_FOLDER(one_process_has_the_folder),
-        IN_FOLDER(what_cannot_be_written_is_written_later),
-        IN_FOLDER(what_was_dropped_long_ago_is_forgotten),
+        IN_GUARD(remembers_across_processes_that_end_well),
+        IN_GUARD(remembers_what_a_killed_process_wrote),
+        IN_GUARD(a_journal_cut_anywhere_is_read_up_to_there),
+        IN_GUARD(frames_behind_a_harmed_one_count),
+        IN_GUARD(a_full_journal_goes_into_the_environment),
+        IN_GUARD(what_is_damaged_is_set_aside),
+        IN_GUARD(an_entry_that_is_harmed_is_damage),
+        IN_GUARD(another_store_must_be_accepted),
+        IN_GUARD(stores_without_a_name_have_books_of_their_own),
+        IN_GUARD(a_store_that_hides_its_name_keeps_its_book),
+        IN_GUARD(a_store_known_twice_is_known_once_it_tells_its_name),
+        IN_GUARD(a_name_that_comes_and_goes_loses_nothing),
+        IN_GUARD(a_memory_store_is_another_one_each_time),
+        IN_GUARD(one_process_has_the_folder),
+        IN_GUARD(what_cannot_be_written_is_written_later),
+        IN_GUARD(what_was_dropped_long_ago_is_forgotten),
     };
 
     return cmocka_run_group_tests_name("guard_file", tests, NULL, NULL);

@@ -19,8 +19,6 @@
 
 enum { SEED = 4, ROUNDS = 30, CROWD = 10000, SMALL_DISK_BYTES = 1 << 20, BALLAST_BYTES = 1 << 18 };
 
-static char folder[] = "/tmp/pawl-disk-XXXXXX";
-
 static struct pawl_source *open_store(void)
 {
     struct pawl_store_options options = drive_options(SEED);
@@ -31,23 +29,6 @@ static struct pawl_source *open_store(void)
     (void)snprintf(url, sizeof url, "lmdb:%s/store", folder);
     if (pawl_store_open(url, &options, &store, &error) != PAWL_OK) fail_msg("%s", error.text);
     return store;
-}
-
-static int folder_begin(void **state)
-{
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-disk-XXXXXX");
-    folder_make(folder);
-    disk = (struct disk){0};
-    return 0;
-}
-
-static int folder_end(void **state)
-{
-    (void)state;
-    disk = (struct disk){0};
-    folder_remove(folder);
-    return 0;
 }
 
 static unsigned long answers;
@@ -381,7 +362,6 @@ static void goes_on_when_a_full_disk_has_room_again(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(commits_all_queued_asks_with_one_sync),
         IN_FOLDER(reads_without_writing),

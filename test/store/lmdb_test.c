@@ -26,23 +26,14 @@
 
 enum { SEED = 4, GROWN = 20000, NAME_MAX_BYTES = 32, RAW_MAP_BYTES = 1 << 20 };
 
-static char folder[64];
 static char store_folder[128];
 
-static int folder_begin(void **state)
+static int store_begin(void **state)
 {
-    (void)state;
-    (void)snprintf(folder, sizeof folder, "%s", "/tmp/pawl-lmdb-XXXXXX");
-    folder_make(folder);
-    (void)snprintf(store_folder, sizeof store_folder, "%s/store", folder);
-    return 0;
-}
+    int failed = folder_begin(state);
 
-static int folder_end(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
+    (void)snprintf(store_folder, sizeof store_folder, "%s/store", folder);
+    return failed;
 }
 
 static pawl_err try_open(const char *path, uint64_t takeover_ns, struct pawl_source **store,
@@ -500,22 +491,22 @@ static void grows_its_map(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_begin, folder_end)
+#define IN_STORE(test) cmocka_unit_test_setup_teardown(test, store_begin, folder_end)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(admits_one_process),
-        IN_FOLDER(takes_over_when_the_owner_ends),
-        IN_FOLDER(admits_one_of_two_in_a_process),
-        IN_FOLDER(leaves_its_files_to_no_other_program),
-        IN_FOLDER(tells_a_forked_child),
-        IN_FOLDER(is_free_again_while_a_told_child_lives),
-        IN_FOLDER(refuses_folders_it_cannot_write),
-        IN_FOLDER(makes_its_folder_private),
-        IN_FOLDER(takes_relative_folders),
-        IN_FOLDER(knows_network_file_systems),
-        IN_FOLDER(refuses_formats_it_does_not_know),
-        IN_FOLDER(refuses_what_is_not_its_own),
-        IN_FOLDER(fails_asks_on_a_damaged_record_alone),
-        IN_FOLDER(grows_its_map),
+        IN_STORE(admits_one_process),
+        IN_STORE(takes_over_when_the_owner_ends),
+        IN_STORE(admits_one_of_two_in_a_process),
+        IN_STORE(leaves_its_files_to_no_other_program),
+        IN_STORE(tells_a_forked_child),
+        IN_STORE(is_free_again_while_a_told_child_lives),
+        IN_STORE(refuses_folders_it_cannot_write),
+        IN_STORE(makes_its_folder_private),
+        IN_STORE(takes_relative_folders),
+        IN_STORE(knows_network_file_systems),
+        IN_STORE(refuses_formats_it_does_not_know),
+        IN_STORE(refuses_what_is_not_its_own),
+        IN_STORE(fails_asks_on_a_damaged_record_alone),
+        IN_STORE(grows_its_map),
     };
 
     return cmocka_run_group_tests_name("lmdb", tests, NULL, NULL);

@@ -8,6 +8,14 @@
 
 static const struct pawl_mark nothing = {.line = 0};
 
+/* Its process starts again with nothing remembered. */
+static void lose_guard(struct world *world, uint64_t learn_ns)
+{
+    world->book.begun = false;
+    world->book.count = 0;
+    world_restart(world, learn_ns);
+}
+
 static void a_new_guard_waits_for_floors(void **state)
 {
     struct world world;
@@ -16,9 +24,7 @@ static void a_new_guard_waits_for_floors(void **state)
     world_begin(&world);
     uint64_t line = world.store.record.line;
 
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 60 * PAWL_NS_PER_S);
+    lose_guard(&world, 60 * PAWL_NS_PER_S);
     struct deed taken = world_take(&world, 1, nothing);
 
     assert_int_equal(taken.ask.error.code, PAWL_STORE);
@@ -30,22 +36,29 @@ static void a_new_guard_waits_for_floors(void **state)
     world_end(&world);
 }
 
+/* A sequence of which ids were used, and that then began a new line; returns the former one. */
+static uint64_t begin_again(struct world *world)
+{
+    struct deed again = {.ask = {.kind = PAWL_ASK_SET, .value = 500, .force = true}};
+
+    world_begin(world);
+    uint64_t line = world->store.record.line;
+
+    (void)world_take(world, 600, nothing);
+    assert_int_equal(world_ask(world, &again)->ask.error.code, PAWL_OK);
+    assert_true(world->store.record.line > line);
+    return line;
+}
+
 /* Of before a RESTART: how far the sequence has come since, it does not tell. */
 static void a_floor_of_an_earlier_line_tells_nothing(void **state)
 {
-    struct deed again = {.ask = {.kind = PAWL_ASK_SET, .value = 500, .force = true}};
     struct world world;
 
     (void)state;
-    world_begin(&world);
-    uint64_t line = world.store.record.line;
+    uint64_t line = begin_again(&world);
 
-    (void)world_take(&world, 600, nothing);
-    assert_int_equal(world_ask(&world, &again)->ask.error.code, PAWL_OK);
-    assert_true(world.store.record.line > line);
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 60 * PAWL_NS_PER_S);
+    lose_guard(&world, 60 * PAWL_NS_PER_S);
     int64_t next = world.store.record.next;
     struct deed taken = world_take(&world, 1, (struct pawl_mark){line, 0, 600});
 
@@ -65,18 +78,12 @@ static void a_floor_of_an_earlier_line_tells_nothing(void **state)
 /* Likewise once the time is over: what is then granted is granted blindly. */
 static void a_floor_of_an_earlier_line_leaves_it_blind(void **state)
 {
-    struct deed again = {.ask = {.kind = PAWL_ASK_SET, .value = 500, .force = true}};
     struct world world;
 
     (void)state;
-    world_begin(&world);
-    uint64_t line = world.store.record.line;
+    uint64_t line = begin_again(&world);
 
-    (void)world_take(&world, 600, nothing);
-    assert_int_equal(world_ask(&world, &again)->ask.error.code, PAWL_OK);
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 0);
+    lose_guard(&world, 0);
     struct deed taken = world_take(&world, 1, (struct pawl_mark){line, 0, 600});
 
     assert_int_equal(taken.ask.error.code, PAWL_OK);
@@ -90,9 +97,7 @@ static void a_new_guard_waits_no_longer_than_it_is_told(void **state)
 
     (void)state;
     world_begin(&world);
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 60 * PAWL_NS_PER_S);
+    lose_guard(&world, 60 * PAWL_NS_PER_S);
     assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
     world.wall_s += 40; /* and a restart does not begin it again */
     world_restart(&world, 60 * PAWL_NS_PER_S);
@@ -110,9 +115,7 @@ static void what_was_made_here_has_no_past(void **state)
     (void)state;
     world_begin(&world);
     assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 60 * PAWL_NS_PER_S);
+    lose_guard(&world, 60 * PAWL_NS_PER_S);
     assert_int_equal(world_do(&world, PAWL_ASK_CREATE).ask.error.code, PAWL_OK);
     assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
     assert_false(world.book.seen[0].blind);
@@ -127,9 +130,7 @@ static void what_was_there_is_not_made_here(void **state)
 
     (void)state;
     world_begin(&world);
-    world.book.begun = false;
-    world.book.count = 0;
-    world_restart(&world, 60 * PAWL_NS_PER_S);
+    lose_guard(&world, 60 * PAWL_NS_PER_S);
     assert_int_equal(world_ask(&world, &made)->ask.error.code, PAWL_OK);
     assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_STORE);
     world_end(&world);
