@@ -91,10 +91,13 @@ def copied(server, case, words):
     as redis-benchmark names them."""
     key = words[3]
     with server.client() as client:
-        if "done" not in client.execute_command(*words):
-            sys.exit("bench: Redis refuses the words that pawl sent")
+        name = client.hget(key, "name")
         for number in range(case[0]):
             client.copy(key, f"{key}:{number:012}", replace=True)
+            client.hset(f"{key}:{number:012}", "name", f"{name}:{number:012}")
+        for asked in (key, f"{key}:{0:012}"):
+            if "done" not in client.execute_command(*words[:3], asked, *words[4:]):
+                sys.exit("bench: Redis refuses the words that pawl sent")
     return [*words[:3], f"{key}:__rand_int__", *words[4:]]
 
 
