@@ -219,6 +219,7 @@ static void check_ledger(struct pawl_bytes bytes)
     struct pawl_archive *archive = NULL;
     struct pawl_books books = {.asked = 0};
     int64_t since = 1;
+    uint32_t place = 0;
 
     if (fd < 0) fd = memfd_create("ledger", MFD_CLOEXEC);
     if (fd < 0 || bytes.size > sizeof file - PAWL_LEDGER_SLOT_BYTES) return;
@@ -228,7 +229,7 @@ static void check_ledger(struct pawl_bytes bytes)
     PAWL_ASSERT(ftruncate(fd, 0) == 0 && pwrite(fd, file, size, 0) == (ssize_t)size);
     if (pawl_ledger_file_open(path, &since, &archive, NULL) != PAWL_OK) return;
     (void)archive->load(archive, PAWL_BYTES("orders"), &books);
-    archive->save(archive, PAWL_BYTES("orders"), &put);
+    archive->save(archive, PAWL_BYTES("orders"), &put, &place);
     PAWL_ASSERT(archive->load(archive, PAWL_BYTES("orders"), &books));
     PAWL_ASSERT(books.asked == put.asked && books.bounded && books.top == -1);
     pawl_ledger_file_close(archive);

@@ -170,6 +170,7 @@ static void check_redis(struct pawl_bytes bytes)
     struct pawl_page page = {.count_max = NAMES_MAX, .each = page_record};
     struct pawl_redis_head head;
     struct pawl_redis_meta meta;
+    pawl_error error;
 
     if (bytes.size == 0) return;
     struct pawl_op op = {.kind = kinds[(unsigned char)bytes.at[0] % PAWL_COUNT(kinds)],
@@ -178,7 +179,7 @@ static void check_redis(struct pawl_bytes bytes)
 
     bytes = (struct pawl_bytes){bytes.at + 1, bytes.size - 1};
     if (pawl_resp_parse_reply(bytes, &reply) <= 0) return;
-    if (pawl_redis_meta_read(&meta, &reply) && meta.tag.number > 0) {
+    if (pawl_redis_meta_read(&meta, &reply, &error) == PAWL_OK && meta.tag.number > 0) {
         PAWL_ASSERT(meta.name[0] != '\0');
     }
     if (!pawl_redis_bears(&op, &head, &reply)) return;

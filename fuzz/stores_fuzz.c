@@ -59,7 +59,9 @@ static void check_map(struct pawl_bytes bytes)
 {
     struct pawl_kv_settings settings = {.tls = false};
     struct pawl_kv_map map = {.node_count = 0};
+    int64_t max_ttl_s = 0;
 
+    (void)pawl_kv_manifest_max_ttl(bytes, 8, &max_ttl_s);
     if (pawl_kv_map_read(&map, bytes, "127.0.0.1", &settings, NULL) != PAWL_OK) return;
     PAWL_ASSERT(map.node_count <= PAWL_KV_NODES_MAX && map.vbucket_count <= PAWL_KV_VBUCKETS_MAX);
     PAWL_ASSERT(pawl_kv_map_vbucket(&map, PAWL_BYTES("k")) < map.vbucket_count);

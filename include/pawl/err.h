@@ -46,7 +46,8 @@ typedef enum pawl_advice {
     X(PAWL_LIMIT, 19, PAWL_ADVICE_FIX, "LIMIT", "over a limit")                              \
     X(PAWL_NOT_KEPT, 20, PAWL_ADVICE_FIX, "NOTKEPT", "not taken back: the ids are burned")   \
     X(PAWL_ROLLBACK, 21, PAWL_ADVICE_STOP, "ROLLBACK", "the store went back in time")        \
-    X(PAWL_RANGE, 22, PAWL_ADVICE_FIX, "RANGE", "the id lies outside the sequence's bounds")
+    X(PAWL_RANGE, 22, PAWL_ADVICE_FIX, "RANGE", "the id lies outside the sequence's bounds") \
+    X(PAWL_MISSING, 23, PAWL_ADVICE_WAIT, "MISSING", "the store lacks what pawl store init makes")
 
 typedef enum pawl_err {
 #define PAWL_ERR_ENUM(name, number, advice, word, text) name = (number),

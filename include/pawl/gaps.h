@@ -37,14 +37,20 @@ enum { PAWL_CAUSES_MAX = 16 }; /* room for causes to come */
 
 /* What a server knows of the gaps of one sequence. */
 typedef struct pawl_gaps {
-    int64_t since; /* seconds since 1970, when it began to count; 0: nobody counts */
+    int64_t since;     /* seconds since 1970, when it began to count; 0: nobody counts */
+    uint64_t reserved; /* ids, as far as it still knows: an idle sequence without gaps is forgotten
+                          by a server that keeps no books, and no gap of it is known */
     uint64_t burned[PAWL_CAUSES_MAX]; /* ids, by cause */
-    /* The latest crash: its ids lie after crash_after, up to crash_to. */
+    /* Of the latest crash alone: its ids lie after crash_after, up to crash_to. */
     bool crash_bounded; /* else that is not known */
     int64_t crash_after, crash_to;
     /* How often the sequence was moved on because its store had gone back, or may have, and over
      * how many ids. Nobody reserved those: they are in no cause. */
     uint64_t steps_back, step_back_ids;
+    /* When the server last asked for ids of it the store had gone back, and gave none: it stops
+     * until somebody moves it on (pawl fence). How often it has stopped. */
+    bool stopped;
+    uint64_t stops;
 } pawl_gaps;
 
 #endif

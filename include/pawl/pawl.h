@@ -250,14 +250,17 @@ PAWL_API pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bo
 /**
  * Drops a sequence. One of the same name that is created later begins a new line: at its own
  * start, so ids that were given before come again. Its name keeps a tombstone, so no epoch does.
+ * force also drops what is left of one that was moved to another store, and goes on there.
  *
  * Blocks:   until the source answers, the client's timeout_ns at most
  * Threads:  any
  * Memory:   name is copied
  * Errors:   PAWL_NO_SEQUENCE  no sequence has that name
+ *           PAWL_DENIED       it was moved to another store, and force is false
  *           PAWL_UNKNOWN      the answer was lost; look with pawl_show
  */
-PAWL_API pawl_err pawl_drop(pawl_client *client, const char *name, pawl_error *error) PAWL_CHECK;
+PAWL_API pawl_err pawl_drop(pawl_client *client, const char *name, bool force, pawl_error *error)
+    PAWL_CHECK;
 
 /**
  * Gives a sequence another name. It goes on under that with the next id that nobody holds, in a
@@ -278,13 +281,12 @@ PAWL_API pawl_err pawl_rename(pawl_client *client, const char *name, const char 
 
 /**
  * Moves a sequence beyond what may have been given before its store went back in time: by skip
- * ids (0: by the margin), or, with beyond_line other than 0, into a line after that one.
+ * ids (0: by the margin), and, with beyond_line other than 0, into a line after that one.
  *
  * Blocks:   until the source answers, the client's timeout_ns at most
  * Threads:  any
  * Memory:   name is copied
  * Errors:   PAWL_NO_SEQUENCE  no sequence has that name
- *           PAWL_BAD_REQUEST  skip and beyond_line are both given
  *           PAWL_LIMIT        fewer than skip ids are left
  *           PAWL_UNKNOWN      the answer was lost; look with pawl_show
  */

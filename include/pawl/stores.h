@@ -61,12 +61,20 @@ PAWL_API pawl_err pawl_store_init(const char *url, uint64_t timeout_ns, pawl_err
  * Memory:   item and its texts are valid during the call of each only
  * Errors:   PAWL_BAD_REQUEST  the url cannot be meant, or what it names does not exist
  *           PAWL_DENIED       its user may not look
- *           PAWL_STORE        it cannot be reached now; error says why and what to do
+ *           PAWL_MISSING      what pawl_store_init makes is not there
+ *           PAWL_STORE        it cannot be reached now, or gives nothing now, whatever each was
+ *                             told; error says why and what to do
  *           PAWL_TIMEOUT      it did not answer in time
  */
 PAWL_API pawl_err pawl_store_check(const char *url, uint64_t timeout_ns,
                                    void (*each)(const pawl_store_item *item, void *arg), void *arg,
                                    pawl_error *error) PAWL_CHECK;
+
+/*
+ * A store is waited for, for at_most_ns more: why says for which, and what it lacks. Called when
+ * that has taken a second, and then now and then. false: stop.
+ */
+typedef bool pawl_waits(const pawl_error *why, uint64_t at_most_ns, void *arg);
 
 /* How far a copy has come. */
 typedef struct pawl_copied {
@@ -90,6 +98,7 @@ typedef struct pawl_copy_options {
     /* Now and then, and at the end. false: stop, once what has left has arrived. */
     bool (*progress)(const pawl_copied *copied, void *arg);
     void (*failed)(const char *name, const pawl_error *error, void *arg);
+    pawl_waits *waits;
     void *arg;
 } pawl_copy_options;
 
@@ -101,10 +110,11 @@ typedef struct pawl_copy_options {
  * meanwhile may be left out: call it again.
  *
  * Blocks:   until all are moved
- * Threads:  any; progress and failed run in the calling thread
+ * Threads:  any; progress, failed and waits run in the calling thread
  * Memory:   *copied may be NULL; it is set whatever is returned
  * Errors:   PAWL_BAD_REQUEST  an url or option cannot be meant, or both mean one store
- *           PAWL_CLOSED       progress said so; the rest stays where it is until the next call
+ *           PAWL_CLOSED       progress or waits said so; the rest stays where it is until the
+ *                             next call
  *           any other         the first failure; the other sequences were moved all the same,
  *                             unless a store could not be used for timeout_ns
  */
@@ -128,6 +138,7 @@ typedef struct pawl_backup_options {
     uint64_t timeout_ns; /* how long to try again where the store cannot be used; default 30 s */
     /* Now and then: how many records were looked at. false: stop. */
     bool (*progress)(uint64_t looked_at, void *arg);
+    pawl_waits *waits;
     void *arg;
 } pawl_backup_options;
 
@@ -136,10 +147,10 @@ typedef struct pawl_backup_options {
  * the call, while the store is in use: but a mark may be of a moment later.
  *
  * Blocks:   until it is written
- * Threads:  any; write and progress run in the calling thread
+ * Threads:  any; write, progress and waits run in the calling thread
  * Memory:   *made may be NULL
  * Errors:   PAWL_BAD_REQUEST  the url or an option cannot be meant
- *           PAWL_CLOSED       write or progress said so: what was written is no backup
+ *           PAWL_CLOSED       write, progress or waits said so: what was written is no backup
  *           PAWL_BUSY         definitions change all the time; error names one
  *           any other         the store cannot be used
  */
@@ -162,7 +173,7 @@ typedef enum pawl_skip_why {
     PAWL_SKIP_NONE,   /* no id is left, or none is in use */
     PAWL_SKIP_GIVEN,  /* options->skip */
     PAWL_SKIP_RATE,   /* its rate for options->skip_for_ns and what is held ahead */
-    PAWL_SKIP_MARGIN, /* that is less than the least that is safe */
+    PAWL_SKIP_MARGIN, /* that is less than the least of any move */
 } pawl_skip_why;
 
 typedef struct pawl_restored_one {
@@ -199,6 +210,7 @@ typedef struct pawl_restore_options {
     void (*one)(const pawl_restored_one *one, void *arg);
     /* Now and then. false: begin nothing more. */
     bool (*progress)(uint64_t done, uint64_t total, void *arg);
+    pawl_waits *waits;
     void *arg;
 } pawl_restore_options;
 
@@ -209,13 +221,18 @@ typedef struct pawl_restore_options {
  * moves on again.
  *
  * Blocks:   until all are restored
- * Threads:  any; one and progress run in the calling thread
+ * Threads:  any; one, progress and waits run in the calling thread
  * Memory:   *restored may be NULL; it is set whatever is returned. What one is told is valid during
  *           its call only
- * Errors:   PAWL_BAD_REQUEST  the url or an option cannot be meant, or it is no whole backup;
- * nothing was written PAWL_STORE        a newer pawl wrote the backup, likewise; or the store
- * cannot be used PAWL_CLOSED       progress said so any other         the first failure; the other
- * sequences were restored all the same, unless the store could not be used for timeout_ns
+ * Errors:   PAWL_BAD_REQUEST  the url or an option cannot be meant, or it is no whole backup
+ *           PAWL_NO_SEQUENCE  nothing of the backup matches
+ *           PAWL_STORE        a newer pawl wrote the backup, or the store cannot be used
+ *           PAWL_CLOSED       progress or waits said so
+ *           PAWL_DENIED       all were restored, and a record of the store that cannot be read
+ *                             stays as it is; or as any other
+ *           any other         the first failure; the other sequences were restored all the same,
+ *                             unless the store could not be used for timeout_ns
+ *           After the first two, and where a newer pawl wrote the backup, nothing was written.
  */
 PAWL_API pawl_err pawl_store_restore(const char *url, const pawl_restore_options *options,
                                      pawl_restored *restored, pawl_error *error) PAWL_CHECK;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/hide.h"
+
 enum kind {
     KIND_FLAG,
     KIND_NOT,
@@ -27,10 +29,12 @@ enum kind {
     (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK) | IN(COMMAND_STORE_COPY) | \
      IN(COMMAND_BACKUP) | IN(COMMAND_RESTORE) | IN(COMMAND_PASSWD) |             \
      IN(COMMAND_VERIFY)) /* and what needs no store either */
-#define IN_CLIENTS (IN_ALL & ~IN_STORES)
-#define IN_DEFINE  (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
-#define IN_SHAPE   (IN_DEFINE | IN(COMMAND_VERIFY))
-#define IN_CHANGE  (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP) | IN(COMMAND_RENAME))
+#define IN_CLIENTS   (IN_ALL & ~IN_STORES)
+/* Those of stores that name one as others do. */
+#define IN_ONE_STORE (IN(COMMAND_STORE_INIT) | IN(COMMAND_STORE_CHECK))
+#define IN_DEFINE    (IN(COMMAND_CREATE) | IN(COMMAND_ALTER))
+#define IN_SHAPE     (IN_DEFINE | IN(COMMAND_VERIFY))
+#define IN_CHANGE    (IN(COMMAND_ALTER) | IN(COMMAND_SET) | IN(COMMAND_DROP) | IN(COMMAND_RENAME))
 
 static const struct option {
     const char *name;
@@ -309,14 +313,17 @@ static bool is_named(const char *name, const char *group, const char *word)
            strcmp(name + size + 1, word) == 0;
 }
 
+static bool is_in_group(const char *name, const char *group)
+{
+    size_t size = strlen(group);
+
+    return strncmp(name, group, size) == 0 && name[size] == ' ';
+}
+
 static bool is_group(const char *word)
 {
-    size_t size = strlen(word);
-
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const char *name = commands[i].name;
-
-        if (strncmp(name, word, size) == 0 && name[size] == ' ') return true;
+        if (is_in_group(commands[i].name, word)) return true;
     }
     return false;
 }
@@ -337,6 +344,12 @@ static pawl_err read_command(struct args *args, const char *word, pawl_error *er
                      args->group != NULL ? args->group : "", args->group != NULL ? " " : "", word);
 }
 
+static bool is_file(const char *behind, int index)
+{
+    return (index == 0 && strncmp(behind, "FILE", strlen("FILE")) == 0) ||
+           (index == 1 && strcmp(behind, "URL FILE") == 0);
+}
+
 /* index: of the word behind the command's name. */
 static pawl_err read_positional(struct args *args, int index, char *const *words, pawl_error *error)
 {
@@ -352,6 +365,11 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
         return pawl_fail(error, PAWL_BAD_REQUEST, "%s: options must stand before the files", word);
     }
 
+    if (is_file(behind, index) && hide_is_url(word)) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "%s is a URL, where pawl %s wants a file: it is pawl %s %s", word,
+                         commands[args->command].name, commands[args->command].name, behind);
+    }
     if (index == 0 && (strncmp(behind, "NAME", 4) == 0 || strcmp(behind, "[NAME]") == 0)) {
         args->name = word;
         return PAWL_OK;
@@ -372,7 +390,7 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
         args->glob = word;
         return PAWL_OK;
     }
-    if (index == 0 && (strcmp(behind, "URL") == 0 || strcmp(behind, "FROM TO") == 0)) {
+    if (index == 0 && (strcmp(behind, "[URL]") == 0 || strcmp(behind, "FROM TO") == 0)) {
         args->url = word;
         return PAWL_OK;
     }
@@ -383,6 +401,11 @@ static pawl_err read_positional(struct args *args, int index, char *const *words
     if (index == 1 && strcmp(behind, "NAME ID") == 0) {
         if (pawl_bytes_to_i64(bytes_of(word), &args->id)) return PAWL_OK;
         return pawl_fail(error, PAWL_BAD_REQUEST, "'%s' is no id: ids are 64-bit integers", word);
+    }
+    if (args->command == COMMAND_PASSWD) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "pawl passwd FILE NAME takes no third word: it asks for the password, or "
+                         "reads it from standard input");
     }
     return pawl_fail(error, PAWL_BAD_REQUEST, "'%s' is one word too many for pawl %s %s", word,
                      commands[args->command].name, behind);
@@ -397,6 +420,23 @@ static int needed(const char *behind)
         count += *at != '[' && *at != ' ' && (at == behind || at[-1] == ' ');
     }
     return count;
+}
+
+/* A store's command with an optional URL: one, from the command line or the environment. */
+static pawl_err check_one_store(const struct args *args, const unsigned *used, int positionals,
+                                pawl_error *error)
+{
+    const char *name = commands[args->command].name;
+    bool by_option = used[find_option("--url") - options] > 0;
+
+    if (by_option && positionals > 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "pawl %s takes one URL: as an argument, or by --url", name);
+    }
+    if (by_option || positionals > 0 || args->default_url != NULL) return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "pawl %s needs the URL of a store: as an argument, by --url or in PAWL_URL",
+                     name);
 }
 
 /* What only the whole command line shows. */
@@ -422,6 +462,10 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
         return pawl_fail(error, PAWL_BAD_REQUEST, "--%s does not go with pawl %s", options[i].name,
                          commands[args->command].name);
     }
+    if ((IN(args->command) & IN_ONE_STORE) != 0 &&
+        check_one_store(args, used, positionals, error) != PAWL_OK) {
+        return error->code;
+    }
     if (args->threads > ARGS_THREADS_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--threads: at most %d", ARGS_THREADS_MAX);
     }
@@ -435,9 +479,6 @@ static pawl_err check(const struct args *args, const unsigned *used, int positio
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "--all and --beyond do not go together: a line "
                          "is of one sequence");
-    }
-    if (args->skip != 0 && args->beyond != 0) {
-        return pawl_fail(error, PAWL_BAD_REQUEST, "--skip and --beyond do not go together");
     }
     if (args->command == COMMAND_RESTORE && (args->skip == 0) == (args->skip_for_ns == 0)) {
         return pawl_fail(error, PAWL_BAD_REQUEST,
@@ -459,10 +500,12 @@ pawl_err args_parse(struct args *args, char *const *words, const char *default_u
     bool only_positionals = false;
     int positionals = 0;
 
+    if (default_url != NULL && default_url[0] == '\0') default_url = NULL;
     *args = (struct args){
         .command = COMMAND_NONE,
-        .url =
-            default_url != NULL && default_url[0] != '\0' ? default_url : "pawl://127.0.0.1:7379",
+        .words = words,
+        .default_url = default_url,
+        .url = default_url != NULL ? default_url : "pawl://127.0.0.1:7379",
         .count = 1,
         .layers = 2,
         .refill_interval_ns = 30 * PAWL_NS_PER_S,
@@ -497,15 +540,18 @@ static void help_option(const struct option *option, void (*line)(const char *, 
     line(text, arg);
 }
 
-static void help_commands(void (*line)(const char *, void *), void *arg)
+/* All commands, or those of a group. */
+static void help_commands(const char *group, void (*line)(const char *, void *), void *arg)
 {
     char text[256];
 
-    line("pawl: takes ids from sequences, and looks after them", arg);
+    if (group == NULL) line("pawl: takes ids from sequences, and looks after them", arg);
+    if (group != NULL) line("pawl store: makes stores, looks at them, and moves sequences", arg);
     line("", arg);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char head[64];
 
+        if (group != NULL && !is_in_group(commands[i].name, group)) continue;
         (void)snprintf(head, sizeof head, "pawl %s %s", commands[i].name, commands[i].behind);
         (void)snprintf(text, sizeof text, "  %-32s %s", head, commands[i].help);
         line(text, arg);
@@ -514,12 +560,13 @@ static void help_commands(void (*line)(const char *, void *), void *arg)
     line("Options of every command; pawl COMMAND --help prints all of one:", arg);
 }
 
-void args_help(enum command command, void (*line)(const char *text, void *arg), void *arg)
+void args_help(const struct args *args, void (*line)(const char *text, void *arg), void *arg)
 {
-    char text[256];
+    enum command command = args->command;
+    char text[512];
 
     if (command == COMMAND_NONE) {
-        help_commands(line, arg);
+        help_commands(args->group, line, arg);
     } else {
         const char *behind = commands[command].behind;
 

@@ -22,12 +22,14 @@ enum exit_code {
 
 struct args {
     enum command command; /* COMMAND_NONE: only help or version is asked for */
-    const char *group;    /* the first word of commands that have two; NULL: it has one */
-    const char *url;      /* a store's command: the store, or the one to copy from */
-    const char *to;       /* the one to copy to */
-    const char *name;     /* of a sequence, or a user; NULL where a command has none */
-    const char *file;     /* of users, or a backup */
-    char *const *files;   /* histories, file_count of them */
+    char *const *words;   /* all of them, and what the environment has for a URL: for hide.h */
+    const char *default_url;
+    const char *group;  /* the first word of commands that have two; NULL: it has one */
+    const char *url;    /* a store's command: the store, or the one to copy from */
+    const char *to;     /* the one to copy to */
+    const char *name;   /* of a sequence, or a user; NULL where a command has none */
+    const char *file;   /* of users, or a backup */
+    char *const *files; /* histories, file_count of them */
     size_t file_count;
     const char *role;  /* NULL: not given */
     const char *globs; /* likewise */
@@ -42,6 +44,8 @@ struct args {
     uint64_t threads;    /* verify: 0 is one per core */
     uint64_t timeout_ns; /* 0: a store's command, and not given */
     uint64_t refill_interval_ns, seconds_ns;
+    bool *
+        left_over; /* main's: set where it fails, and some of its sequences are done all the same */
     bool json, help, version, force, wait, lane, dry_run, remove, keep_password, sql, all;
 };
 
@@ -59,7 +63,7 @@ const char *args_command_name(enum command command);
 const char *args_order_name(pawl_order order);
 const char *args_type_name(pawl_type type);
 
-/* Writes what --help prints: everything, or, for a command, what belongs to it. */
-void args_help(enum command command, void (*line)(const char *text, void *arg), void *arg);
+/* Writes what --help prints: everything, or what belongs to its command, or to its group. */
+void args_help(const struct args *args, void (*line)(const char *text, void *arg), void *arg);
 
 #endif

@@ -14,17 +14,10 @@
 #include "cli/commands.h"
 #include "cli/newfile.h"
 #include "cli/print.h"
+#include "cli/stream.h"
 #include "pawl/stores.h"
 
 enum { BUFFER_BYTES = 1 << 16, TIME_TEXT = 32 };
-
-/* A backup of two million sequences has less. */
-#define BACKUP_BYTES_MAX ((size_t)1 << 30)
-
-static bool is_standard(const char *file)
-{
-    return strcmp(file, "-") == 0;
-}
 
 static double seconds_since(uint64_t begun_ns)
 {
@@ -35,6 +28,7 @@ static double seconds_since(uint64_t begun_ns)
 
 struct backing {
     struct bar bar;
+    const struct args *args;
     struct newfile file; /* fd -1: standard output */
     pawl_error error;    /* why it could not be written */
     size_t size;
@@ -78,6 +72,14 @@ static bool backup_progressed(uint64_t looked_at, void *arg)
     return bar_goes_on(&backing->bar, "stopping; nothing is written");
 }
 
+static bool backup_waits(const pawl_error *why, uint64_t at_most_ns, void *arg)
+{
+    struct backing *backing = arg;
+
+    bar_wait(&backing->bar, backing->args, why, at_most_ns);
+    return bar_goes_on(&backing->bar, "stopping; nothing is written");
+}
+
 /* Whole, or not at all. */
 static pawl_err back_up(const struct args *args, struct backing *backing, pawl_backed_up *made,
                         pawl_error *error)
@@ -88,17 +90,22 @@ static pawl_err back_up(const struct args *args, struct backing *backing, pawl_b
         .sql = args->sql,
         .timeout_ns = args->timeout_ns,
         .progress = backup_progressed,
+        .waits = backup_waits,
         .arg = backing,
     };
     pawl_err err = PAWL_OK;
 
+    backing->args = args;
     backing->file.fd = -1;
-    if (!is_standard(args->file)) err = newfile_begin(&backing->file, args->file, error);
+    if (!stream_is_standard(args->file)) err = newfile_begin(&backing->file, args->file, error);
     if (err != PAWL_OK) return err;
     err = pawl_store_backup(args->url, &options, made, error);
+    if (err == PAWL_OK && made->sequences + made->tombstones == 0) {
+        err = check_match(args, error);
+    }
     if (err == PAWL_OK && !flush(backing)) err = backing->error.code;
     if (backing->error.code != PAWL_OK) *error = backing->error;
-    if (is_standard(args->file)) return err;
+    if (stream_is_standard(args->file)) return err;
     if (err == PAWL_OK) return newfile_commit(&backing->file, error);
     newfile_abort(&backing->file);
     return err;
@@ -107,7 +114,7 @@ static pawl_err back_up(const struct args *args, struct backing *backing, pawl_b
 /* Standard output may be the backup itself. */
 static void print_made(const struct args *args, const pawl_backed_up *made, double seconds)
 {
-    FILE *to = is_standard(args->file) ? stderr : stdout;
+    FILE *to = stream_is_standard(args->file) ? stderr : stdout;
 
     if (args->json) {
         (void)fputs("{\"file\":", to);
@@ -152,7 +159,7 @@ enum exit_code run_backup(const struct args *args)
 
 struct restoring {
     struct bar bar;
-    bool json;
+    const struct args *args;
     uint64_t ones;
 };
 
@@ -180,12 +187,14 @@ static const char *const why_words[] = {
 
 static void print_one_json(struct restoring *restoring, const pawl_restored_one *one)
 {
+    char hidden[HIDDEN_BYTES_MAX];
+
     (void)fputs(restoring->ones == 0 ? "{\"name\":" : ",\n{\"name\":", stdout);
     print_json_text(stdout, one->name);
     (void)printf(",\"how\":\"%s\"", how_words[one->how]);
     if (one->error != NULL) {
         (void)printf(",\"error\":\"%s\",\"text\":", pawl_err_word(one->error->code));
-        print_json_text(stdout, one->error->text);
+        print_json_text(stdout, hide_in_error(restoring->args, one->error, hidden));
     } else {
         (void)printf(",\"from\":%" PRId64 ",\"next\":%" PRId64 ",\"skipped\":%" PRIu64
                      ",\"why\":\"%s\",\"rate\":%.3f",
@@ -194,11 +203,14 @@ static void print_one_json(struct restoring *restoring, const pawl_restored_one 
     (void)fputs("}", stdout);
 }
 
-static void print_one_text(const pawl_restored_one *one)
+static void print_one_text(const struct restoring *restoring, const pawl_restored_one *one)
 {
+    char hidden[HIDDEN_BYTES_MAX];
+
     if (one->error != NULL) {
         (void)fflush(stdout);
-        (void)fprintf(stderr, "not restored: %s: %s\n", one->name, one->error->text);
+        (void)fprintf(stderr, "not restored: %s: %s\n", one->name,
+                      hide_in_error(restoring->args, one->error, hidden));
         return;
     }
     if (one->how == PAWL_RESTORED_TOMBSTONE || one->how == PAWL_RESTORED_STAYED) {
@@ -208,7 +220,9 @@ static void print_one_text(const pawl_restored_one *one)
     (void)printf("%s: next %" PRId64 ", from %" PRId64 " (%s), %" PRIu64 " skipped", one->name,
                  one->next, one->from, how_texts[one->how], one->skipped);
     if (one->why == PAWL_SKIP_RATE) (void)printf(" at %.1f ids/s", one->rate);
-    if (one->why == PAWL_SKIP_MARGIN) (void)printf(", the least that is safe");
+    if (one->why == PAWL_SKIP_MARGIN) {
+        (void)printf(", the least; its rate was %.1f ids/s", one->rate);
+    }
     if (one->why == PAWL_SKIP_NONE) (void)printf(": it is used up");
     (void)fputs("\n", stdout);
 }
@@ -218,10 +232,10 @@ static void restored_one(const pawl_restored_one *one, void *arg)
     struct restoring *restoring = arg;
 
     bar_clear(&restoring->bar);
-    if (restoring->json) {
+    if (restoring->args->json) {
         print_one_json(restoring, one);
     } else {
-        print_one_text(one);
+        print_one_text(restoring, one);
     }
     restoring->ones++;
 }
@@ -231,6 +245,14 @@ static bool restore_progressed(uint64_t done, uint64_t total, void *arg)
     struct restoring *restoring = arg;
 
     bar_show(&restoring->bar, done, total);
+    return bar_goes_on(&restoring->bar, "stopping, once what was begun is done");
+}
+
+static bool restore_waits(const pawl_error *why, uint64_t at_most_ns, void *arg)
+{
+    struct restoring *restoring = arg;
+
+    bar_wait(&restoring->bar, restoring->args, why, at_most_ns);
     return bar_goes_on(&restoring->bar, "stopping, once what was begun is done");
 }
 
@@ -268,49 +290,18 @@ static void print_restored(const struct args *args, const pawl_restored *restore
                      "store lost time, fence them\n",
                      restored->only_there);
     }
-}
-
-/* Grows *text until the file's end. */
-static bool read_on(int fd, char **text, size_t *size)
-{
-    size_t room = 0;
-
-    for (;;) {
-        if (*size == room) {
-            room = room == 0 ? BUFFER_BYTES : room * 2;
-            char *more = room > BACKUP_BYTES_MAX ? NULL : realloc(*text, room);
-
-            if (more == NULL) errno = EFBIG;
-            if (more == NULL) return false;
-            *text = more;
-        }
-        ssize_t got = read(fd, *text + *size, room - *size);
-
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return got == 0;
-        *size += (size_t)got;
+    if (args->skip_for_ns > 0) {
+        (void)printf("the rates are of then: where more was used since, in an import say, go on "
+                     "with pawl fence NAME --skip N before its next id is taken\n");
     }
 }
 
-static pawl_err read_backup(const struct args *args, char **text, size_t *size, pawl_error *error)
+static enum exit_code restore(const struct args *args, const struct stream *file)
 {
-    bool standard = is_standard(args->file);
-    int fd = standard ? STDIN_FILENO : open(args->file, O_RDONLY | O_CLOEXEC);
-    bool done = fd >= 0 && read_on(fd, text, size);
-    int why = errno;
-
-    if (fd >= 0 && !standard) (void)close(fd);
-    if (done) return PAWL_OK;
-    return pawl_fail(error, PAWL_BAD_REQUEST, "%s: cannot be read: %s",
-                     standard ? "standard input" : args->file, strerrordesc_np(why));
-}
-
-static enum exit_code restore(const struct args *args, const char *text, size_t size)
-{
-    struct restoring restoring = {.json = args->json};
+    struct restoring restoring = {.args = args};
     const pawl_restore_options options = {
-        .backup = text,
-        .backup_size = size,
+        .backup = file->size > 0 ? file->bytes : "",
+        .backup_size = file->size,
         .skip = args->skip,
         .skip_for_ns = args->skip_for_ns,
         .match = args->glob,
@@ -318,6 +309,7 @@ static enum exit_code restore(const struct args *args, const char *text, size_t 
         .timeout_ns = args->timeout_ns,
         .one = restored_one,
         .progress = restore_progressed,
+        .waits = restore_waits,
         .arg = &restoring,
     };
     uint64_t begun_ns = pawl_clock_ns();
@@ -342,14 +334,13 @@ static enum exit_code restore(const struct args *args, const char *text, size_t 
 
 enum exit_code run_restore(const struct args *args)
 {
-    char *text = NULL;
-    size_t size = 0;
+    struct stream file;
     pawl_error error = {.code = PAWL_OK};
 
-    error.code = read_backup(args, &text, &size, &error);
+    error.code = stream_hold(args->file, &file, &error);
     enum exit_code code =
-        error.code == PAWL_OK ? restore(args, text, size) : print_failure(args, &error);
+        error.code == PAWL_OK ? restore(args, &file) : print_failure(args, &error);
 
-    free(text);
+    stream_let_go(&file);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/print.h"
 
 enum { BAR_CELLS = 30 };
 
@@ -60,6 +61,17 @@ void bar_show(struct bar *bar, uint64_t done, uint64_t total)
             (void)fprintf(stderr, "%" PRIu64 " looked at\n", done);
         }
     }
+}
+
+void bar_wait(struct bar *bar, const struct args *args, const pawl_error *why, uint64_t at_most_ns)
+{
+    char hidden[HIDDEN_BYTES_MAX];
+
+    if (bar->quiet || bar->waited) return;
+    bar->waited = true;
+    bar_clear(bar);
+    (void)fprintf(stderr, "pawl: %s; trying again for %.0f s at most\n",
+                  hide_in_error(args, why, hidden), (double)at_most_ns / (double)PAWL_NS_PER_S);
 }
 
 bool bar_goes_on(struct bar *bar, const char *text)

@@ -23,6 +23,12 @@ void wait_ns(uint64_t ns)
     }
 }
 
+pawl_err check_match(const struct args *args, pawl_error *error)
+{
+    if (args->glob == NULL) return PAWL_OK;
+    return pawl_fail(error, PAWL_NO_SEQUENCE, "no sequence of the store matches %s", args->glob);
+}
+
 /* Ids are printed as they come: what is on standard output was taken, even if an error follows. */
 static uint64_t print_ids(const pawl_ids *ids, const struct args *args, bool first)
 {
@@ -64,14 +70,19 @@ pawl_err run_next(pawl_client *client, const struct args *args, pawl_error *erro
                      pawl_err_text(err), taken, args->count);
 }
 
+static void done_json(const struct args *args, const char *more)
+{
+    (void)printf("{\"name\":");
+    print_json_text(stdout, args->name);
+    (void)printf(",\"done\":\"%s\",\"complete\":%s%s}\n", args_command_name(args->command),
+                 args->wait ? "true" : "false", more);
+}
+
 /* What a change prints when it is made. */
 static void done(const struct args *args, const char *text)
 {
     if (args->json) {
-        (void)printf("{\"name\":");
-        print_json_text(stdout, args->name);
-        (void)printf(",\"done\":\"%s\",\"complete\":%s}\n", args_command_name(args->command),
-                     args->wait ? "true" : "false");
+        done_json(args, "");
     } else {
         (void)printf("%s: %s\n", args->name, text);
     }
@@ -108,12 +119,27 @@ static void settle(const struct args *args, const char *text)
     done(args, text);
 }
 
+/* Whether it was there already is told by a create that does not mind: so the first one does. */
 pawl_err run_create(pawl_client *client, const struct args *args, pawl_error *error)
 {
-    pawl_err err = pawl_create(client, args->name, &args->definition, error);
+    bool may_be_there = (args->definition.given & PAWL_GIVEN_IF_NOT_EXISTS) != 0;
+    pawl_definition definition = args->definition;
 
-    if (err == PAWL_OK) done(args, "created");
-    return err;
+    definition.given &= ~(uint32_t)PAWL_GIVEN_IF_NOT_EXISTS;
+    pawl_err err = pawl_create(client, args->name, &definition, error);
+    bool was_there = err == PAWL_EXISTS && may_be_there;
+
+    if (err != PAWL_OK && !was_there) return err;
+    if (args->json) {
+        (void)printf("{\"name\":");
+        print_json_text(stdout, args->name);
+        (void)printf(",\"done\":\"create\",\"created\":%s,\"complete\":false}\n",
+                     was_there ? "false" : "true");
+    } else {
+        (void)printf("%s: %s\n", args->name,
+                     was_there ? "is there already, and stays as it is" : "created");
+    }
+    return PAWL_OK;
 }
 
 pawl_err run_alter(pawl_client *client, const struct args *args, pawl_error *error)
@@ -134,7 +160,7 @@ pawl_err run_set(pawl_client *client, const struct args *args, pawl_error *error
 
 pawl_err run_drop(pawl_client *client, const struct args *args, pawl_error *error)
 {
-    pawl_err err = pawl_drop(client, args->name, error);
+    pawl_err err = pawl_drop(client, args->name, args->force, error);
 
     if (err == PAWL_OK) settle(args, "dropped");
     return err;
@@ -176,9 +202,30 @@ static bool keep_name(const pawl_info *info, void *arg)
     return true;
 }
 
-/* Each of them, whatever becomes of the others. */
+/* Who fences wants to compare that with what was given out. Others may have taken some since. */
+static void fenced_to(pawl_client *client, const struct args *args)
+{
+    pawl_info info;
+    pawl_error why;
+    char more[64];
+
+    if (pawl_show(client, args->name, &info, &why) != PAWL_OK) {
+        done(args, "fenced; pawl show prints where it goes on");
+    } else if (args->json) {
+        (void)snprintf(more, sizeof more, ",\"next\":%" PRId64 ",\"ended\":%s", info.next,
+                       info.ended ? "true" : "false");
+        done_json(args, more);
+    } else if (info.ended) {
+        done(args, "fenced: no ids are left");
+    } else {
+        (void)snprintf(more, sizeof more, "fenced: goes on at %" PRId64, info.next);
+        done(args, more);
+    }
+}
+
+/* Each of them, whatever becomes of the others. Sets how many were fenced. */
 static pawl_err fence_names(pawl_client *client, const struct args *args, const struct names *names,
-                            pawl_error *error)
+                            size_t *done_count, pawl_error *error)
 {
     struct args one = *args;
     pawl_error why = {.code = PAWL_OK};
@@ -189,29 +236,64 @@ static pawl_err fence_names(pawl_client *client, const struct args *args, const 
     for (size_t at = 0; at < names->size; at += strlen(one.name) + 1) {
         one.name = names->at + at;
         if (pawl_fence(client, one.name, args->skip, 0, &why) != PAWL_OK) {
-            (void)fprintf(stderr, "pawl: %s: %s\n", one.name, why.text);
+            char hidden[HIDDEN_BYTES_MAX];
+
+            (void)fprintf(stderr, "pawl: %s: %s\n", one.name, hide_in_error(args, &why, hidden));
             if (failed++ == 0) *error = why;
             continue;
         }
         if (args->json && fenced > 0) (void)fputs(",", stdout);
-        done(&one, "fenced");
+        fenced_to(client, &one);
         fenced++;
     }
     if (args->json) (void)fputs("]\n", stdout);
+    *done_count = fenced;
     if (failed == 0) return PAWL_OK;
     return pawl_fail(error, error->code, "%zu of %zu sequences could not be fenced", failed,
                      fenced + failed);
 }
 
+/* All that were listed are fenced; then it is said that those were not all. */
+static pawl_err fence_listed(pawl_client *client, const struct args *args,
+                             const struct names *names, const pawl_error *unread, pawl_error *error)
+{
+    char hidden[HIDDEN_BYTES_MAX];
+    size_t fenced = 0;
+    pawl_err err = fence_names(client, args, names, &fenced, error);
+
+    *args->left_over = fenced > 0;
+    if (unread->code == PAWL_OK) return err;
+    (void)fflush(stdout);
+    if (err != PAWL_OK) {
+        (void)fprintf(stderr, "pawl: %s\n", hide_in_error(args, error, hidden));
+    }
+    return pawl_fail(error, unread->code,
+                     "%zu sequences were fenced, and not all: %.400s; what else cannot be read is "
+                     "found the same way, once this one is mended or gone; one whose name is known "
+                     "is fenced by it: pawl fence NAME",
+                     fenced, unread->text);
+}
+
 static pawl_err fence_all(pawl_client *client, const struct args *args, pawl_error *error)
 {
     struct names names = {.at = NULL};
-    pawl_err err = pawl_list(client, NULL, keep_name, &names, error);
+    pawl_error unread = {.code = PAWL_OK};
+    pawl_err err = pawl_list(client, NULL, keep_name, &names, &unread);
 
-    if (err == PAWL_OK && names.failed) {
+    unread.code = err;
+    if (names.failed) {
         err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for the names of all sequences");
+    } else if (err == PAWL_DENIED && strncmp(args->url, "pawl", 4) == 0) {
+        /* It tells nothing of the page that has one, so who knows how many are left out. */
+        err = pawl_fail(error, err,
+                        "%.400s; nothing was fenced: give the URL of the server's store, where "
+                        "--all goes on over it, or fence by name",
+                        unread.text);
+    } else if (err == PAWL_OK || (err == PAWL_DENIED && names.size > 0)) {
+        err = fence_listed(client, args, &names, &unread, error);
+    } else {
+        *error = unread;
     }
-    if (err == PAWL_OK) err = fence_names(client, args, &names, error);
     free(names.at);
     return err;
 }
@@ -221,7 +303,7 @@ pawl_err run_fence(pawl_client *client, const struct args *args, pawl_error *err
     if (args->all) return fence_all(client, args, error);
     pawl_err err = pawl_fence(client, args->name, args->skip, args->beyond, error);
 
-    if (err == PAWL_OK) done(args, "fenced; pawl show prints where it goes on");
+    if (err == PAWL_OK) fenced_to(client, args);
     return err;
 }
 

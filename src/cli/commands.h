@@ -13,6 +13,10 @@
 #include "cli/commands.def"
 #undef COMMAND
 
+/* What a command ends with that found nothing: a pattern that nothing matches is a mistake, as
+ * whoever gave it counts on what it was to match. */
+pawl_err check_match(const struct args *args, pawl_error *error);
+
 /* Sleeps, so that nothing else does. */
 void wait_ns(uint64_t ns);
 

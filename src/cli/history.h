@@ -7,6 +7,7 @@
 #define HISTORY_H
 
 #include "base/base.h"
+#include "cli/stream.h"
 #include "pawl/err.h"
 
 enum { HISTORY_EXAMPLES_MAX = 10, HISTORY_TAKERS_MAX = 65536, HISTORY_THREADS_MAX = 64 };
@@ -20,9 +21,9 @@ struct history_taker {
     /* When each call began and when it had returned, in one clock's nanoseconds; NULL: not known.
      */
     const int64_t *begun_ns, *done_ns;
-    /* Private: what to give back. */
-    void *mapped, *made;
-    size_t mapped_size;
+    /* Private: its file, and what was made of it. */
+    struct stream stream;
+    void *made;
 };
 
 struct history {
@@ -68,9 +69,10 @@ struct history_report {
 };
 
 /*
- * Reads files, one per taker. A name that ends in ".i64": 64-bit integers, little-endian. Any
- * other: lines of text, "ID" or "ID BEGUN_NS DONE_NS"; empty ones and those that begin with '#' are
- * skipped. A last id that is cut (a line without its end) is left out: its writer was killed.
+ * Reads files, one per taker, each named once; "-" is standard input. A name that ends in ".i64":
+ * 64-bit integers, little-endian. Any other: lines of text, "ID" or "ID BEGUN_NS DONE_NS"; empty
+ * ones and those that begin with '#' are skipped. A last id that is cut (a line without its end) is
+ * left out: its writer was killed.
  *
  * Memory:   history_free ends it, whatever was returned; names are not copied
  * Errors:   PAWL_BAD_REQUEST  a file that cannot be read, or a line that is none: file and line

@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/history.h"
+#include "cli/history_own.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { COLUMNS = 3, ROOM_LEAST = 1024 };
 
 /* A text as it is read: columns[0] is ids, the others are times if the first line has some. */
 struct lines {
-    const char *at, *end;
     uint64_t line;
     int64_t *columns[COLUMNS];
     size_t column_count, count, room;
 };
-
-static pawl_err map_file(const char *path, struct history_taker *taker, pawl_error *error)
-{
-    struct stat facts;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    bool opened = file >= 0 && fstat(file, &facts) == 0;
-
-    if (opened && facts.st_size > 0) {
-        taker->mapped_size = (size_t)facts.st_size;
-        taker->mapped = mmap(NULL, taker->mapped_size, PROT_READ, MAP_PRIVATE, file, 0);
-        opened = taker->mapped != MAP_FAILED;
-        if (!opened) taker->mapped = NULL;
-    }
-    int reason = errno;
-    if (file >= 0) (void)close(file);
-    if (opened) return PAWL_OK;
-    return pawl_fail(error, PAWL_BAD_REQUEST, "%s: cannot be read: %s", path, strerror(reason));
-}
 
 static bool grow(struct lines *lines)
 {
@@ -98,36 +74,35 @@ static pawl_err read_line(const char *path, struct lines *lines, struct pawl_byt
     return PAWL_OK;
 }
 
-static pawl_err read_lines(const char *path, struct history_taker *taker, struct lines *lines,
+static pawl_err read_lines(struct pawl_bytes text, struct history_taker *taker, struct lines *lines,
                            pawl_error *error)
 {
-    lines->at = taker->mapped;
-    lines->end = lines->at + taker->mapped_size;
-    while (lines->at < lines->end) {
-        const char *line_end = memchr(lines->at, '\n', (size_t)(lines->end - lines->at));
+    if (text.at == NULL) return PAWL_OK; /* an empty file */
+    while (text.size > 0) {
+        const char *end = memchr(text.at, '\n', text.size);
 
-        taker->cut = line_end == NULL;
+        taker->cut = end == NULL;
         if (taker->cut) break;
-        struct pawl_bytes line = {lines->at, (size_t)(line_end - lines->at)};
+        struct pawl_bytes line = {text.at, (size_t)(end - text.at)};
         lines->line++;
-        pawl_err err = read_line(path, lines, line, error);
+        pawl_err err = read_line(taker->name, lines, line, error);
         if (err != PAWL_OK) return err;
-        lines->at = line_end + 1;
+        text = (struct pawl_bytes){end + 1, text.size - line.size - 1};
     }
     return PAWL_OK;
 }
 
-static pawl_err read_text(const char *path, struct history_taker *taker, pawl_error *error)
+static pawl_err read_text(struct pawl_bytes text, struct history_taker *taker, pawl_error *error)
 {
     struct lines lines = {.line = 0};
-    pawl_err err = taker->mapped_size == 0 ? PAWL_OK : read_lines(path, taker, &lines, error);
+    pawl_err err = read_lines(text, taker, &lines, error);
 
     /* One piece, so that one pointer gives it back. */
     if (err == PAWL_OK && lines.count > 0) {
         size_t bytes = lines.count * sizeof(int64_t);
         int64_t *made = malloc(bytes * lines.column_count);
 
-        if (made == NULL) err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for %s", path);
+        if (made == NULL) err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for %s", taker->name);
         for (size_t i = 0; made != NULL && i < lines.column_count; i++) {
             memcpy(made + i * lines.count, lines.columns[i], bytes);
         }
@@ -142,23 +117,89 @@ static pawl_err read_text(const char *path, struct history_taker *taker, pawl_er
     for (size_t i = 0; i < COLUMNS; i++) {
         free(lines.columns[i]);
     }
-    if (taker->mapped != NULL) (void)munmap(taker->mapped, taker->mapped_size);
-    taker->mapped = NULL;
     return err;
+}
+
+/* Numbers as they lie in the file, and not text. */
+static bool is_binary(const struct history_taker *taker)
+{
+    size_t size = strlen(taker->name);
+
+    return size > 4 && strcmp(taker->name + size - 4, ".i64") == 0;
+}
+
+pawl_err history_parse(struct pawl_bytes bytes, struct history_taker *taker, pawl_error *error)
+{
+    if (!is_binary(taker)) return read_text(bytes, taker, error);
+    taker->ids = (const void *)bytes.at;
+    taker->count = bytes.size / sizeof(int64_t);
+    taker->cut = bytes.size % sizeof(int64_t) != 0;
+    return PAWL_OK;
+}
+
+/* The first bytes of what gzip, zstd, xz and bzip2 write; no line begins so. */
+static bool is_packed(struct pawl_bytes bytes)
+{
+    static const struct pawl_bytes magics[] = {{"\x1f\x8b", 2},
+                                               {"\x28\xb5\x2f\xfd", 4},
+                                               {"\xfd"
+                                                "7zXZ",
+                                                5},
+                                               {"BZh", 3}};
+
+    for (size_t i = 0; i < PAWL_COUNT(magics); i++) {
+        if (bytes.size >= magics[i].size && memcmp(bytes.at, magics[i].at, magics[i].size) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static pawl_err read_one(const char *path, struct history_taker *taker, pawl_error *error)
 {
-    size_t size = strlen(path);
-
     *taker = (struct history_taker){.name = path};
-    pawl_err err = map_file(path, taker, error);
+    pawl_err err = stream_hold(path, &taker->stream, error);
     if (err != PAWL_OK) return err;
-    if (size <= 4 || strcmp(path + size - 4, ".i64") != 0) return read_text(path, taker, error);
-    taker->ids = taker->mapped;
-    taker->count = taker->mapped_size / sizeof(int64_t);
-    taker->cut = taker->mapped_size % sizeof(int64_t) != 0;
-    return PAWL_OK;
+    const struct pawl_bytes bytes = {taker->stream.bytes, taker->stream.size};
+
+    if (is_binary(taker)) return history_parse(bytes, taker, error);
+    err = is_packed(bytes)
+              ? pawl_fail(error, PAWL_BAD_REQUEST,
+                          "%s is compressed; unpack it, as in: zcat FILE | pawl verify -",
+                          taker->name)
+              : history_parse(bytes, taker, error);
+    stream_let_go(&taker->stream);
+    return err;
+}
+
+static int compare_files(const void *left, const void *right)
+{
+    const struct stream *one = &(*(const struct history_taker *const *)left)->stream;
+    const struct stream *two = &(*(const struct history_taker *const *)right)->stream;
+
+    if (one->device != two->device) return one->device < two->device ? -1 : 1;
+    return one->inode < two->inode ? -1 : one->inode > two->inode;
+}
+
+/* Who names a file twice is told so, and not that its ids were given twice. */
+static pawl_err check_once(const struct history *history, pawl_error *error)
+{
+    const struct history_taker **sorted = calloc(history->count + 1, sizeof(void *));
+    pawl_err err = PAWL_OK;
+
+    if (sorted == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for the files' names");
+    for (size_t i = 0; i < history->count; i++) {
+        sorted[i] = &history->takers[i];
+    }
+    qsort(sorted, history->count, sizeof(void *), compare_files);
+    for (size_t i = 1; i < history->count && err == PAWL_OK; i++) {
+        if (compare_files(&sorted[i - 1], &sorted[i]) != 0) continue;
+        err = pawl_fail(error, PAWL_BAD_REQUEST,
+                        "%s and %s are one file; name each taker's file once", sorted[i - 1]->name,
+                        sorted[i]->name);
+    }
+    free(sorted);
+    return err;
 }
 
 pawl_err history_read(char *const *paths, size_t count, struct history *history, pawl_error *error)
@@ -177,7 +218,7 @@ pawl_err history_read(char *const *paths, size_t count, struct history *history,
 
         if (err != PAWL_OK) return err;
     }
-    return PAWL_OK;
+    return check_once(history, error);
 }
 
 void history_free(struct history *history)
@@ -185,7 +226,7 @@ void history_free(struct history *history)
     for (size_t i = 0; i < history->count; i++) {
         struct history_taker *taker = &history->takers[i];
 
-        if (taker->mapped != NULL) (void)munmap(taker->mapped, taker->mapped_size);
+        stream_let_go(&taker->stream);
         free(taker->made);
     }
     free(history->takers);

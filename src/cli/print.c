@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "cli/hide.h"
+
 void print_json_text(FILE *to, const char *text)
 {
     (void)fputc('"', to);
@@ -33,12 +35,15 @@ static const struct {
 
 static void gaps_json(FILE *to, const pawl_gaps *gaps)
 {
-    (void)fprintf(to, ",\"gaps\":{\"since\":%" PRId64, gaps->since);
+    (void)fprintf(to, ",\"gaps\":{\"since\":%" PRId64 ",\"reserved\":%" PRIu64, gaps->since,
+                  gaps->reserved);
     for (size_t i = 0; i < PAWL_COUNT(causes); i++) {
         (void)fprintf(to, ",\"%s\":%" PRIu64, causes[i].word, gaps->burned[i]);
     }
     (void)fprintf(to, ",\"steps_back\":%" PRIu64 ",\"step_back_ids\":%" PRIu64, gaps->steps_back,
                   gaps->step_back_ids);
+    (void)fprintf(to, ",\"stopped\":%s,\"stops\":%" PRIu64, gaps->stopped ? "true" : "false",
+                  gaps->stops);
     if (gaps->crash_bounded) {
         (void)fprintf(to, ",\"crash_after\":%" PRId64 ",\"crash_to\":%" PRId64, gaps->crash_after,
                       gaps->crash_to);
@@ -96,6 +101,20 @@ static void steps_back_text(FILE *to, const pawl_gaps *gaps)
         gaps->step_back_ids);
 }
 
+static void stopped_text(FILE *to, const pawl_info *info)
+{
+    const pawl_gaps *gaps = &info->gaps;
+
+    if (gaps->stops == 0) return;
+    (void)fprintf(to, "%-11s %" PRIu64 " %s its store went back, or may have", "stopped",
+                  gaps->stops, gaps->stops == 1 ? "time" : "times");
+    if (gaps->stopped) {
+        (void)fprintf(to, ", and still: no ids until pawl fence %s\n", info->name);
+    } else {
+        (void)fputs("; it goes on\n", to);
+    }
+}
+
 /* Why ids are missing, as far as the server that was asked reserved them. */
 static void gaps_text(FILE *to, const pawl_gaps *gaps)
 {
@@ -107,7 +126,11 @@ static void gaps_text(FILE *to, const pawl_gaps *gaps)
     }
     (void)time_text(since, gaps->since);
     if (sum == 0) {
-        (void)fprintf(to, "%-11s none by this server since %s UTC\n", "gaps", since);
+        (void)fprintf(to,
+                      gaps->reserved > 0 ? "%-11s none by this server since %s UTC\n"
+                                         : "%-11s nothing known by this server, which counts since "
+                                           "%s UTC\n",
+                      "gaps", since);
         return;
     }
     (void)fprintf(to, "%-11s %" PRIu64 " ids by this server since %s UTC:\n", "gaps", sum, since);
@@ -116,8 +139,8 @@ static void gaps_text(FILE *to, const pawl_gaps *gaps)
         (void)fprintf(to, "%-11s %s%" PRIu64 " %s: %s", "", causes[i].bound ? "up to " : "",
                       gaps->burned[i], causes[i].word, causes[i].text);
         if (i == PAWL_CAUSE_CRASH && gaps->crash_bounded) {
-            (void)fprintf(to, " (lately between %" PRId64 " and %" PRId64 ")", gaps->crash_after,
-                          gaps->crash_to);
+            (void)fprintf(to, " (the latest time after %" PRId64 ", up to %" PRId64 ")",
+                          gaps->crash_after, gaps->crash_to);
         }
         (void)fputc('\n', to);
     }
@@ -152,6 +175,7 @@ static void record_text(FILE *to, const pawl_info *info)
     time_line(to, "changed", info->changed_at);
     if (info->gaps.since != 0) gaps_text(to, &info->gaps);
     if (info->gaps.since != 0) steps_back_text(to, &info->gaps);
+    if (info->gaps.since != 0) stopped_text(to, info);
 }
 
 void print_record(FILE *to, const pawl_info *info, bool json)
@@ -192,6 +216,7 @@ enum exit_code exit_of(pawl_err err)
     case PAWL_DENIED:
     case PAWL_CHANGED:
     case PAWL_ROLLBACK:
+    case PAWL_MISSING:
         return EXIT_REFUSED;
     case PAWL_NO_MEMORY:
     case PAWL_CLOSED:
@@ -202,9 +227,18 @@ enum exit_code exit_of(pawl_err err)
     return EXIT_FAILED; /* a newer server sent an error that we do not know */
 }
 
-enum exit_code print_failure(const struct args *args, const pawl_error *error)
+const char *hide_in_error(const struct args *args, const pawl_error *error,
+                          char to[HIDDEN_BYTES_MAX])
 {
     const char *text = error->text[0] != '\0' ? error->text : pawl_err_text(error->code);
+
+    return hide_passwords(to, HIDDEN_BYTES_MAX, text, args->words, args->default_url);
+}
+
+enum exit_code print_failure(const struct args *args, const pawl_error *error)
+{
+    char hidden[HIDDEN_BYTES_MAX];
+    const char *text = hide_in_error(args, error, hidden);
 
     if (args->json) {
         (void)fprintf(stderr, "{\"error\":\"%s\",\"text\":", pawl_err_word(error->code));

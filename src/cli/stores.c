@@ -12,18 +12,64 @@
 
 enum { URL_SHOWN_MAX = 512 };
 
+#define USUAL_TIMEOUT_NS (60 * PAWL_NS_PER_S)
+#define TRY_AGAIN_NS     (200 * PAWL_NS_PER_MS)
+#define SILENT_NS        PAWL_NS_PER_S
+
 static void json_member(const char *name, const char *text)
 {
     (void)printf("\"%s\":", name);
     print_json_text(stdout, text);
 }
 
+/* One that is away may come back: asked again for as long as --timeout says. */
+struct patience {
+    const struct args *args;
+    struct bar bar; /* which only says what is waited for */
+    uint64_t begun_ns, until_ns;
+};
+
+static struct patience patience_begin(const struct args *args)
+{
+    uint64_t wait_ns = args->timeout_ns != 0 ? args->timeout_ns : USUAL_TIMEOUT_NS;
+
+    uint64_t now_ns = pawl_clock_ns();
+
+    return (struct patience){
+        .args = args, .bar.quiet = args->json, .begun_ns = now_ns, .until_ns = now_ns + wait_ns};
+}
+
+static uint64_t left_ns(const struct patience *patience)
+{
+    uint64_t now_ns = pawl_clock_ns();
+
+    return patience->until_ns > now_ns ? patience->until_ns - now_ns : 1;
+}
+
+/* Whether to ask once more, after a pause. */
+static bool waits_on(struct patience *patience, const pawl_error *error)
+{
+    pawl_advice advice = pawl_err_advice(error->code);
+
+    if (advice != PAWL_ADVICE_AGAIN && advice != PAWL_ADVICE_WAIT) return false;
+    if (error->code == PAWL_MISSING || error->code == PAWL_TIMEOUT) return false;
+    if (left_ns(patience) <= 2 * TRY_AGAIN_NS) return false;
+    if (pawl_clock_ns() - patience->begun_ns >= SILENT_NS) {
+        bar_wait(&patience->bar, patience->args, error, left_ns(patience));
+    }
+    wait_ns(TRY_AGAIN_NS);
+    return true;
+}
+
 enum exit_code run_store_init(const struct args *args)
 {
+    struct patience patience = patience_begin(args);
     char url[URL_SHOWN_MAX];
     pawl_error error = {.code = PAWL_OK};
 
-    error.code = pawl_store_init(args->url, args->timeout_ns, &error);
+    do {
+        error.code = pawl_store_init(args->url, left_ns(&patience), &error);
+    } while (error.code != PAWL_OK && waits_on(&patience, &error));
     if (error.code != PAWL_OK) return print_failure(args, &error);
     (void)pawl_url_show(url, sizeof url, args->url);
     if (args->json) {
@@ -79,6 +125,7 @@ static void print_item(const pawl_store_item *item, void *arg)
 enum exit_code run_store_check(const struct args *args)
 {
     struct finding finding = {.json = args->json};
+    struct patience patience = patience_begin(args);
     char url[URL_SHOWN_MAX];
     pawl_error error = {.code = PAWL_OK};
 
@@ -88,7 +135,9 @@ enum exit_code run_store_check(const struct args *args)
         json_member("url", url);
         (void)fputs(",\"items\":[", stdout);
     }
-    error.code = pawl_store_check(args->url, args->timeout_ns, print_item, &finding, &error);
+    do {
+        error.code = pawl_store_check(args->url, left_ns(&patience), print_item, &finding, &error);
+    } while (error.code != PAWL_OK && finding.count == 0 && waits_on(&patience, &error));
     if (args->json) {
         bool keeps = error.code == PAWL_OK && finding.breaks == 0;
 
@@ -96,7 +145,9 @@ enum exit_code run_store_check(const struct args *args)
     }
     if (error.code != PAWL_OK) {
         (void)fflush(stdout);
-        return print_failure(args, &error);
+        enum exit_code code = print_failure(args, &error);
+
+        return finding.breaks > 0 ? EXIT_BREAKS : code;
     }
     if (!args->json && finding.breaks > 0) {
         (void)printf("%s: an id can be handed out twice, see %s\n", url,
@@ -109,7 +160,7 @@ enum exit_code run_store_check(const struct args *args)
 
 struct copying {
     struct bar bar;
-    bool json;
+    const struct args *args;
     uint64_t failures;
 };
 
@@ -122,21 +173,32 @@ static bool copy_progressed(const pawl_copied *copied, void *arg)
     return bar_goes_on(&copying->bar, "stopping, once what has left its store has arrived");
 }
 
+static bool copy_waits(const pawl_error *why, uint64_t at_most_ns, void *arg)
+{
+    struct copying *copying = arg;
+
+    bar_wait(&copying->bar, copying->args, why, at_most_ns);
+    return bar_goes_on(&copying->bar, "stopping, once what has left its store has arrived");
+}
+
 static void print_failed(const char *name, const pawl_error *error, void *arg)
 {
     struct copying *copying = arg;
 
+    char hidden[HIDDEN_BYTES_MAX];
+    const char *text = hide_in_error(copying->args, error, hidden);
+
     bar_clear(&copying->bar);
-    if (copying->json) {
+    if (copying->args->json) {
         (void)fputs(copying->failures == 0 ? "{" : ",\n{", stdout);
         json_member("name", name);
         (void)fputs(",", stdout);
         json_member("error", pawl_err_word(error->code));
         (void)fputs(",", stdout);
-        json_member("text", error->text);
+        json_member("text", text);
         (void)fputs("}", stdout);
     } else {
-        (void)fprintf(stderr, "not moved: %s: %s\n", name, error->text);
+        (void)fprintf(stderr, "not moved: %s: %s\n", name, text);
     }
     copying->failures++;
 }
@@ -180,7 +242,7 @@ static void print_copied(const struct args *args, const pawl_copied *copied, dou
 
 enum exit_code run_store_copy(const struct args *args)
 {
-    struct copying copying = {.json = args->json};
+    struct copying copying = {.args = args};
     uint64_t begun_ns = pawl_clock_ns();
     const pawl_copy_options options = {
         .match = args->glob,
@@ -188,6 +250,7 @@ enum exit_code run_store_copy(const struct args *args)
         .timeout_ns = args->timeout_ns,
         .progress = copy_progressed,
         .failed = print_failed,
+        .waits = copy_waits,
         .arg = &copying,
     };
     pawl_copied copied;
@@ -196,6 +259,7 @@ enum exit_code run_store_copy(const struct args *args)
     bar_begin(&copying.bar, args->json);
     if (args->json) (void)fputs("{\"failures\":[", stdout);
     error.code = pawl_store_copy(args->url, args->to, &options, &copied, &error);
+    if (error.code == PAWL_OK && copied.total == 0) error.code = check_match(args, &error);
     bar_clear(&copying.bar);
     double seconds = (double)(pawl_clock_ns() - begun_ns) / (double)PAWL_NS_PER_S;
 

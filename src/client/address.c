@@ -156,6 +156,7 @@ pawl_err pawl_addresses_read(const char *url, struct pawl_address addresses[PAWL
     }
     for (;;) {
         size_t size = strcspn(at, ",/?#");
+        size_t colon = strcspn(at, ":,/?#"); /* what follows one may be a password */
         const char *wrong;
 
         if (*count == PAWL_FLEET_SERVERS_MAX) {
@@ -166,7 +167,7 @@ pawl_err pawl_addresses_read(const char *url, struct pawl_address addresses[PAWL
         if (wrong == NULL && is_known(addresses, *count)) wrong = "the server is named twice";
         if (wrong != NULL) {
             return pawl_fail(error, PAWL_BAD_REQUEST, "in \"%s\", at \"%.*s\": %s: say %s", shown,
-                             size < HOST_SHOWN_MAX ? (int)size : HOST_SHOWN_MAX, at, wrong, form);
+                             colon < HOST_SHOWN_MAX ? (int)colon : HOST_SHOWN_MAX, at, wrong, form);
         }
         (*count)++;
         at += size;

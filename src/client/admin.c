@@ -77,12 +77,14 @@ pawl_err pawl_set(pawl_client *client, const char *name, int64_t id, bool force,
     return finish(call, error);
 }
 
-pawl_err pawl_drop(pawl_client *client, const char *name, pawl_error *error)
+pawl_err pawl_drop(pawl_client *client, const char *name, bool force, pawl_error *error)
 {
     pawl_error why;
     struct pawl_call *call = call_for(client, PAWL_ASK_DROP, name, &why);
 
-    return call == NULL ? refused(error, &why) : finish(call, error);
+    if (call == NULL) return refused(error, &why);
+    call->ask.force = force;
+    return finish(call, error);
 }
 
 pawl_err pawl_rename(pawl_client *client, const char *name, const char *to, pawl_error *error)
@@ -103,13 +105,8 @@ pawl_err pawl_fence(pawl_client *client, const char *name, uint64_t skip, uint64
                     pawl_error *error)
 {
     pawl_error why;
-
-    if (skip != 0 && beyond_line != 0) {
-        (void)pawl_fail(&why, PAWL_BAD_REQUEST,
-                        "a fence skips ids or goes beyond a line, not both: give one of them");
-        return refused(error, &why);
-    }
     struct pawl_call *call = call_for(client, PAWL_ASK_FENCE, name, &why);
+
     if (call == NULL) return refused(error, &why);
     call->ask.count = skip;
     call->ask.line = beyond_line;
@@ -137,6 +134,7 @@ pawl_err pawl_show(pawl_client *client, const char *name, pawl_info *info, pawl_
 struct turned {
     struct pawl_name after;
     bool more;
+    pawl_error unread;
 };
 
 static pawl_err list_page(pawl_client *client, struct pawl_bytes glob, struct turned *turned,
@@ -150,12 +148,13 @@ static pawl_err list_page(pawl_client *client, struct pawl_bytes glob, struct tu
     call->page.after = turned->after;
     call->page.count_max = PAGE_RECORDS;
     call->page.glob = pawl_call_keep(call, glob);
+    call->page.unread = turned->unread;
     pawl_err err = pawl_call_run(&call, deadline_ns, error);
     if (err == PAWL_OK && call->info_missed) {
         err = pawl_fail(error, PAWL_NO_MEMORY, "no memory for a page of the listing");
     }
     if (err == PAWL_OK) {
-        *turned = (struct turned){call->page.after, call->page.more};
+        *turned = (struct turned){call->page.after, call->page.more, call->page.unread};
         *page = call;
     } else {
         pawl_call_end(call);
@@ -186,7 +185,9 @@ pawl_err pawl_list(pawl_client *client, const char *glob,
         }
         pawl_call_end(page);
     }
-    return PAWL_OK;
+    if (turned.unread.code == PAWL_OK) return PAWL_OK;
+    return pawl_fail(error, turned.unread.code, "%s",
+                     turned.unread.text); /* all others were told */
 }
 
 pawl_err pawl_ping(pawl_client *client, pawl_error *error)

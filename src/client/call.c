@@ -139,12 +139,6 @@ void pawl_call_end(struct pawl_call *call)
     pawl_vault_give(call->body->vault, call, sizeof *call);
 }
 
-static bool is_change(enum pawl_ask_kind kind)
-{
-    return kind == PAWL_ASK_CREATE || kind == PAWL_ASK_ALTER || kind == PAWL_ASK_SET ||
-           kind == PAWL_ASK_DROP || kind == PAWL_ASK_RENAME || kind == PAWL_ASK_FENCE;
-}
-
 /* Gives up waiting; whether the answer came just then. */
 static bool leave(struct pawl_call **call, pawl_error *error)
 {
@@ -156,7 +150,7 @@ static bool leave(struct pawl_call **call, pawl_error *error)
         return true;
     }
     *call = NULL; /* its answer ends it */
-    if (is_change(kind)) {
+    if (pawl_ask_is_change(kind)) {
         (void)pawl_fail(error, PAWL_UNKNOWN,
                         "no answer came in time: look whether the change was made");
     } else {

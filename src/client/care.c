@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/care.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/folder.h"
+#include "store/guard_url.h"
 
 /* How long to wait for libuv to let go of what closed stores had. */
 enum { LEAVE_MS = 1000 };
@@ -61,14 +65,19 @@ static bool is_lmdb(const char *url)
 
 static pawl_err check_exists(const char *url, pawl_error *error)
 {
+    struct pawl_guard_url guard;
     char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s/data.mdb", url + LMDB_SCHEME_SIZE);
+
+    if (pawl_guard_url_read(&guard, url, error) != PAWL_OK) return PAWL_BAD_REQUEST;
+    if (strchr(guard.store, '?') != NULL) return PAWL_OK;      /* opening it says what is wrong */
+    if (guard.store[LMDB_SCHEME_SIZE] == '\0') return PAWL_OK; /* likewise */
+    int size = snprintf(path, sizeof path, "%s/data.mdb", guard.store + LMDB_SCHEME_SIZE);
 
     if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0) return PAWL_OK;
-    return pawl_fail(error, PAWL_STORE,
+    return pawl_fail(error, errno == EACCES ? PAWL_DENIED : PAWL_MISSING,
                      "%.300s holds no store; give the folder of one, or make "
                      "one: pawl store init %.100s",
-                     url, url);
+                     guard.store, guard.store);
 }
 
 static void answered(struct pawl_ask *ask)
@@ -76,7 +85,7 @@ static void answered(struct pawl_ask *ask)
     (void)ask;
 }
 
-pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
+static pawl_err open_as(struct pawl_care *care, const char *url, bool looks_only,
                         struct pawl_source **store, pawl_error *error)
 {
     PAWL_ASSERT(care->store_count < PAWL_CARE_STORES_MAX);
@@ -84,6 +93,7 @@ pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
         .loop = &care->loop,
         .net = &care->net.net,
         .refill_interval_ns = 30 * PAWL_NS_PER_S,
+        .looks_only = looks_only,
     };
 
     if (strncmp(url, "pawl:", 5) == 0) {
@@ -93,12 +103,59 @@ pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "%.300s names a server: give the URL of its store", where);
     }
-    if (exists && is_lmdb(url) && check_exists(url, error) != PAWL_OK) return PAWL_STORE;
     pawl_entropy(&options.seed, sizeof options.seed);
     pawl_err err = pawl_store_open(url, &options, store, error);
 
-    if (err == PAWL_OK) care->stores[care->store_count++] = *store;
-    return err;
+    if (err != PAWL_OK) return err;
+    pawl_care_where(url, care->wheres[care->store_count]);
+    care->stores[care->store_count++] = *store;
+    return PAWL_OK;
+}
+
+pawl_err pawl_care_open(struct pawl_care *care, const char *url, bool exists,
+                        struct pawl_source **store, pawl_error *error)
+{
+    pawl_err err = PAWL_OK;
+
+    if (exists && is_lmdb(url)) err = check_exists(url, error);
+
+    return err == PAWL_OK ? open_as(care, url, false, store, error) : err;
+}
+
+/* A folder that could be made: its parent is there. */
+static pawl_err check_parent(const char *folder, pawl_error *error)
+{
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s", folder);
+
+    while (size > 1 && path[size - 1] == '/') {
+        path[--size] = '\0';
+    }
+    if (size > 0 && (size_t)size < sizeof path &&
+        (access(path, W_OK) == 0 || (errno == ENOENT && access(dirname(path), W_OK) == 0))) {
+        return PAWL_OK;
+    }
+    return pawl_fail(error, pawl_folder_code(errno),
+                     "cannot make the folder %.300s: %s; give one whose parent exists and can be "
+                     "written",
+                     folder, strerrordesc_np(errno));
+}
+
+pawl_err pawl_care_open_dry(struct pawl_care *care, const char *url, struct pawl_source **store,
+                            pawl_error *error)
+{
+    struct pawl_guard_url guard;
+    pawl_err err = pawl_guard_url_read(&guard, url, error); /* whose folder is made as well */
+
+    if (err != PAWL_OK) return err;
+    const char *folder = guard.store + LMDB_SCHEME_SIZE;
+
+    if (!is_lmdb(guard.store) || check_exists(guard.store, NULL) != PAWL_MISSING ||
+        *folder == '\0' || strncmp(folder, "//", 2) == 0) {
+        return open_as(care, guard.store, true, store, error);
+    }
+    err = check_parent(folder, error);
+    return err == PAWL_OK ? open_as(care, "memory:", true, store, error) : err;
 }
 
 void pawl_care_ask(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask)
@@ -163,6 +220,7 @@ bool pawl_care_is_passing(pawl_err err)
 {
     pawl_advice advice = pawl_err_advice(err);
 
+    if (err == PAWL_MISSING) return false; /* until a person makes it */
     return advice == PAWL_ADVICE_AGAIN || advice == PAWL_ADVICE_WAIT;
 }
 
@@ -201,32 +259,103 @@ uint64_t pawl_retry_due(struct pawl_retry **waiting, void (*again)(struct pawl_r
     return next_ns;
 }
 
-static uint64_t until_time(void *arg)
+bool pawl_retry_tell(const struct pawl_care *care, const struct pawl_retry *retry,
+                     uint64_t timeout_ns, const pawl_error *error)
 {
-    const uint64_t *time_ns = arg;
+    uint64_t waited_ns = pawl_clock_ns() - retry->begun_ns;
 
-    return pawl_clock_ns() >= *time_ns ? PAWL_PUMP_OVER : *time_ns;
+    if (care->waits == NULL || waited_ns < PAWL_CARE_SILENT_NS || waited_ns > timeout_ns) {
+        return true;
+    }
+    return care->waits(error, timeout_ns - waited_ns, care->waits_arg);
+}
+
+/* An ask that is repeated until it is done. */
+struct insisting {
+    const struct pawl_care *care;
+    const struct pawl_ask *ask;
+    uint64_t until_ns, tell_ns;
+    uint64_t again_ns; /* when to ask again; 0: it is under way */
+    pawl_error why;    /* it is not done yet */
+    bool stopped;
+};
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Until it is answered, is due again, or has taken too long. */
+static uint64_t until_due(void *arg)
+{
+    struct insisting *insisting = arg;
+    const struct pawl_care *care = insisting->care;
+    uint64_t now_ns = pawl_clock_ns();
+    uint64_t due_ns = insisting->again_ns != 0 ? insisting->again_ns : insisting->until_ns;
+
+    if (insisting->again_ns == 0 && !insisting->ask->pending) return PAWL_PUMP_OVER;
+    if (now_ns >= due_ns) return PAWL_PUMP_OVER;
+    if (care->waits == NULL) return due_ns;
+    if (now_ns >= insisting->tell_ns) {
+        insisting->stopped =
+            !care->waits(&insisting->why, insisting->until_ns - now_ns, care->waits_arg);
+        if (insisting->stopped) return PAWL_PUMP_OVER;
+        insisting->tell_ns = now_ns + PAWL_CARE_TELL_NS;
+    }
+    return earlier(due_ns, insisting->tell_ns);
+}
+
+static const char *where_is(const struct pawl_care *care, const struct pawl_source *store)
+{
+    for (size_t i = 0; i < care->store_count; i++) {
+        if (care->stores[i] == store) return care->wheres[i];
+    }
+    return "the store";
 }
 
 pawl_err pawl_care_insist(struct pawl_care *care, struct pawl_source *store, struct pawl_ask *ask,
-                          uint64_t timeout_ns)
+                          uint64_t timeout_ns, pawl_error *error)
 {
-    uint64_t until_ns = pawl_clock_ns() + timeout_ns;
+    uint64_t now_ns = pawl_clock_ns();
+    const char *where = where_is(care, store);
+    struct insisting insisting = {.care = care,
+                                  .ask = ask,
+                                  .until_ns = now_ns + timeout_ns,
+                                  .tell_ns = now_ns + PAWL_CARE_SILENT_NS};
 
+    (void)pawl_fail(&insisting.why, PAWL_TIMEOUT, "%.400s does not answer", where);
+    ask->done = answered;
     for (;;) {
-        pawl_err err = pawl_care_run(care, store, ask, timeout_ns);
-
-        if (err == PAWL_OK || ask->pending) return err;
-        if (!pawl_care_is_passing(err) || pawl_clock_ns() >= until_ns) return err;
-        uint64_t again_ns = pawl_clock_ns() + PAWL_CARE_DELAY_NS;
-
-        pawl_care_loop(care, until_time, &again_ns);
+        insisting.again_ns = 0;
+        pawl_care_ask(care, store, ask);
+        pawl_care_loop(care, until_due, &insisting);
+        if (insisting.stopped) return pawl_fail(error, PAWL_CLOSED, "stopped as told");
+        if (ask->pending && insisting.why.code != PAWL_TIMEOUT) { /* it says more */
+            if (error != NULL) *error = insisting.why;
+            return insisting.why.code;
+        }
+        if (ask->pending) {
+            return pawl_fail(error, PAWL_TIMEOUT, "%.400s: no answer came in time", where);
+        }
+        if (ask->error.code == PAWL_OK) return PAWL_OK;
+        insisting.why = ask->error;
+        insisting.again_ns = pawl_clock_ns() + PAWL_CARE_DELAY_NS;
+        if (!pawl_care_is_passing(ask->error.code) || insisting.again_ns > insisting.until_ns) {
+            if (error != NULL) *error = ask->error;
+            return ask->error.code;
+        }
+        pawl_care_loop(care, until_due, &insisting);
+        if (insisting.stopped) return pawl_fail(error, PAWL_CLOSED, "stopped as told");
     }
 }
 
 void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX])
 {
+    struct pawl_guard_url guard;
     char path[PATH_MAX];
+
+    /* A store with a guard in front is the same one. */
+    if (pawl_guard_url_read(&guard, url, NULL) == PAWL_OK) url = guard.store;
     const char *host = strstr(url, "://");
     const char *rest = host == NULL ? NULL : host + 3;
 
@@ -236,13 +365,18 @@ void pawl_care_where(const char *url, char where[PAWL_CARE_WHERE_MAX])
         return;
     }
     if (rest == NULL) {
-        (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%s", url);
+        (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%.*s", PAWL_CARE_WHERE_MAX - 1, url);
         return;
     }
     /* libpq takes a user and a password up to the @, whatever else is in them. */
     const char *stops = strncmp(url, "postgres", strlen("postgres")) == 0 ? "/" : "/?#";
     const char *at = memrchr(rest, '@', strcspn(rest, stops));
+    const char *tail = at == NULL ? rest : at + 1;
+    size_t room = PAWL_CARE_WHERE_MAX - 1;
+    size_t head_size = (size_t)(rest - url) < room ? (size_t)(rest - url) : room;
+    size_t tail_size = strnlen(tail, room - head_size);
 
-    (void)snprintf(where, PAWL_CARE_WHERE_MAX, "%.*s%s", (int)(rest - url), url,
-                   at == NULL ? rest : at + 1);
+    memcpy(where, url, head_size);
+    memcpy(where + head_size, tail, tail_size);
+    where[head_size + tail_size] = '\0';
 }

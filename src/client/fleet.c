@@ -120,12 +120,6 @@ static void errand_end(struct errand *errand)
     pawl_ask_answer(above);
 }
 
-static bool is_change(enum pawl_ask_kind kind)
-{
-    return kind == PAWL_ASK_CREATE || kind == PAWL_ASK_ALTER || kind == PAWL_ASK_SET ||
-           kind == PAWL_ASK_DROP || kind == PAWL_ASK_RENAME || kind == PAWL_ASK_FENCE;
-}
-
 /* Another server may have the new password already. */
 static bool login_refused(const struct errand *errand)
 {
@@ -142,8 +136,9 @@ static bool may_go_on(const struct errand *errand)
     if (ask->kind == PAWL_ASK_RETURN || errand->fleet->closing) return false;
     if (ask->deadline_ns != 0 && ask->deadline_ns <= errand->fleet->now_ns) return false;
     return ask->error.code == PAWL_BUSY || ask->error.code == PAWL_STORE ||
-           ask->error.code == PAWL_NO_MEMORY || login_refused(errand) ||
-           (ask->error.code == PAWL_TIMEOUT && !is_change(ask->kind));
+           ask->error.code == PAWL_MISSING || ask->error.code == PAWL_NO_MEMORY ||
+           login_refused(errand) ||
+           (ask->error.code == PAWL_TIMEOUT && !pawl_ask_is_change(ask->kind));
 }
 
 /* Books a lease under a ticket of our own: two servers may number theirs alike. */

@@ -225,13 +225,9 @@ pawl_err pawl_gather_store(struct pawl_gathering *gathering, pawl_error *error)
     *ask = (struct pawl_ask){.kind = PAWL_ASK_LIST, .page = &gathering->page};
     do {
         pawl_err err =
-            pawl_care_insist(gathering->care, gathering->store, ask, gathering->timeout_ns);
+            pawl_care_insist(gathering->care, gathering->store, ask, gathering->timeout_ns, error);
 
-        if (ask->pending) return pawl_fail(error, err, "the store did not answer in time");
-        if (err != PAWL_OK) {
-            if (error != NULL) *error = ask->error;
-            return err;
-        }
+        if (err != PAWL_OK) return err;
         if (gather->no_memory) {
             return pawl_fail(error, PAWL_NO_MEMORY, "no memory for all records");
         }
@@ -240,6 +236,10 @@ pawl_err pawl_gather_store(struct pawl_gathering *gathering, pawl_error *error)
             return pawl_fail(error, PAWL_CLOSED, "stopped as told");
         }
     } while (gathering->page.more);
+    if (gathering->page.unread.code != PAWL_OK && !gathering->goes_on) {
+        return pawl_fail(error, PAWL_DENIED, "not all can be read: %s",
+                         gathering->page.unread.text);
+    }
     pawl_gather_end_pass(gather);
     return PAWL_OK;
 }

@@ -39,6 +39,7 @@ struct pawl_gathering {
     struct pawl_care *care;
     struct pawl_source *store;
     const char *match; /* NULL: all names */
+    bool goes_on;      /* though some cannot be read: page.unread says so */
     uint64_t timeout_ns;
     bool (*progress)(uint64_t looked_at, void *arg); /* may be NULL */
     void *arg;

@@ -182,6 +182,15 @@ static bool set_gap(pawl_gaps *gaps, struct pawl_bytes label, const struct pawl_
     const struct pawl_bytes prefix = PAWL_BYTES("burned_");
 
     if (pawl_bytes_equal(label, PAWL_BYTES("gaps_since"))) return to_i64(value, &gaps->since);
+    if (pawl_bytes_equal(label, PAWL_BYTES("reserved"))) return to_u64(value, &gaps->reserved);
+    if (pawl_bytes_equal(label, PAWL_BYTES("stops"))) return to_u64(value, &gaps->stops);
+    if (pawl_bytes_equal(label, PAWL_BYTES("stopped"))) {
+        uint64_t stopped = 0;
+
+        if (!to_u64(value, &stopped)) return false;
+        gaps->stopped = stopped != 0;
+        return true;
+    }
     if (pawl_bytes_equal(label, PAWL_BYTES("crash_after"))) {
         return to_i64(value, &gaps->crash_after);
     }

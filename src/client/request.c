@@ -177,7 +177,8 @@ static void add_fence(struct words *words, const struct pawl_ask *ask)
     if (ask->line != 0) {
         add(words, PAWL_BYTES("BEYOND"));
         add_u64(words, ask->line);
-    } else if (ask->count != 0) {
+    }
+    if (ask->count != 0) {
         add(words, PAWL_BYTES("SKIP"));
         add_u64(words, ask->count);
     }
@@ -205,6 +206,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
         add(words,
             ask->kind == PAWL_ASK_CREATE ? PAWL_BYTES("SEQ.CREATE") : PAWL_BYTES("SEQ.ALTER"));
         add(words, ask->name);
+        if (ask->kind == PAWL_ASK_CREATE) add_floor(words, ask->floor);
         add_definition(words, ask->definition);
         return true;
     case PAWL_ASK_SET:
@@ -217,6 +219,7 @@ static bool add_ask(struct words *words, const struct pawl_ask *ask)
     case PAWL_ASK_DROP:
         add(words, PAWL_BYTES("SEQ.DROP"));
         add(words, ask->name);
+        if (ask->force) add(words, PAWL_BYTES("FORCE"));
         return true;
     case PAWL_ASK_RENAME:
         add(words, PAWL_BYTES("SEQ.RENAME"));

@@ -42,13 +42,9 @@ static pawl_err settle_all(struct backup *backup, uint64_t *settled, pawl_error 
         backup->ask =
             (struct pawl_ask){.kind = PAWL_ASK_READ, .name = pawl_name_bytes(&backup->record.name)};
         pawl_err err = pawl_care_insist(gathering->care, gathering->store, &backup->ask,
-                                        gathering->timeout_ns);
+                                        gathering->timeout_ns, error);
 
-        if (backup->ask.pending) return pawl_fail(error, err, "the store did not answer in time");
-        if (err != PAWL_OK && err != PAWL_NO_SEQUENCE) {
-            if (error != NULL) *error = backup->ask.error;
-            return err;
-        }
+        if (err != PAWL_OK && err != PAWL_NO_SEQUENCE) return err;
         ++*settled;
     }
     return PAWL_OK;
@@ -146,6 +142,8 @@ static pawl_err open_store(struct backup *backup, const char *url, pawl_error *e
     }
     gathering->care = pawl_care_new(error);
     if (gathering->care == NULL) return PAWL_BUSY;
+    gathering->care->waits = backup->options.waits;
+    gathering->care->waits_arg = backup->options.arg;
     pawl_care_where(url, backup->where);
     return pawl_care_open(gathering->care, url, true, &gathering->store, error);
 }

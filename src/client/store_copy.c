@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "client/care.h"
 #include "pawl/stores.h"
+#include "store/store.h"
 
 enum {
     IN_FLIGHT_USUAL = 128,
@@ -61,6 +62,7 @@ struct copy {
     pawl_copy_options options;
     pawl_copied copied;
     char from_where[PAWL_CARE_WHERE_MAX], to_where[PAWL_CARE_WHERE_MAX];
+    struct pawl_identity from_is, to_is;
     struct pawl_record mark; /* its branch says where to */
     struct item *items;      /* not begun yet */
     struct item **items_end;
@@ -73,6 +75,7 @@ struct copy {
     size_t unavailable_count;
     uint64_t progress_ns;
     pawl_error first; /* failure */
+    bool tried;       /* one has arrived: until then one leaves at a time */
     bool stopped;     /* a store is away, or so we were told: nothing more is begun */
     bool told;
     struct pawl_page page;
@@ -82,30 +85,34 @@ struct copy {
  * stands where none belongs is kept out of it. */
 static void set_mark(struct copy *copy)
 {
-    enum { MARK_SIZE = 17 };
+    enum { CUT_SIZE = 3, ROOM = PAWL_BRANCH_BYTES_MAX - PAWL_LEFT_MARK_BYTES };
     const char *where = copy->to_where;
-    size_t size = strlen(where);
-    char mark[MARK_SIZE + 1];
+    size_t whole = strlen(where);
+    size_t size = whole;
+    bool secret = strcasestr(where, "pass") != NULL || strcasestr(where, "secret") != NULL;
+    char text[PAWL_BRANCH_BYTES_MAX + 1];
 
-    if (strcasestr(where, "pass") != NULL || strcasestr(where, "secret") != NULL) {
-        size = strcspn(where, "?");
-    }
-    if (size > PAWL_BRANCH_BYTES_MAX - MARK_SIZE) size = PAWL_BRANCH_BYTES_MAX - MARK_SIZE;
+    /* Half a parameter would mislead; without any it is to be completed. */
+    if (secret || size > ROOM) size = strcspn(where, "?");
+    if (size < whole && size > ROOM - CUT_SIZE) size = ROOM - CUT_SIZE;
+    if (size > ROOM) size = ROOM - CUT_SIZE;
     while (size > 0 && ((unsigned char)where[size] & 0xc0) == 0x80) {
         size--; /* not within a character */
     }
     if (!pawl_utf8_printable((struct pawl_bytes){where, size})) size = strcspn(where, ":") + 1;
-    (void)snprintf(mark, sizeof mark, "#%016" PRIx64,
-                   pawl_bytes_hash((struct pawl_bytes){where, strlen(where)}, 0));
-    memcpy(copy->mark.branch, where, size);
-    memcpy(copy->mark.branch + size, mark, MARK_SIZE);
-    copy->mark.branch_size = (uint8_t)(size + MARK_SIZE);
+    /* Dots that every store's encoding has: whoever reads it is to see that more stood there. */
+    int written =
+        snprintf(text, sizeof text, "%.*s%s#%016" PRIx64, (int)size, where,
+                 size < whole ? "..." : "", pawl_bytes_hash((struct pawl_bytes){where, whole}, 0));
+
+    PAWL_ASSERT(written > 0 && (size_t)written < sizeof text);
+    memcpy(copy->mark.branch, text, (size_t)written);
+    copy->mark.branch_size = (uint8_t)written;
 }
 
 static bool goes_here(const struct copy *copy, const struct pawl_record *record)
 {
-    return pawl_bytes_equal((struct pawl_bytes){record->branch, record->branch_size},
-                            (struct pawl_bytes){copy->mark.branch, copy->mark.branch_size});
+    return pawl_record_leaves_for_same(record, &copy->mark);
 }
 
 static void listed(struct pawl_page *page, const struct pawl_record *record)
@@ -150,15 +157,7 @@ static void progress(struct copy *copy, bool at_once)
 static pawl_err insist(struct copy *copy, struct pawl_source *store, struct pawl_ask *ask,
                        pawl_error *error)
 {
-    pawl_err err = pawl_care_insist(copy->care, store, ask, copy->options.timeout_ns);
-
-    if (err == PAWL_OK) return PAWL_OK;
-    if (ask->pending) {
-        return pawl_fail(error, err, "%.400s: no answer came in time",
-                         store == copy->from ? copy->from_where : copy->to_where);
-    }
-    if (error != NULL) *error = ask->error;
-    return err;
+    return pawl_care_insist(copy->care, store, ask, copy->options.timeout_ns, error);
 }
 
 static pawl_err list_all(struct copy *copy, struct pawl_ask *ask, pawl_error *error)
@@ -176,7 +175,10 @@ static pawl_err list_all(struct copy *copy, struct pawl_ask *ask, pawl_error *er
         if (copy->no_memory) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for all names");
         progress(copy, false);
     } while (copy->page.more);
-    return PAWL_OK;
+    if (copy->page.unread.code == PAWL_OK) return PAWL_OK;
+    /* Who creates it at the target, as nothing of it is there, would begin it at its start. */
+    return pawl_fail(error, PAWL_DENIED, "nothing was moved, as not all can be: %s",
+                     copy->page.unread.text);
 }
 
 static void step(struct move *move)
@@ -233,11 +235,21 @@ static void retry_or_fail(struct move *move, const pawl_error *error)
 {
     struct copy *copy = move->copy;
 
-    if (!pawl_care_is_passing(error->code)) {
+    if (!pawl_care_is_passing(error->code) && move->stage == STAGE_ARRIVE) {
+        pawl_error left;
+
+        /* As it would go with the others, unless it is about this one's name. */
+        copy->stopped = copy->stopped || error->code != PAWL_EXISTS;
+        (void)pawl_fail(&left, error->code, "it has left, and has not arrived: %s", error->text);
+        fail(move, &left);
+    } else if (!pawl_care_is_passing(error->code)) {
         fail(move, error);
     } else if (!pawl_retry_later(&copy->waiting, &move->retry, copy->options.timeout_ns)) {
         copy->stopped = true;
         fail(move, error);
+    } else if (!pawl_retry_tell(copy->care, &move->retry, copy->options.timeout_ns, error)) {
+        copy->told = true;
+        copy->stopped = true;
     }
 }
 
@@ -301,6 +313,8 @@ static void arrived(struct move *move)
     uint64_t took_ns = pawl_clock_ns() - move->left_ns;
 
     adapt(copy, took_ns);
+    if (!copy->tried) copy->away_max = AWAY_START;
+    copy->tried = true;
     if (move->item->left) {
         copy->copied.moved_before++;
     } else if (!pawl_record_has_left(&move->record)) {
@@ -377,7 +391,7 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
 {
     size_t count = copy->options.in_flight;
 
-    copy->away_max = count < AWAY_START ? count : AWAY_START;
+    copy->away_max = 1;
     copy->moves = calloc(count, sizeof *copy->moves);
     copy->unavailable = calloc(copy->copied.total + 1, sizeof *copy->unavailable);
     if (copy->moves == NULL || copy->unavailable == NULL) {
@@ -396,25 +410,91 @@ static pawl_err move_all(struct copy *copy, pawl_error *error)
         return pawl_fail(error, PAWL_CLOSED,
                          "stopped as told, with all that had left arrived; run it again to go on");
     }
+    const pawl_copied *copied = &copy->copied;
+
+    if (copied->elsewhere > 0 && copied->total == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "nothing was moved: all %" PRIu64 " sequences left for another store "
+                         "before, or for this one under another URL; go on with that URL",
+                         copied->elsewhere);
+    }
     if (copy->first.code == PAWL_OK) return PAWL_OK;
     if (copy->stopped) {
         return pawl_fail(error, copy->first.code,
-                         "a store was away too long: %s; run it again to go on", copy->first.text);
+                         "stopped, as a store cannot be used: %s; once that is mended, run it "
+                         "again to go on",
+                         copy->first.text);
     }
     return pawl_fail(error, copy->first.code, "%" PRIu64 " of %" PRIu64 " not moved; the first: %s",
                      copy->copied.failed, copy->copied.total, copy->first.text);
+}
+
+static struct pawl_bytes branch_of(const struct pawl_identity *identity)
+{
+    return (struct pawl_bytes){identity->branch.at, identity->branch.size};
+}
+
+/*
+ * Whether two URLs mean one store, as that tells of itself: its name says which records of it are
+ * meant. A folder's copy has its name as well, so there the folders' paths alone count. Clusters of
+ * etcd that were set up alike have one name: they are told apart by what pawl drew in them, if it
+ * may read that.
+ */
+static bool is_one_store(const struct copy *copy)
+{
+    const struct pawl_identity *from = &copy->from_is;
+    const struct pawl_identity *to = &copy->to_is;
+
+    if (from->name_size == 0 || strncmp(copy->to_where, "lmdb:", strlen("lmdb:")) == 0) {
+        return false;
+    }
+    if (strncmp(copy->to_where, "etcd", strlen("etcd")) == 0 && from->branch.size == 0) {
+        return false;
+    }
+    return pawl_bytes_equal((struct pawl_bytes){from->name, from->name_size},
+                            (struct pawl_bytes){to->name, to->name_size}) &&
+           pawl_bytes_equal(branch_of(from), branch_of(to));
+}
+
+/* The target is made, if it is a folder, once the source has answered. */
+static pawl_err open_stores(struct copy *copy, const char *from, const char *to,
+                            struct pawl_ask *ask, pawl_error *error)
+{
+    struct pawl_care *care = copy->care;
+    pawl_err err = pawl_care_open(care, from, true, &copy->from, error);
+
+    ask->kind = PAWL_ASK_PING;
+    ask->identity = &copy->from_is;
+    if (err == PAWL_OK) err = insist(copy, copy->from, ask, error);
+    if (err != PAWL_OK) return err;
+    err = copy->options.dry_run ? pawl_care_open_dry(care, to, &copy->to, error)
+                                : pawl_care_open(care, to, false, &copy->to, error);
+    pawl_care_where(to, copy->to_where); /* an LMDB folder is there now */
+    ask->identity = &copy->to_is;
+    if (err == PAWL_OK) err = insist(copy, copy->to, ask, error);
+    if (err != PAWL_OK) return err;
+    ask->identity = NULL;
+    if (!is_one_store(copy)) return PAWL_OK;
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "%.200s and %.200s are one store, whose identity is %.*s; or one of them is a "
+                     "copy of the other, made by other means: then empty that first",
+                     copy->from_where, copy->to_where, (int)copy->to_is.name_size,
+                     copy->to_is.name);
 }
 
 /* Both must be there, and usable, before anything leaves. */
 static pawl_err open_both(struct copy *copy, const char *from, const char *to, struct pawl_ask *ask,
                           pawl_error *error)
 {
-    pawl_err err = PAWL_OK;
-
-    if (strcmp(from, "memory:") == 0 || strcmp(to, "memory:") == 0) {
+    if (pawl_store_forgets(from) || pawl_store_forgets(to)) {
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "memory: is empty at first and forgets everything: nothing can be copied "
                          "from or to it");
+    }
+    if (pawl_store_is_plain(from) || pawl_store_is_plain(to)) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "store copy is not possible from or to plain counters (?counter=plain): "
+                         "nothing can be moved with its definition");
     }
     pawl_care_where(from, copy->from_where);
     pawl_care_where(to, copy->to_where);
@@ -422,13 +502,7 @@ static pawl_err open_both(struct copy *copy, const char *from, const char *to, s
         return pawl_fail(error, PAWL_BAD_REQUEST, "%.200s and %.200s are one store",
                          copy->from_where, copy->to_where);
     }
-    err = pawl_care_open(copy->care, from, true, &copy->from, error);
-    if (err == PAWL_OK) err = pawl_care_open(copy->care, to, false, &copy->to, error);
-    pawl_care_where(to, copy->to_where); /* an LMDB folder is there now */
-    ask->kind = PAWL_ASK_PING;
-    if (err == PAWL_OK) err = insist(copy, copy->from, ask, error);
-    if (err == PAWL_OK) err = insist(copy, copy->to, ask, error);
-    return err;
+    return open_stores(copy, from, to, ask, error);
 }
 
 static pawl_err read_options(struct copy *copy, const pawl_copy_options *options, pawl_error *error)
@@ -470,6 +544,10 @@ pawl_err pawl_store_copy(const char *from, const char *to, const pawl_copy_optio
 
     if (err == PAWL_OK) {
         copy->care = pawl_care_new(error);
+        if (copy->care != NULL) {
+            copy->care->waits = copy->options.waits;
+            copy->care->waits_arg = copy->options.arg;
+        }
         err = copy->care == NULL ? PAWL_BUSY : open_both(copy, from, to, &ask, error);
     }
     if (err == PAWL_OK) {

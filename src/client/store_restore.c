@@ -29,6 +29,7 @@ struct task {
     struct restore *restore;
     struct pawl_ask ask;
     struct pawl_record record; /* the backup's */
+    struct pawl_record there;  /* what a dry run looked at by itself */
     pawl_restored_one one;     /* but for the name */
     struct pawl_retry retry;
     struct task *next; /* idle */
@@ -171,13 +172,31 @@ static void answered(struct pawl_ask *ask)
 {
     struct task *task = PAWL_OWNER(ask, struct task, ask);
     struct restore *restore = task->restore;
+    bool looked = ask->kind == PAWL_ASK_READ;
 
-    if (!pawl_care_is_passing(ask->error.code)) { /* done as well */
+    if (looked && (ask->error.code == PAWL_OK || ask->error.code == PAWL_NO_SEQUENCE)) {
+        plan(task);
+        over(task);
+    } else if (!pawl_care_is_passing(ask->error.code)) { /* done as well */
         over(task);
     } else if (!pawl_retry_later(&restore->waiting, &task->retry, restore->there.timeout_ns)) {
         restore->stopped = true;
         over(task);
+    } else if (!pawl_retry_tell(restore->there.care, &task->retry, restore->there.timeout_ns,
+                                &ask->error)) {
+        restore->told = true;
+        restore->stopped = true;
     }
+}
+
+/* Whether what stands there under its name may be what the listing could not read. */
+static bool may_be_unread(const struct task *task)
+{
+    const struct pawl_gathering *there = &task->restore->there;
+    struct pawl_record record;
+
+    return there->page.unread.code != PAWL_OK &&
+           !pawl_gather_find(&there->gather, &task->record.name, &record);
 }
 
 static void begin(struct restore *restore, struct task *task)
@@ -189,11 +208,16 @@ static void begin(struct restore *restore, struct task *task)
     restore->under_way++;
     plan(task);
     /* What the store had when it was looked at may be another by now: it has the last word. */
-    if (restore->options.dry_run) {
+    if (restore->options.dry_run && !may_be_unread(task)) {
         over(task);
-    } else {
-        pawl_care_ask(restore->there.care, restore->there.store, &task->ask);
+        return;
     }
+    if (restore->options.dry_run) {
+        task->ask.kind = PAWL_ASK_READ;
+        task->ask.record = &task->there;
+        task->ask.force = true;
+    }
+    pawl_care_ask(restore->there.care, restore->there.store, &task->ask);
 }
 
 static void begin_more(struct restore *restore)
@@ -258,6 +282,12 @@ static pawl_err restore_all(struct restore *restore, pawl_error *error)
                          "; run it again to go on: what was restored moves on again",
                          restore->done, restore->restored.total);
     }
+    if (restore->first.code == PAWL_OK && restore->there.page.unread.code != PAWL_OK) {
+        return pawl_fail(error, restore->there.page.unread.code,
+                         "what cannot be read of the store stays as it is; it is not of this "
+                         "restore. The first: %s",
+                         restore->there.page.unread.text);
+    }
     if (restore->first.code == PAWL_OK) return PAWL_OK;
     return pawl_fail(error, restore->first.code,
                      "%" PRIu64 " of %" PRIu64 " not restored; the first: %s",
@@ -286,6 +316,10 @@ static pawl_err read_backup(struct restore *restore, pawl_error *error)
     pawl_gather_end_pass(&restore->backup);
     restore->restored.at = restore->head.at;
     restore->restored.total = restore->backup.sorted;
+    if (restore->restored.total == 0 && restore->options.match != NULL) {
+        return pawl_fail(error, PAWL_NO_SEQUENCE, "no sequence of the backup matches %s",
+                         restore->options.match);
+    }
     return PAWL_OK;
 }
 
@@ -300,6 +334,11 @@ static pawl_err open_store(struct restore *restore, const char *url, pawl_error 
     }
     there->care = pawl_care_new(error);
     if (there->care == NULL) return PAWL_BUSY;
+    there->care->waits = restore->options.waits;
+    there->care->waits_arg = restore->options.arg;
+    if (restore->options.dry_run) {
+        return pawl_care_open_dry(there->care, url, &there->store, error);
+    }
     return pawl_care_open(there->care, url, false, &there->store, error);
 }
 
@@ -310,6 +349,7 @@ static pawl_err read_options(struct restore *restore, const pawl_restore_options
     if (options->in_flight == 0) restore->options.in_flight = IN_FLIGHT_USUAL;
     restore->there.timeout_ns = options->timeout_ns == 0 ? USUAL_TIMEOUT_NS : options->timeout_ns;
     restore->there.match = options->match;
+    restore->there.goes_on = true; /* a restore is for when something is wrong */
     pawl_entropy(&restore->random, sizeof restore->random);
     if (options->in_flight > IN_FLIGHT_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "in_flight is %" PRIu32 ", the most is %d",

@@ -22,7 +22,9 @@ struct pawl_net;
 struct pawl_link {
     struct pawl_net *net;
     const struct pawl_link_events *events;
-    void *io; /* the net's, NULL while there is no connection */
+    void *io;  /* the net's, NULL while there is no connection */
+    bool bare; /* of a net with TLS: TCP stands, or stood, and nothing has shown that the peer
+                  speaks TLS; until it is dialled again */
 };
 
 /*

@@ -85,11 +85,8 @@ static void read_reason(const struct io *io, int error, char reason[REASON_BYTES
         (void)snprintf(reason, REASON_BYTES_MAX, "TLS: the server's certificate: %s",
                        X509_verify_cert_error_string(verdict));
     } else {
-        (void)snprintf(reason, REASON_BYTES_MAX, "TLS: %s%s",
-                       words != NULL ? words : "it failed without a reason",
-                       code != 0 && ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER
-                           ? " (does the port speak TLS?)"
-                           : "");
+        (void)snprintf(reason, REASON_BYTES_MAX, "TLS: %s",
+                       words != NULL ? words : "it failed without a reason");
     }
     ERR_clear_error();
 }
@@ -115,13 +112,16 @@ static void go_on(struct io *io)
     ERR_clear_error();
     if (!io->open) {
         int result = SSL_do_handshake(io->ssl);
+        bool alerted = ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET;
 
+        if (alerted || SSL_get_pending_cipher(io->ssl) != NULL) io->link->bare = false;
         if (result != 1) {
             (void)settle(io, result);
             return;
         }
         flush(io);
         io->open = true;
+        io->link->bare = false;
         io->link->events->opened(io->link);
     }
     while (io->link != NULL) {
@@ -141,6 +141,7 @@ static void below_opened(struct pawl_link *below)
     struct io *io = PAWL_OWNER(below, struct io, below);
 
     io->inside = true;
+    io->link->bare = true;
     go_on(io);
     io->inside = false;
     free_if_over(io);
@@ -217,6 +218,7 @@ static void tls_dial(struct pawl_link *link, const char *host, uint16_t port)
     memcpy(io->host, host, strlen(host) + 1);
     PAWL_ASSERT(set_host(io));
     io->link = link;
+    link->bare = false;
     io->below = (struct pawl_link){.net = tls->below, .events = &below_events};
     link->io = io;
     io->below.net->ops->dial(&io->below, host, port);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "range/apply_own.h"
 #include "range/pace.h"
 #include "range/wide.h"
@@ -30,6 +31,7 @@ bool pawl_record_fail_missing(const struct pawl_record *record, struct pawl_ask 
 {
     const char *what = ask->kind == PAWL_ASK_DROP ? "sequence" : "relation";
 
+    ask->grant.epoch = record->epoch;
     if (pawl_record_is_renamed(record)) {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE,
                         "%s \"%.*s\" does not exist: it " PAWL_RENAMED_WORDS " \"%.*s\"", what,
@@ -80,9 +82,9 @@ static bool apply_create(struct pawl_record *record, struct pawl_ask *ask,
     next.rate = 0;
     next.created_at = moment->wall_s;
     /* All that was ever dropped or left here has a later epoch than its ids' line. */
-    if (ask->floor.line > record->epoch && !pawl_record_begin_beyond(record, &next, ask, moment)) {
-        return false;
-    }
+    bool lost = ask->floor_former || ask->floor.line > record->epoch;
+
+    if (lost && !pawl_record_begin_beyond(record, &next, ask, moment)) return false;
     (void)commit_change(record, &next, ask, moment);
     ask->grant.epoch = record->epoch;
     return true;
@@ -105,6 +107,18 @@ static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
         begin_line(&next, moment);
     }
     return commit_change(record, &next, ask, moment);
+}
+
+/* A person's jump leaves a gap that is in no ledger: this is where it can be found. */
+static void log_moved(const char *event, const struct pawl_record *before,
+                      const struct pawl_record *after)
+{
+    char name[4 * PAWL_NAME_BYTES_MAX];
+
+    pawl_log(PAWL_LOG_INFO, event,
+             "seq=%s next=%" PRIu64 "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,
+             pawl_log_quote(name, sizeof name, pawl_name_bytes(&before->name)), before->lap,
+             before->next, after->lap, after->next);
 }
 
 /* Whether next would give ids that record has given. At the last id both may have ended. */
@@ -143,6 +157,7 @@ static bool apply_set(struct pawl_record *record, struct pawl_ask *ask,
     }
     if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
     if (behind) begin_line(&next, moment);
+    log_moved("set", record, &next);
     return commit_change(record, &next, ask, moment);
 }
 
@@ -188,6 +203,12 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
                         left, NAME(record), NAME(record));
         return false;
     }
+    if (ask->line != 0 &&
+        ask->floor.line >= record->line) { /* floors end with the line: go beyond */
+        uint64_t ahead = pawl_record_ids_up_to(record, ask->floor);
+
+        if (ahead > count && ahead <= left) count = ahead;
+    }
     if (count > left || !pawl_record_skip(&next, count)) {
         (void)pawl_fail(&ask->error, PAWL_LIMIT,
                         "cannot skip %" PRIu64 " ids of \"%.*s\": %" PRIu64 " are left", count,
@@ -198,6 +219,7 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
     if (ask->line != 0) begin_line(&next, moment);
     pawl_record_adopt_branch(&next, moment);
     ask->skipped = count;
+    log_moved("fenced", record, &next);
     return commit_change(record, &next, ask, moment);
 }
 

@@ -76,6 +76,8 @@ bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_recor
 bool pawl_record_heed_past(const struct pawl_record *record, struct pawl_record *next,
                            struct pawl_ask *ask, const struct pawl_moment *moment);
 
+/* How many ids from next on lie before the floor or on it, in one lap, at most UINT64_MAX. */
+uint64_t pawl_record_ids_up_to(const struct pawl_record *record, struct pawl_mark floor);
 /*
  * CREATE: the asker's floor is of a line that the store knows nothing of any more: it lost that
  * there ever was such a sequence. Moves next, which begins a line, beyond it. false: the ask
@@ -99,7 +101,7 @@ void pawl_record_take_place(struct pawl_record *record, const struct pawl_record
 bool pawl_record_restore(struct pawl_record *record, struct pawl_ask *ask,
                          const struct pawl_moment *moment);
 
-/* A DROP of what a sequence left behind: its name can be created again. */
+/* A DROP, by force, of what a sequence left behind: its name can be created again. */
 bool pawl_record_forget_left(struct pawl_record *record, struct pawl_ask *ask,
                              const struct pawl_moment *moment);
 /* Fails every other ask of a sequence that has left. */

@@ -204,6 +204,8 @@ static bool spent(const struct kept *kept)
     if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
     if (atomic_load_explicit(&kept->queued, memory_order_acquire) != 0) return false;
     if (kept->out > 0 && !kept->keeper->draining) return false; /* they may come back */
+    /* Nobody else may know of the floor; and that it is stopped is told until somebody acts. */
+    if ((kept->stop.line != 0 || kept->stopped) && !kept->keeper->draining) return false;
     return pawl_kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
 }
 
@@ -252,6 +254,10 @@ void pawl_kept_step(struct kept *kept)
     pawl_asker_sweep(kept);
     pawl_kept_fail_expired(kept);
     if (kept->keeper->draining) fail_closed(kept);
+    if (kept->errand == ERRAND_NONE && !pawl_errand_room(kept)) {
+        pawl_kept_due(kept, kept->keeper->now_ns + kept->keeper->settings.retry_least_ns);
+        return;
+    }
     if (waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
         kept->rest_ns = kept->rest_until_ns = 0;
@@ -274,6 +280,7 @@ void pawl_kept_step(struct kept *kept)
         pawl_kept_free(kept);
         return;
     }
+    if (kept->errand == ERRAND_NONE) pawl_errand_done_with(kept);
     schedule(kept, low);
 }
 
@@ -300,7 +307,7 @@ static bool turn_list(struct pawl_keeper *keeper)
     bool any = false;
 
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
-        struct kept *kept = PAWL_OWNER(ask, struct kept, errand_ask);
+        struct kept *kept = PAWL_OWNER(ask, struct errand_ask, ask)->kept;
 
         pawl_errand_ended(kept);
         pawl_kept_step(kept);
@@ -339,6 +346,7 @@ uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns)
     PAWL_ASSERT(!keeper->turning);
     keeper->turning = true;
     keeper->now_ns = now_ns > keeper->now_ns ? now_ns : keeper->now_ns;
+    if (keeper->unlogged > 0) pawl_keeper_log_failures(keeper, false);
     for (int round = 0; more && round < KEEPER_ROUNDS_MAX; round++) {
         more = turn_wanted(keeper);
         if (turn_list(keeper)) more = true;
@@ -348,7 +356,8 @@ uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns)
     }
     keeper->turning = false;
     if (more) return now_ns;
-    return keeper->heap_count > 0 ? earlier(below_ns, keeper->heap[0]->due_ns) : below_ns;
+    if (keeper->heap_count > 0) below_ns = earlier(below_ns, keeper->heap[0]->due_ns);
+    return keeper->unlogged > 0 ? earlier(below_ns, keeper->log_ns + PAWL_NS_PER_S) : below_ns;
 }
 
 static uint64_t keeper_turn(struct pawl_source *self, uint64_t now_ns)
@@ -466,13 +475,15 @@ void pawl_keeper_free(struct pawl_keeper *keeper)
     struct pawl_ask *ask = NULL;
 
     keeper->draining = true;
+    pawl_keeper_log_failures(keeper, true);
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
-        pawl_errand_ended(PAWL_OWNER(ask, struct kept, errand_ask));
+        pawl_errand_ended(PAWL_OWNER(ask, struct errand_ask, ask)->kept);
     }
     while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "the server has stopped");
     }
     each_kept(keeper, kept_end);
+    pawl_errand_free_spares(keeper);
     pawl_ledger_free(&keeper->ledger);
     free(keeper->table);
     free(keeper->heap);

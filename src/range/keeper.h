@@ -26,6 +26,8 @@ struct pawl_counts {
     _Atomic uint64_t returned; /* ids given back by askers above */
     _Atomic uint64_t given_back; /* ids given back below */
     _Atomic uint64_t held;       /* ids reserved and not handed out */
+    _Atomic uint64_t stopped;    /* sequences in memory that are refused until a person acts */
+    _Atomic uint64_t stops;      /* how often one was */
     _Atomic uint64_t rollbacks;  /* grants discarded because they did not lie beyond our floor */
     _Atomic uint64_t steps_back; /* moves of records, as their store had gone back, or may have */
     _Atomic uint64_t step_back_ids;            /* over so many ids */
@@ -60,7 +62,7 @@ struct pawl_keeper;
 /* What takers see of a sequence that is in memory. */
 struct pawl_holding {
     struct pawl_stock *stock;
-    struct pawl_name name;
+    struct pawl_bytes name;
     _Atomic bool global;    /* ORDER GLOBAL: nothing is ever in stock, send PAWL_ASK_NEXT */
     _Atomic uint32_t users; /* raised by the keeper as it answers an OPEN */
 };

@@ -46,7 +46,7 @@ static bool was_used(enum pawl_cause cause)
 static struct pawl_row *row_of(struct kept *kept)
 {
     if (kept->row == NULL) {
-        kept->row = pawl_ledger_get(&kept->keeper->ledger, pawl_name_bytes(&kept->holding.name));
+        kept->row = pawl_ledger_get(&kept->keeper->ledger, kept->holding.name);
     }
     return kept->row;
 }
@@ -60,6 +60,29 @@ void pawl_kept_stepped_back(struct kept *kept, uint64_t skipped)
     if (keeper->settings.ledger_since == 0 || row_of(kept) == NULL) return;
     kept->row->books.steps_back++;
     kept->row->books.step_back_ids += skipped;
+}
+
+void pawl_kept_stopped(struct kept *kept)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+
+    if (kept->stopped) return;
+    kept->stopped = true;
+    pawl_count_add(&keeper->counts.stopped, 1);
+    pawl_count_add(&keeper->counts.stops, 1);
+    if (keeper->settings.ledger_since == 0 || row_of(kept) == NULL) return;
+    kept->row->books.stopped = true;
+    kept->row->books.stops++;
+}
+
+void pawl_kept_goes_on(struct kept *kept)
+{
+    if (!kept->stopped) return;
+    kept->stopped = false;
+    pawl_count_sub(&kept->keeper->counts.stopped, 1);
+    if (kept->row == NULL) return;
+    kept->row->books.stopped = false;
+    pawl_kept_books_save(kept);
 }
 
 void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause)
@@ -86,20 +109,32 @@ void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
 /* Ids that the errand under way may bring: a store gives whole blocks. */
 static uint64_t asked(const struct kept *kept)
 {
-    uint64_t count = kept->errand_ask.count;
-
     if (kept->errand != ERRAND_TAKE && kept->errand != ERRAND_NEXT) return 0;
+    uint64_t count = kept->errand_ask->ask.count;
+
     if (kept->block == 0 || kept->errand == ERRAND_NEXT || count == 0) return count;
     return (count + kept->block - 1) / kept->block * kept->block;
 }
 
+/* All that is held lies after this one. Others may have been leased what lies between. */
+static bool before_held(const struct kept *kept, int64_t *id)
+{
+    int64_t first = 0;
+
+    if (!pawl_stock_undrawn(kept->holding.stock, &first)) {
+        if (kept->reserve_count == 0) {
+            *id = kept->top.id;
+            return true;
+        }
+        first = kept->reserve[0].range.first;
+    }
+    return !__builtin_sub_overflow(first, kept->increment, id);
+}
+
 void pawl_kept_books(const struct kept *kept, struct pawl_books *books)
 {
-    int64_t last = kept->handed;
-    bool known = pawl_stock_last(kept->holding.stock, &last) || kept->handed_known;
-
-    /* Else none was handed out: all that is held lies after the one before the first. */
-    if (!known) known = !__builtin_sub_overflow(kept->shown_first, kept->increment, &last);
+    int64_t before = 0;
+    bool known = before_held(kept, &before);
 
     *books = kept->row != NULL ? kept->row->books : (struct pawl_books){.bounded = false};
     for (size_t i = 0; i < PAWL_FLOW_COUNT; i++) {
@@ -108,7 +143,7 @@ void pawl_kept_books(const struct kept *kept, struct pawl_books *books)
     books->bounded = kept->epoch != 0 && known;
     books->top = kept->top.id;
     books->asked = asked(kept);
-    books->after = last;
+    books->after = before;
 }
 
 void pawl_kept_unread(struct kept *kept, uint64_t count)
@@ -134,7 +169,7 @@ static bool load(struct pawl_keeper *keeper, struct pawl_bytes name, struct pawl
 void pawl_kept_books_open(struct kept *kept)
 {
     struct pawl_keeper *keeper = kept->keeper;
-    struct pawl_bytes name = pawl_name_bytes(&kept->holding.name);
+    struct pawl_bytes name = kept->holding.name;
     struct pawl_books books;
 
     if (keeper->settings.ledger_since == 0) return;
@@ -149,6 +184,8 @@ void pawl_kept_books_open(struct kept *kept)
     for (size_t i = 0; i < PAWL_FLOW_COUNT; i++) {
         kept->flows[i] = books.flows[i];
     }
+    kept->stopped = books.stopped;
+    if (kept->stopped) pawl_count_add(&keeper->counts.stopped, 1);
     if (kept->row != NULL || !pawl_books_tell(&books)) return;
     kept->row = pawl_ledger_get(&keeper->ledger, name);
     if (kept->row != NULL) {
@@ -160,14 +197,14 @@ void pawl_kept_books_open(struct kept *kept)
     }
 }
 
-void pawl_kept_books_save(const struct kept *kept)
+void pawl_kept_books_save(struct kept *kept)
 {
     struct pawl_archive *archive = kept->keeper->settings.archive;
     struct pawl_books books;
 
     if (archive == NULL || kept->keeper->settings.ledger_since == 0) return;
     pawl_kept_books(kept, &books);
-    archive->save(archive, pawl_name_bytes(&kept->holding.name), &books);
+    archive->save(archive, kept->holding.name, &books, &kept->place);
 }
 
 void pawl_kept_books_close(struct kept *kept)
@@ -175,6 +212,7 @@ void pawl_kept_books_close(struct kept *kept)
     struct pawl_keeper *keeper = kept->keeper;
     struct pawl_books books;
 
+    if (kept->stopped) pawl_count_sub(&keeper->counts.stopped, 1);
     if (keeper->settings.archive != NULL) {
         pawl_kept_books_save(kept);
         if (kept->row != NULL) pawl_ledger_drop(&keeper->ledger, kept->row);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A keeper's asks of its source, one at a time for each sequence, and how the answers are judged.
  */
-#include "base/log.h"
 #include "range/kept.h"
 
-enum { LOG_NAME_BYTES = 300 };
+#include <stdlib.h>
 
 /* From below, at any time: the answer is judged on the keeper's turn, when it knows the time. */
 static void errand_done(struct pawl_ask *ask)
 {
-    struct kept *kept = PAWL_OWNER(ask, struct kept, errand_ask);
+    struct kept *kept = PAWL_OWNER(ask, struct errand_ask, ask)->kept;
     struct pawl_keeper *keeper = kept->keeper;
     bool idle = keeper->answered.first == NULL && !keeper->turning;
 
@@ -18,9 +17,52 @@ static void errand_done(struct pawl_ask *ask)
     if (idle && keeper->settings.wake != NULL) keeper->settings.wake(keeper->settings.arg);
 }
 
+bool pawl_errand_room(struct kept *kept)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    struct errand_ask *spare = keeper->spares;
+
+    if (kept->errand_ask != NULL) return true;
+    if (spare != NULL) {
+        keeper->spares = spare->next;
+        keeper->spare_count--;
+    } else {
+        spare = malloc(sizeof *spare);
+    }
+    kept->errand_ask = spare;
+    if (spare != NULL) spare->kept = kept;
+    return spare != NULL;
+}
+
+void pawl_errand_done_with(struct kept *kept)
+{
+    struct pawl_keeper *keeper = kept->keeper;
+    struct errand_ask *spare = kept->errand_ask;
+
+    kept->errand_ask = NULL;
+    if (spare == NULL) return;
+    if (keeper->spare_count == KEEPER_SPARES_MAX) {
+        free(spare);
+        return;
+    }
+    spare->next = keeper->spares;
+    keeper->spares = spare;
+    keeper->spare_count++;
+}
+
+void pawl_errand_free_spares(struct pawl_keeper *keeper)
+{
+    struct errand_ask *spare = NULL;
+
+    while ((spare = keeper->spares) != NULL) {
+        keeper->spares = spare->next;
+        free(spare);
+    }
+}
+
 static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum pawl_ask_kind kind)
 {
-    struct pawl_ask *ask = &kept->errand_ask;
+    struct pawl_ask *ask = &kept->errand_ask->ask;
 
     PAWL_ASSERT(kept->errand == ERRAND_NONE);
     kept->errand = errand;
@@ -29,7 +71,7 @@ static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum p
     kept->run_for = NULL;
     *ask = (struct pawl_ask){
         .kind = kind,
-        .name = pawl_name_bytes(&kept->holding.name),
+        .name = kept->holding.name,
         .done = errand_done,
     };
     return ask;
@@ -37,7 +79,7 @@ static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum p
 
 static void errand_send(struct kept *kept)
 {
-    const struct pawl_ask *ask = &kept->errand_ask;
+    struct pawl_ask *ask = &kept->errand_ask->ask;
     struct pawl_counts *counts = &kept->keeper->counts;
     bool reads = ask->kind == PAWL_ASK_TAKE && ask->count == 0;
 
@@ -47,25 +89,35 @@ static void errand_send(struct kept *kept)
     kept->answered_ns = 0;
     kept->sent_ns =
         kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock() : kept->asked_ns;
-    pawl_source_ask(kept->keeper->below, &kept->errand_ask);
+    pawl_source_ask(kept->keeper->below, ask);
 }
 
-/* The furthest of our own mark and of those that wait; while the direction is unknown, one's. */
-static void set_floor(struct kept *kept, struct pawl_asks *asks)
+/* Whether a lies beyond b; while the direction is unknown, only what is there beyond what is not.
+ */
+static bool further(const struct kept *kept, struct pawl_mark a, struct pawl_mark b)
 {
-    struct pawl_mark floor = kept->top;
+    if (a.line == 0) return false;
+    if (b.line == 0) return true;
+    return kept->increment != 0 && pawl_mark_order(a, b, kept->increment) > 0;
+}
+
+struct pawl_mark pawl_kept_floor(const struct kept *kept, struct pawl_mark floor)
+{
+    if (further(kept, kept->top, floor)) floor = kept->top;
+    return further(kept, kept->stop, floor) ? kept->stop : floor;
+}
+
+/* The furthest of our own and of those that wait; while the direction is unknown, one's. */
+static void set_floor(struct kept *kept, const struct pawl_asks *asks)
+{
+    struct pawl_mark floor = pawl_kept_floor(kept, (struct pawl_mark){0, 0, 0});
 
     for (struct pawl_ask *ask = asks->first; ask != NULL; ask = ask->next) {
-        if (ask->floor.line == 0) continue;
-        bool further = floor.line == 0;
-        if (!further && kept->increment != 0) {
-            further = pawl_mark_order(ask->floor, floor, kept->increment) > 0;
-        }
-        if (!further) continue;
+        if (!further(kept, ask->floor, floor)) continue;
         floor = ask->floor;
         kept->floor_from = ask;
     }
-    kept->errand_ask.floor = floor;
+    kept->errand_ask->ask.floor = floor;
 }
 
 static void set_holds(const struct kept *kept, struct pawl_ask *ask)
@@ -203,16 +255,17 @@ static void note_latency(struct kept *kept)
     pawl_count_add(&kept->keeper->counts.latency[bucket], 1);
 }
 
-static void log_about(const struct kept *kept, enum pawl_log_level level, const char *event,
-                      const char *text)
+static void trouble_over(struct kept *kept)
 {
-    char name[LOG_NAME_BYTES];
-    char why[sizeof kept->trouble.text + 64];
+    free(kept->trouble);
+    kept->trouble = NULL;
+}
 
-    if (!pawl_log_on(level)) return;
-    (void)pawl_log_quote(name, sizeof name, pawl_name_bytes(&kept->holding.name));
-    (void)pawl_log_quote(why, sizeof why, (struct pawl_bytes){text, __builtin_strlen(text)});
-    pawl_log(level, event, "seq=%s why=%s", name, why);
+/* Without memory for it, those who wait too long are told less. */
+static void trouble_keep(struct kept *kept, const pawl_error *error)
+{
+    if (kept->trouble == NULL) kept->trouble = malloc(sizeof *kept->trouble);
+    if (kept->trouble != NULL) *kept->trouble = *error;
 }
 
 /* Again later: twice as late each time, with jitter, so that many do not come at once. */
@@ -227,11 +280,14 @@ static void back_off(struct kept *kept, const pawl_error *error)
     }
     kept->failures++;
     kept->retry_ns = keeper->now_ns + delay / 2 + pawl_random(&keeper->random) % (delay / 2 + 1);
-    kept->trouble = *error;
+    trouble_keep(kept, error);
     pawl_count_add(&keeper->counts.failures, 1);
     pawl_stock_post(kept->holding.stock, error->code);
-    log_about(kept, kept->failures == 1 ? PAWL_LOG_WARN : PAWL_LOG_DEBUG, "refill failed",
-              error->text);
+    if (kept->failures == 1) {
+        pawl_kept_log_failure(kept, error);
+    } else {
+        pawl_kept_log(kept, PAWL_LOG_DEBUG, "refill failed", error->text);
+    }
 }
 
 /* Nothing of it may be held any more: who waits for a stock learns it, threads and asks alike. */
@@ -245,7 +301,7 @@ static void now_global(struct kept *kept, const pawl_error *error)
     }
     kept->seen_ns = kept->asked_ns;
     kept->failures = 0;
-    kept->trouble.code = PAWL_OK;
+    trouble_over(kept);
     pawl_asks_fail(&kept->waits, &copy);
     kept->wait_count = 0;
     pawl_asks_fail(&kept->takes, &copy);
@@ -256,16 +312,23 @@ static void now_global(struct kept *kept, const pawl_error *error)
 static void ids_refused(struct kept *kept, const pawl_error *error)
 {
     struct pawl_ask *whose = kept->floor_from; /* NULL: it has left, or the floor was ours */
-    bool ours = pawl_mark_order(kept->errand_ask.floor, kept->top, kept->increment) == 0;
+    bool ours = pawl_mark_order(kept->errand_ask->ask.floor, kept->top, kept->increment) == 0;
     uint64_t later_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
 
     kept->failures = 0;
     kept->retry_ns = 0;
+    if (error->code == PAWL_ROLLBACK && further(kept, kept->errand_ask->ask.floor, kept->stop)) {
+        kept->stop = kept->errand_ask->ask.floor;
+    }
+    if (error->code == PAWL_ROLLBACK || (error->code == PAWL_FLOOR && ours)) {
+        pawl_kept_stopped(kept);
+    }
     if (error->code == PAWL_NO_SEQUENCE) {
+        pawl_kept_goes_on(kept);
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         kept->seen_ns = kept->asked_ns;
     } else if (error->code == PAWL_FLOOR && !ours) {
-        log_about(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
+        pawl_kept_log(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
         if (whose != NULL &&
             (pawl_asks_remove(&kept->takes, whose) || pawl_asks_remove(&kept->batch, whose) ||
              pawl_asks_remove(&kept->nexts, whose))) {
@@ -273,7 +336,7 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
             pawl_ask_answer(whose);
         }
         return;
-    } else if (kept->errand_ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
+    } else if (kept->errand_ask->ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
         pawl_asks_fail(&kept->batch, error);
         if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
             kept->run_for->error = *error;
@@ -285,7 +348,7 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
         pawl_kept_serve_waits(kept);
         pawl_kept_serve_takes(kept);
     }
-    kept->trouble = *error;
+    trouble_keep(kept, error);
     kept->retry_ns = later_ns;
     pawl_kept_fail_waiting(kept, error);
     pawl_stock_post(kept->holding.stock, error->code);
@@ -330,8 +393,8 @@ static bool grant_good(struct kept *kept, const struct pawl_ask *ask)
     if (!back && !late) return true;
     pawl_kept_burned(kept, grant->range.count, back ? PAWL_CAUSE_ROLLBACK : PAWL_CAUSE_LATE);
     if (back) pawl_count_add(&kept->keeper->counts.rollbacks, 1);
-    log_about(kept, PAWL_LOG_ERROR, "discarded a grant",
-              back ? "it lies behind our floor: the store went back in time" : "it comes late");
+    pawl_kept_log(kept, PAWL_LOG_ERROR, "discarded a grant",
+                  back ? "it lies behind our floor: the store went back in time" : "it comes late");
     return false;
 }
 
@@ -344,7 +407,9 @@ static void grant_failed(struct kept *kept)
                     "on with: pawl fence NAME",
                     (int)kept->holding.name.size, kept->holding.name.at);
     back_off(kept, &error);
-    if (error.code == PAWL_ROLLBACK) pawl_kept_fail_waiting(kept, &error);
+    if (error.code != PAWL_ROLLBACK) return;
+    pawl_kept_stopped(kept);
+    pawl_kept_fail_waiting(kept, &error);
 }
 
 /* Our floor is now the end of this grant; ranges of an earlier epoch are void. */
@@ -362,7 +427,9 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
     struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
     struct pawl_mark before = mark_before(first, first.id, grant->range.increment);
 
-    if (before.line == 0 || pawl_mark_order(before, kept->top, grant->range.increment) != 0) {
+    /* What goes on where a run began that was given back whole is no part of that. */
+    if (before.line == 0 || pawl_mark_order(before, kept->top, grant->range.increment) != 0 ||
+        pawl_mark_order(kept->run_before, kept->top, grant->range.increment) == 0) {
         kept->run_first = first.id;
         kept->run_before = kept->top;
     }
@@ -376,7 +443,7 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
     kept->told = *grant;
     kept->failures = 0;
     kept->retry_ns = 0;
-    kept->trouble.code = PAWL_OK;
+    trouble_over(kept);
 }
 
 static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
@@ -388,6 +455,8 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
         return;
     }
     grant_adopt(kept, grant);
+    kept->stop = (struct pawl_mark){0, 0, 0};
+    pawl_kept_goes_on(kept);
     if (ask->skipped > 0) pawl_kept_stepped_back(kept, ask->skipped);
     pawl_kept_hold(kept, grant->range.count);
     if (ask->kind == PAWL_ASK_TAKE) {
@@ -450,7 +519,7 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
         kept->told = ask->grant;
         kept->failures = 0;
         kept->retry_ns = 0;
-        kept->trouble.code = PAWL_OK;
+        trouble_over(kept);
     }
     pawl_kept_serve_checks(kept, &ask->error);
 }
@@ -465,11 +534,13 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
     kept->seen_ns = 0;
     kept->retry_ns = 0;
     kept->failures = 0;
-    kept->trouble.code = PAWL_OK;
+    trouble_over(kept);
     atomic_store_explicit(&kept->holding.global, false, memory_order_release);
     if (wish->kind == PAWL_ASK_CREATE && ask->skipped > 0) {
         pawl_kept_stepped_back(kept, ask->skipped);
     }
+    /* Until it is refused again; or it is no more, and nobody could fence it. */
+    if (ask->error.code == PAWL_OK || ask->error.code == PAWL_NO_SEQUENCE) pawl_kept_goes_on(kept);
     wish->error = ask->error;
     wish->burned = ask->burned;
     pawl_ask_answer(wish);
@@ -477,7 +548,7 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
 
 void pawl_errand_ended(struct kept *kept)
 {
-    const struct pawl_ask *ask = &kept->errand_ask;
+    const struct pawl_ask *ask = &kept->errand_ask->ask;
     enum errand errand = kept->errand;
 
     PAWL_ASSERT(errand != ERRAND_NONE);

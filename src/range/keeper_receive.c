@@ -63,7 +63,12 @@ static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
 static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
     struct kept *kept = pawl_kept_find(keeper, ask->name);
+    struct pawl_books books;
 
+    if (kept == NULL) {
+        pawl_keeper_books(keeper, ask->name, &books);
+        if (books.stopped) kept = pawl_kept_get(keeper, ask->name, NULL); /* whom it may free */
+    }
     if (kept == NULL) {
         pawl_source_ask(keeper->below, ask);
         return;
@@ -94,6 +99,16 @@ static void receive_unread(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_kept_step(kept);
     }
     pawl_ask_answer(ask);
+}
+
+/* Begun again, if the store has lost even that there was one, it begins beyond all that is known
+ * of it here: nobody else may tell. */
+static void receive_create(struct pawl_keeper *keeper, struct pawl_ask *ask)
+{
+    const struct kept *kept = pawl_kept_find(keeper, ask->name);
+
+    if (kept != NULL) ask->floor = pawl_kept_floor(kept, ask->floor);
+    pawl_source_ask(keeper->below, ask);
 }
 
 void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
@@ -147,6 +162,8 @@ void pawl_keeper_receive(struct pawl_keeper *keeper, struct pawl_ask *ask)
         }
         break;
     case PAWL_ASK_CREATE: /* makes nothing void that anybody could hold */
+        receive_create(keeper, ask);
+        break;
     case PAWL_ASK_PING:
         pawl_source_ask(keeper->below, ask);
         break;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Those who wait at a keeper, and how they are served from what it holds. */
 #include "range/kept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "range/wide.h"
 
 static void answer_ok(struct pawl_ask *ask)
@@ -85,8 +89,11 @@ static bool find_beyond(const struct kept *kept, const struct pawl_ask *ask, siz
     return false;
 }
 
+/* Without memory for it, it is one that cannot be taken back. */
 static void lease_remember(struct kept *kept, const struct pawl_ask *ask, struct held held)
 {
+    if (kept->leases == NULL) kept->leases = calloc(KEPT_LEASES_MAX, sizeof *kept->leases);
+    if (kept->leases == NULL) return;
     if (kept->lease_count == KEPT_LEASES_MAX) {
         for (size_t i = 1; i < KEPT_LEASES_MAX; i++) {
             kept->leases[i - 1] = kept->leases[i];
@@ -337,6 +344,17 @@ void pawl_kept_fail_waiting(struct kept *kept, const pawl_error *error)
     kept->wait_count = 0;
 }
 
+/* A source that is a keeper itself has said so much in the same words: they are its story. */
+static void fail_expired(const struct kept *kept, struct pawl_ask *ask)
+{
+    static const char words[] = "came in time: ";
+    const char *why = kept->trouble != NULL ? kept->trouble->text : "its source has not answered";
+    const char *told = strstr(why, words);
+
+    pawl_ask_fail(ask, PAWL_TIMEOUT, "no id of \"%.*s\" %s%s", (int)kept->holding.name.size,
+                  kept->holding.name.at, words, told != NULL ? told + strlen(words) : why);
+}
+
 static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
 {
     struct pawl_asks all = {NULL, NULL};
@@ -350,10 +368,7 @@ static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
         if (ask->deadline_ns != 0 && ask->deadline_ns <= kept->keeper->now_ns) {
             if (asks == &kept->waits) kept->wait_count -= ask->count;
             pawl_note_left(kept, ask);
-            pawl_ask_fail(ask, PAWL_TIMEOUT, "no id of \"%.*s\" came in time: %s",
-                          (int)kept->holding.name.size, kept->holding.name.at,
-                          kept->trouble.code == PAWL_OK ? "its source has not answered"
-                                                        : kept->trouble.text);
+            fail_expired(kept, ask);
             continue;
         }
         pawl_note_deadline(kept, ask);

@@ -30,7 +30,7 @@ static bool table_grow(struct pawl_keeper *keeper)
         struct kept *next = NULL;
 
         for (struct kept *kept = keeper->table[i]; kept != NULL; kept = next) {
-            struct kept **into = bucket(table, size, pawl_name_bytes(&kept->holding.name));
+            struct kept **into = bucket(table, size, kept->holding.name);
 
             next = kept->hash_next;
             kept->hash_next = *into;
@@ -48,7 +48,7 @@ struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name)
     if (keeper->table_size == 0) return NULL;
     struct kept *kept = *bucket(keeper->table, keeper->table_size, name);
 
-    while (kept != NULL && !pawl_bytes_equal(pawl_name_bytes(&kept->holding.name), name)) {
+    while (kept != NULL && !pawl_bytes_equal(kept->holding.name, name)) {
         kept = kept->hash_next;
     }
     return kept;
@@ -72,7 +72,7 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
 
     bool room = keeper->count < keeper->table_size || table_grow(keeper);
     struct shelf *shelf = room ? shelf_new(&keeper->settings) : NULL;
-    kept = shelf != NULL ? calloc(1, sizeof *kept) : NULL;
+    kept = shelf != NULL ? calloc(1, sizeof *kept + name.size) : NULL;
     if (kept == NULL) {
         if (shelf != NULL && keeper->settings.stock_free != NULL) {
             keeper->settings.stock_free(shelf, sizeof *shelf, keeper->settings.arg);
@@ -83,13 +83,14 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
         return NULL;
     }
     *kept = (struct kept){
-        .holding = {.stock = &shelf->stock, .name = checked},
+        .holding = {.stock = &shelf->stock, .name = {kept->name, name.size}},
         .keeper = keeper,
         .heap_at = SIZE_MAX,
         .due_ns = PAWL_NEVER,
         .expiry_ns = PAWL_NEVER,
         .used_ns = keeper->now_ns,
     };
+    memcpy(kept->name, name.at, name.size);
     pawl_kept_books_open(kept);
     pawl_stock_init(&shelf->stock, kept_wake);
     shelf->kept = kept;
@@ -104,11 +105,11 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
 void pawl_kept_free(struct kept *kept)
 {
     struct pawl_keeper *keeper = kept->keeper;
-    struct kept **link =
-        bucket(keeper->table, keeper->table_size, pawl_name_bytes(&kept->holding.name));
+    struct kept **link = bucket(keeper->table, keeper->table_size, kept->holding.name);
     struct shelf *shelf = PAWL_OWNER(kept->holding.stock, struct shelf, stock);
 
     pawl_kept_books_close(kept);
+    pawl_errand_done_with(kept);
     pawl_kept_due(kept, PAWL_NEVER);
     while (*link != kept) {
         PAWL_ASSERT(*link != NULL);
@@ -123,6 +124,8 @@ void pawl_kept_free(struct kept *kept)
         free(shelf);
     }
     free(kept->askers.at);
+    free(kept->leases);
+    free(kept->trouble);
     free(kept);
 }
 

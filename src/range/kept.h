@@ -4,6 +4,7 @@
 #define PAWL_KEPT_H
 
 #include "base/count.h"
+#include "base/log.h"
 #include "range/keeper.h"
 
 enum {
@@ -11,6 +12,8 @@ enum {
     KEPT_LEASES_MAX = 8,        /* latest leases that could still be taken back */
     KEPT_MATCHED_MAX = 4096,    /* askers among whom one is looked for that has come back */
     KEEPER_RETRIES_PER_S = 200, /* refills tried again per second, over all sequences */
+    KEEPER_SPARES_MAX = 1024,   /* asks kept for errands to come; more are given back to malloc */
+    KEEPER_LOG_LINES_MAX = 10,  /* of refills that fail, in a second */
     KEEPER_ROUNDS_MAX = 16,     /* in one turn, so that its owner gets to other work */
 };
 
@@ -63,6 +66,13 @@ enum errand {
     ERRAND_NEXT,   /* ids for `batch` (ORDER GLOBAL), or a run that exact takers wait for */
 };
 
+/* Of an errand under way; or a spare one, for any sequence's next. */
+struct errand_ask {
+    struct pawl_ask ask;
+    struct kept *kept;
+    struct errand_ask *next; /* spare */
+};
+
 struct kept {
     struct pawl_holding holding;
     struct pawl_keeper *keeper;
@@ -77,7 +87,9 @@ struct kept {
     int64_t run_first;           /* where the grants begin that hang together up to the top */
     struct pawl_mark run_before; /* the top before them */
     struct pawl_mark top;        /* the furthest we have handed out or hold: our floor */
+    struct pawl_mark stop;       /* a floor beyond which only a person moves the record, so far */
     int64_t increment;           /* 0: not known */
+    bool stopped;                /* its last ask for ids was refused, as its store went back */
     uint64_t shown_epoch;        /* for show, with what follows: of the last grant; 0: none yet */
     int64_t shown_first;         /* the first id granted in it */
     int64_t handed;              /* the last one handed out, where pawl_stock_last knows none */
@@ -86,9 +98,9 @@ struct kept {
     uint64_t grant_lease;        /* of the last grant, for giving back; 0: not to be given back */
     struct held reserve[KEPT_RESERVE_MAX];
     size_t reserve_count;
-    uint64_t put_laps[PAWL_STOCK_SLOTS];  /* laps of what was published, by publish */
-    uint64_t puts;                        /* how often was published */
-    struct lease leases[KEPT_LEASES_MAX]; /* oldest first */
+    uint64_t put_laps[PAWL_STOCK_SLOTS]; /* laps of what was published, by publish */
+    uint64_t puts;                       /* how often was published */
+    struct lease *leases; /* KEPT_LEASES_MAX, oldest first; NULL: there was none yet */
     size_t lease_count;
     struct askers askers;
     uint64_t summed_ns; /* when their rates were last summed */
@@ -97,6 +109,7 @@ struct kept {
 
     uint64_t flows[PAWL_FLOW_COUNT];
     struct pawl_row *row; /* NULL: no gaps */
+    uint32_t place;       /* in the archive */
 
     uint64_t put;      /* ids published and not yet noticed as taken */
     uint64_t overruns; /* of the stock, noticed so far */
@@ -117,15 +130,16 @@ struct kept {
     bool resting;       /* has nothing, waits to be used or released */
     uint64_t rest_ns;   /* how long it rests before it is looked at, and until when */
     uint64_t rest_until_ns;
-    pawl_error trouble; /* why the last refill failed; code PAWL_OK: it did not */
+    pawl_error *trouble; /* why the last refill failed; NULL: it did not */
 
     struct pawl_asks opens, waits, takes, nexts, batch, changes;
-    uint64_t wait_count; /* ids that `waits` wait for, about */
-    struct pawl_ask errand_ask;
+    uint64_t wait_count;           /* ids that `waits` wait for, about */
+    struct errand_ask *errand_ask; /* NULL: none is under way, and this is not its step */
     enum errand errand;
     struct pawl_ask *floor_from; /* whose floor went out with it; NULL: our own */
     struct pawl_ask *run_for;    /* NEXT: who waits for the run it asks for */
     struct pawl_grant told;      /* epoch, line and lap as the source last told them */
+    char name[];                 /* of the holding */
 };
 
 struct pawl_keeper {
@@ -140,9 +154,15 @@ struct pawl_keeper {
     uint64_t retry_tokens_ns;
     bool draining;
     bool turning;
+    uint64_t log_ns; /* when the second began in which log_lines were logged of failures */
+    uint32_t log_lines;
+    uint64_t unlogged; /* failures beyond those, and why the last one failed */
+    pawl_error unlogged_why;
     struct pawl_ledger ledger;
     struct pawl_asks inbox;
     struct pawl_asks answered; /* errands that have come back */
+    struct errand_ask *spares;
+    size_t spare_count;
     _Atomic(struct kept *) wanted;
     struct kept **table; /* chains, size a power of two */
     size_t table_size;
@@ -181,10 +201,22 @@ void pawl_kept_unhold(struct kept *kept, uint64_t count);
 void pawl_kept_burned(struct kept *kept, uint64_t count, enum pawl_cause cause);
 /* The record was moved on by so many ids, as its store had gone back, or may have. */
 void pawl_kept_stepped_back(struct kept *kept, uint64_t skipped);
+/* The source gives none of it until a person moves it on; and gives some again. */
+void pawl_kept_stopped(struct kept *kept);
+void pawl_kept_goes_on(struct kept *kept);
+
+/* keeper_log.c */
+void pawl_kept_log(const struct kept *kept, enum pawl_log_level level, const char *event,
+                   const char *text);
+/* Its refill failed, for the first time: a line, if there were not KEEPER_LOG_LINES_MAX in this
+ * second; those beyond are told together. */
+void pawl_kept_log_failure(struct kept *kept, const pawl_error *error);
+/* Tells them, if the second is over, or the keeper ends. */
+void pawl_keeper_log_failures(struct pawl_keeper *keeper, bool last);
 void pawl_kept_unread(struct kept *kept, uint64_t count); /* of NEXT, or taken from the stock */
 void pawl_kept_books(const struct kept *kept, struct pawl_books *books);
 void pawl_kept_books_open(struct kept *kept);
-void pawl_kept_books_save(const struct kept *kept); /* where an archive is */
+void pawl_kept_books_save(struct kept *kept); /* where an archive is */
 void pawl_kept_books_close(struct kept *kept);
 /* READ: the ledger's answer, as far as it is asked for. */
 void pawl_keeper_tell_gaps(struct pawl_keeper *keeper, struct pawl_ask *ask);
@@ -218,6 +250,11 @@ void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out,
 void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all held is void */
 
 /* keeper_errand.c: the one ask below */
+/* The furthest of floor and of what we know. */
+struct pawl_mark pawl_kept_floor(const struct kept *kept, struct pawl_mark floor);
+bool pawl_errand_room(struct kept *kept); /* before one may begin; false: no memory for an ask */
+void pawl_errand_done_with(struct kept *kept); /* none is under way */
+void pawl_errand_free_spares(struct pawl_keeper *keeper);
 void pawl_errand_take(struct kept *kept, uint64_t count);
 void pawl_errand_check(struct kept *kept);
 bool pawl_errand_return(

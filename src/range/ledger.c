@@ -31,7 +31,7 @@ uint64_t pawl_books_burned(const struct pawl_books *books)
 
 bool pawl_books_tell(const struct pawl_books *books)
 {
-    return pawl_books_burned(books) > 0 || books->steps_back > 0;
+    return pawl_books_burned(books) > 0 || books->steps_back > 0 || books->stops > 0;
 }
 
 uint64_t pawl_books_held(const struct pawl_books *books)
@@ -58,11 +58,14 @@ void pawl_books_gaps(const struct pawl_books *books, int64_t since, pawl_gaps *g
 {
     *gaps = (pawl_gaps){
         .since = since,
+        .reserved = books->flows[PAWL_FLOW_RESERVED],
         .crash_bounded = books->crash_bounded,
         .crash_after = books->crash_after,
         .crash_to = books->crash_top,
         .steps_back = books->steps_back,
         .step_back_ids = books->step_back_ids,
+        .stopped = books->stopped,
+        .stops = books->stops,
     };
     for (size_t i = 0; i < PAWL_CAUSE_COUNT; i++) {
         gaps->burned[i] = books->burned[i];

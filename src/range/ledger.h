@@ -35,10 +35,12 @@ struct pawl_books {
     uint64_t burned[PAWL_CAUSE_COUNT];
     uint64_t asked; /* ids in an ask below that is not answered yet: they are in nothing else */
     bool bounded;   /* after and top are known */
-    int64_t after;  /* the last id handed out or leased, as far as known */
+    int64_t after;  /* the one before the first that is held */
     int64_t top;    /* the furthest reserved: what is held lies between the two */
     bool crash_bounded;
     int64_t crash_after, crash_top; /* the same, as of the latest crash */
+    bool stopped;        /* the source was last asked in vain: it went back, and stops it */
+    uint64_t stops;      /* how often that was so */
     uint64_t steps_back; /* moves of the record for us, as its store had gone back, or may have */
     uint64_t step_back_ids; /* that were jumped over: never reserved, they are no part of the sum */
 };
@@ -51,7 +53,9 @@ struct pawl_books {
 struct pawl_archive {
     /* false: there are none. */
     bool (*load)(struct pawl_archive *self, struct pawl_bytes name, struct pawl_books *books);
-    void (*save)(struct pawl_archive *self, struct pawl_bytes name, const struct pawl_books *books);
+    /* *place: 0 at first; what it says then spares the next save of this name a search. */
+    void (*save)(struct pawl_archive *self, struct pawl_bytes name, const struct pawl_books *books,
+                 uint32_t *place);
 };
 
 /* Handed out or leased, and not known to be lost since. */

@@ -8,6 +8,7 @@
  *   - It leaves in an epoch beyond that of whatever bears its name there, and arrives in one beyond
  *     both. So an older epoch that wants to arrive has been there before, or comes too late.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -39,20 +40,32 @@ bool pawl_record_fail_left(const struct pawl_record *record, struct pawl_ask *as
     if (ask->kind == PAWL_ASK_CREATE) {
         (void)pawl_fail(&ask->error, PAWL_DENIED,
                         "sequence \"%.*s\" " PAWL_LEFT_WORDS " (%.*s): use it there; to begin "
-                        "another one of its name here, first drop what is left of it (pawl drop)",
-                        NAME(record), (int)to.size, to.at);
+                        "another one of its name here, first drop what is left of it (pawl drop "
+                        "--force), and mind that ids before %" PRId64 " were given, and those from "
+                        "there on are given there",
+                        NAME(record), (int)to.size, to.at, record->next);
     } else {
         (void)pawl_fail(&ask->error, PAWL_NO_SEQUENCE,
-                        "sequence \"%.*s\" " PAWL_LEFT_WORDS " (%.*s): use it there", NAME(record),
-                        (int)to.size, to.at);
+                        "sequence \"%.*s\" " PAWL_LEFT_WORDS " (%.*s): use it there; its next id "
+                        "was %" PRId64,
+                        NAME(record), (int)to.size, to.at, record->next);
     }
     return false;
 }
 
-static bool same_branch(const struct pawl_record *a, const struct pawl_record *b)
+/* The mark of the whole URL, or all where there is none. */
+static struct pawl_bytes mark_of(const struct pawl_record *record)
 {
-    return pawl_bytes_equal((struct pawl_bytes){a->branch, a->branch_size},
-                            (struct pawl_bytes){b->branch, b->branch_size});
+    struct pawl_bytes whole = {record->branch, record->branch_size};
+    size_t shown = destination(record).size;
+
+    if (whole.size - shown != PAWL_LEFT_MARK_BYTES) return whole;
+    return (struct pawl_bytes){whole.at + shown, PAWL_LEFT_MARK_BYTES};
+}
+
+bool pawl_record_leaves_for_same(const struct pawl_record *a, const struct pawl_record *b)
+{
+    return pawl_bytes_equal(mark_of(a), mark_of(b));
 }
 
 bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
@@ -67,7 +80,7 @@ bool pawl_record_leave(struct pawl_record *record, struct pawl_ask *ask,
                         NAME(record));
         return false;
     }
-    if (pawl_record_has_left(record) && !same_branch(record, ask->record)) {
+    if (pawl_record_has_left(record) && !pawl_record_leaves_for_same(record, ask->record)) {
         (void)pawl_fail(&ask->error, PAWL_DENIED,
                         "sequence \"%.*s\" has left for %.*s: only a copy to that same URL can "
                         "go on",
@@ -91,7 +104,17 @@ bool pawl_record_forget_left(struct pawl_record *record, struct pawl_ask *ask,
                              const struct pawl_moment *moment)
 {
     struct pawl_record next = *record;
+    struct pawl_bytes to = destination(record);
 
+    /* Who tidies up would let --auto-create begin it anew, for a client that still asks here. */
+    if (!ask->force) {
+        (void)pawl_fail(&ask->error, PAWL_DENIED,
+                        "sequence \"%.*s\" " PAWL_LEFT_WORDS " (%.*s) and goes on there: what is "
+                        "left of it keeps others from beginning it anew here, with ids that come "
+                        "twice; if that is meant, drop it with force (pawl drop --force)",
+                        NAME(record), (int)to.size, to.at);
+        return false;
+    }
     if (draw_epoch(&next, 0, moment, &ask->error) != PAWL_OK) return false;
     next.moved_to.size = 0;
     next.branch_size = 0;
@@ -177,8 +200,8 @@ static bool fail_taken(const struct pawl_record *record, struct pawl_ask *ask, c
 {
     (void)pawl_fail(&ask->error, PAWL_EXISTS,
                     "\"%.*s\" cannot arrive: %s. If it came before and was begun anew since, drop "
-                    "what is left of it where it came from; otherwise drop the other one, or "
-                    "create it by hand beyond its last id",
+                    "what is left of it where it came from (pawl drop --force); otherwise drop "
+                    "the other one, or create it by hand beyond its last id",
                     NAME(record), what);
     return false;
 }

@@ -4,6 +4,7 @@
  * of, and how it is moved beyond them.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,6 +14,7 @@
 enum {
     SHARE = 100, /* a floor pulls at most the 100th part of what is left, and so does a jump */
     LOG_NAME_BYTES = 600,
+    COMMAND_BYTES = PAWL_NAME_BYTES_MAX + 100,
     LOG_BRANCH_BYTES = 4 * PAWL_BRANCH_BYTES_MAX + 4,
 };
 
@@ -41,16 +43,42 @@ static struct pawl_mark would_grant(const struct pawl_record *record)
     return (struct pawl_mark){.line = record->line, .lap = record->lap, .id = record->next};
 }
 
+uint64_t pawl_record_ids_up_to(const struct pawl_record *record, struct pawl_mark floor)
+{
+    pawl_wide distance = (pawl_wide)floor.id - record->next;
+    pawl_wide step = record->increment;
+    bool ahead = distance == 0 || (distance > 0) == (step > 0);
+    pawl_wide count = ahead ? distance / step + 1 : 0;
+
+    return count < UINT64_MAX ? (uint64_t)count : UINT64_MAX;
+}
+
+/* What a person says who knows that the floor is right: the way beyond all that it tells of. */
+static void fence_command(const struct pawl_record *record, struct pawl_mark floor,
+                          char text[COMMAND_BYTES])
+{
+    uint64_t skip = pawl_record_ids_up_to(record, floor);
+    int size = snprintf(text, COMMAND_BYTES, "pawl fence %.*s", NAME(record));
+
+    if (floor.line > record->line) {
+        size +=
+            snprintf(text + size, COMMAND_BYTES - (size_t)size, " --beyond %" PRIu64, floor.line);
+    }
+    if (skip > 0) {
+        (void)snprintf(text + size, COMMAND_BYTES - (size_t)size, " --skip %" PRIu64, skip);
+    }
+}
+
 static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
 {
     char name[LOG_NAME_BYTES];
+    char command[COMMAND_BYTES];
 
+    fence_command(record, ask->floor, command);
     (void)pawl_fail(&ask->error, PAWL_FLOOR,
                     "the asker of \"%.*s\" has ids of line %" PRIu64 " up to %" PRId64 ", %s: if "
-                    "they are real, the store went back or is another; then: pawl fence %.*s "
-                    "--beyond %" PRIu64,
-                    NAME(record), ask->floor.line, ask->floor.id, why, NAME(record),
-                    ask->floor.line);
+                    "they are real, the store went back or is another; then: %s",
+                    NAME(record), ask->floor.line, ask->floor.id, why, command);
     pawl_log(PAWL_LOG_WARN, "floor refused",
              "seq=%s asker=%" PRIu64 " line=%" PRIu64 " floor=%" PRIu64 "/%" PRIu64 "/%" PRId64
              " next=%" PRIu64 "/%" PRId64,
@@ -73,6 +101,20 @@ static void log_step_back(const char *event, const struct pawl_record *before,
              after->next);
 }
 
+/* Only a person may move it: whoever asked keeps the floor, so that nobody is given its ids. */
+static bool stop_at_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
+{
+    char command[COMMAND_BYTES];
+
+    fence_command(record, ask->floor, command);
+    (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
+                    "the store of \"%.*s\" went back: ids up to %" PRId64 " were reserved, its "
+                    "next is %" PRId64 "%s; restore it, or move on: %s",
+                    NAME(record), ask->floor.id, record->next, why, command);
+    log_step_back("store went back, a sequence stops", record, record, ask);
+    return false;
+}
+
 /*
  * next would grant what the floor says is handed out: the store went back. Moves next beyond both,
  * by the margin and luck, in the same line. false: the ask failed.
@@ -80,43 +122,26 @@ static void log_step_back(const char *event, const struct pawl_record *before,
 static bool move_beyond_floor(const struct pawl_record *record, struct pawl_record *next,
                               struct pawl_ask *ask, const struct pawl_moment *moment)
 {
-    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
-    pawl_wide step = next->increment;
-
-    if (moment->refuse_rollback) {
-        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
-                        "the store of \"%.*s\" went back: %" PRId64 " was handed out, its next "
-                        "id is %" PRId64 "; restore it, or move on: pawl fence %.*s --skip N",
-                        NAME(record), ask->floor.id, next->next, NAME(record));
-        log_step_back("store went back, a sequence stops", record, record, ask);
-        return false;
-    }
     uint64_t share = pawl_record_left(next) / SHARE;
-    pawl_wide ahead = 0; /* ids up to the floor, itself included */
+    uint64_t ahead = pawl_record_ids_up_to(next, ask->floor);
 
     if (ask->floor.lap > next->lap) {
+        if (!next->cycle) return fail_floor(record, ask, "in a lap, though it does not cycle");
         if (ask->floor.lap > EPOCH_ASKED_MAX || ask->floor.lap - next->lap > LAP_JUMP_MAX) {
             return fail_floor(record, ask, "laps beyond any store's past");
         }
         next->lap = ask->floor.lap;
     }
-    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
     if (ahead > share) return fail_floor(record, ask, "beyond 1 % of what is left");
+    if (moment->refuse_rollback) return stop_at_floor(record, ask, "");
 
     pawl_wide since_s = (pawl_wide)moment->wall_s - record->written_at;
     uint64_t margin =
         pawl_record_margin(next, moment, since_s < INT64_MAX ? (int64_t)since_s : INT64_MAX);
 
-    if (margin == 0) {
-        (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
-                        "the store went back and too few ids are left to move \"%.*s\" on by "
-                        "itself: it stops; see how far it had come, then: pawl fence %.*s --skip N",
-                        NAME(record), NAME(record));
-        log_step_back("store went back, a sequence stops", record, record, ask);
-        return false;
-    }
+    if (margin == 0) return stop_at_floor(record, ask, ", and too few are left to jump by itself");
     if (draw_epoch(next, 0, moment, &ask->error) != PAWL_OK) return false;
-    uint64_t skipped = (uint64_t)ahead + draw_jump(next, moment, margin);
+    uint64_t skipped = ahead + draw_jump(next, moment, margin);
     bool moved = pawl_record_skip(next, skipped);
 
     PAWL_ASSERT(moved); /* both are at most 1 % of what is left */
@@ -139,13 +164,9 @@ static bool heed_floor(const struct pawl_record *record, struct pawl_record *nex
 bool pawl_record_begin_beyond(const struct pawl_record *record, struct pawl_record *next,
                               struct pawl_ask *ask, const struct pawl_moment *moment)
 {
-    pawl_wide distance = (pawl_wide)ask->floor.id - next->next;
-    pawl_wide step = next->increment;
-    pawl_wide ahead = 0; /* ids up to the floor, itself included */
+    uint64_t ahead = pawl_record_ids_up_to(next, ask->floor);
     uint64_t margin = pawl_record_margin(next, moment, 0);
-
-    if (distance == 0 || (distance > 0) == (step > 0)) ahead = distance / step + 1;
-    bool fits = margin > 0 && ahead < (pawl_wide)pawl_record_left_in_lap(next) - margin;
+    bool fits = margin > 0 && (pawl_wide)ahead < (pawl_wide)pawl_record_left_in_lap(next) - margin;
 
     if (moment->refuse_rollback || !fits) {
         (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
@@ -158,9 +179,9 @@ bool pawl_record_begin_beyond(const struct pawl_record *record, struct pawl_reco
     }
     /* By luck as well: what was lost twice is begun again twice, and perhaps by two who know
      * nothing of each other. */
-    uint64_t most = pawl_record_left_in_lap(next) - (uint64_t)ahead - 1;
+    uint64_t most = pawl_record_left_in_lap(next) - ahead - 1;
     uint64_t jump = draw_jump(next, moment, margin);
-    uint64_t skipped = (uint64_t)ahead + (jump < most ? jump : most);
+    uint64_t skipped = ahead + (jump < most ? jump : most);
     bool moved = pawl_record_skip(next, skipped);
 
     PAWL_ASSERT(moved);
@@ -195,7 +216,7 @@ static void log_other_branch(const struct pawl_record *record, const struct pawl
     char name[LOG_NAME_BYTES];
 
     pawl_log(
-        PAWL_LOG_WARN, "store may have lost its last writes", "seq=%s branch=%s now=%s",
+        PAWL_LOG_WARN, "store may have lost its last writes", "seq=%s branch=%s branch_now=%s",
         pawl_log_quote(name, sizeof name, pawl_name_bytes(&record->name)),
         pawl_log_quote(was, sizeof was, (struct pawl_bytes){record->branch, record->branch_size}),
         pawl_log_quote(is, sizeof is, (struct pawl_bytes){moment->branch.at, moment->branch.size}));

@@ -133,12 +133,18 @@ bool pawl_record_apply(struct pawl_record *record, struct pawl_ask *ask,
 
 /* Whether it is what a sequence leaves behind that moves to another store: see PAWL_ASK_LEAVE. */
 bool pawl_record_has_left(const struct pawl_record *record);
+/* Whether both say that they go to one store: by the mark behind what people read of its URL, "#"
+ * and sixteen digits, as that text may be cut, and otherwise from version to version. */
+bool pawl_record_leaves_for_same(const struct pawl_record *a, const struct pawl_record *b);
+enum { PAWL_LEFT_MARK_BYTES = 17 };
 /* In the text of every error about one, and about a name that has another one now. */
 #define PAWL_LEFT_WORDS    "was moved to another store"
 #define PAWL_RENAMED_WORDS "was renamed to"
 /* A PAWL_NO_SEQUENCE of a name whose sequence goes on elsewhere: to create it anew would give its
  * ids again. */
 bool pawl_error_says_elsewhere(const pawl_error *error);
+/* In the text of a PAWL_NO_SEQUENCE of which a guard remembers ids. */
+#define PAWL_LOST_WORDS "the store has lost it"
 
 /*
  * Renaming takes two records, and five writes where each write is of one: see rename.c. A record

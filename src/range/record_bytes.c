@@ -163,10 +163,10 @@ pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, p
     uint64_t crc = 0;
 
     if (bytes.size < 1 + CRC_BYTES) {
-        return pawl_fail(error, PAWL_STORE, "a record of %zu bytes is no record", bytes.size);
+        return pawl_fail(error, PAWL_DENIED, "a record of %zu bytes is no record", bytes.size);
     }
     if ((unsigned char)bytes.at[0] > PAWL_RECORD_FORMAT) {
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "a record has a newer format (%d) than this version knows (%d): "
                          "use the newer version of pawl that wrote it",
                          (unsigned char)bytes.at[0], PAWL_RECORD_FORMAT);
@@ -174,7 +174,7 @@ pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, p
     walk.from.size = tail.at;
     walk_number(&tail, &crc, CRC_BYTES);
     if (crc != pawl_bytes_crc32(walk.from)) {
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "a record's checksum is wrong: the store is damaged, restore it");
     }
     *record = (struct pawl_record){.epoch = 0};
@@ -184,5 +184,5 @@ pawl_err pawl_record_read(struct pawl_record *record, struct pawl_bytes bytes, p
         return PAWL_OK;
     }
     *record = (struct pawl_record){.epoch = 0};
-    return pawl_fail(error, PAWL_STORE, "a record cannot be meant: the store is damaged");
+    return pawl_fail(error, PAWL_DENIED, "a record cannot be meant: the store is damaged");
 }

@@ -81,7 +81,7 @@ static bool fail_target(const struct pawl_record *target, struct pawl_ask *ask)
     if (pawl_record_has_left(target)) {
         (void)pawl_fail(&ask->error, PAWL_DENIED,
                         "a sequence \"%.*s\" " PAWL_LEFT_WORDS ": to use its name here, first drop "
-                        "what is left of it (pawl drop)",
+                        "what is left of it (pawl drop --force)",
                         NAME(target));
     } else {
         (void)pawl_fail(&ask->error, PAWL_EXISTS, "relation \"%.*s\" already exists", NAME(target));
@@ -89,18 +89,57 @@ static bool fail_target(const struct pawl_record *target, struct pawl_ask *ask)
     return false;
 }
 
+/*
+ * What was granted under the old name and the record knows nothing of would be granted again, in a
+ * line of which nobody has a floor. Of a lap that has ended everything was granted.
+ */
+static bool heed_own_past(const struct pawl_record *record, struct pawl_record *next,
+                          struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    const struct pawl_mark *floor = &ask->floor;
+
+    if (floor->line == record->line && pawl_record_left_in_lap(record) == 0) {
+        if (floor->lap <= record->lap) return pawl_record_heed_branch(record, next, ask, moment);
+        if (record->cycle) pawl_record_turn(next);
+    }
+    return pawl_record_heed_past(record, next, ask, moment);
+}
+
+/*
+ * The store knows nothing of the line in which the new name was used before: it went back to before
+ * that began. Perhaps it was this same sequence, renamed once already.
+ */
+static bool heed_targets_past(const struct pawl_record *target, struct pawl_record *next,
+                              struct pawl_ask *ask, const struct pawl_moment *moment)
+{
+    struct pawl_ask beyond = {.floor = ask->to_floor, .asker = ask->asker};
+
+    if (!ask->to_floor_former && ask->to_floor.line <= target->epoch) return true;
+    if (!pawl_record_begin_beyond(target, next, &beyond, moment)) {
+        ask->error = beyond.error;
+        return false;
+    }
+    ask->skipped += beyond.skipped;
+    return true;
+}
+
 bool pawl_record_rename(struct pawl_record *record, const struct pawl_record *target,
                         struct pawl_ask *ask, const struct pawl_moment *moment)
 {
     struct pawl_record next = *record;
+    uint64_t beyond = ask->to_floor.line > target->epoch ? ask->to_floor.line : target->epoch;
 
+    ask->skipped = 0;
     PAWL_ASSERT(!pawl_record_is_unsettled(record) && !pawl_record_is_unsettled(target));
     if (pawl_record_has_left(record)) return pawl_record_fail_left(record, ask);
     if (!exists(record)) return pawl_record_fail_missing(record, ask);
     if (exists(target) || pawl_record_has_left(target)) return fail_target(target, ask);
     /* Its tombstone says nothing of branches, so what may be lost is passed now. */
-    if (!pawl_record_heed_branch(record, &next, ask, moment)) return false;
-    if (draw_epoch(&next, target->epoch, moment, &ask->error) != PAWL_OK) return false;
+    if (!heed_own_past(record, &next, ask, moment) ||
+        !heed_targets_past(target, &next, ask, moment)) {
+        return false;
+    }
+    if (draw_epoch(&next, beyond, moment, &ask->error) != PAWL_OK) return false;
     next.dropped = true;
     next.moved_to = target->name;
     state_set(&next, renaming);

@@ -173,19 +173,22 @@ static bool fail_elsewhere(const struct pawl_record *gone, struct pawl_ask *ask,
     return false;
 }
 
-/* came is a tombstone, which takes the place of record. */
+/*
+ * came is a tombstone, later than record, whose place it takes. It keeps its epoch: the same name
+ * may have been begun again after the backup, in a line that is later than the tombstone, and so a
+ * floor of that line still tells that it was lost.
+ */
 static bool bury(struct pawl_record *record, struct pawl_ask *ask, const struct pawl_moment *moment)
 {
     const struct pawl_record *came = ask->record;
     struct pawl_record next = *came;
 
+    PAWL_ASSERT(came->epoch > record->epoch);
     next.version = record->version;
-    next.epoch = record->epoch;
     if (!pawl_record_has_left(came)) next.branch_size = 0;
     if (record->epoch != 0 && record->line == came->line && pawl_record_is_further(record, came)) {
         pawl_record_take_place(&next, record);
     }
-    if (draw_epoch(&next, came->epoch, moment, &ask->error) != PAWL_OK) return false;
     return write_next(record, &next, ask, moment);
 }
 

@@ -58,6 +58,14 @@ enum pawl_ask_kind {
     PAWL_ASK_UNREAD, /* keepers only: count ids of answers that nobody reads any more are burned */
 };
 
+/* What a person wants changed: whose answer is lost must look whether it was made. */
+static inline bool pawl_ask_is_change(enum pawl_ask_kind kind)
+{
+    return kind == PAWL_ASK_CREATE || kind == PAWL_ASK_ALTER || kind == PAWL_ASK_SET ||
+           kind == PAWL_ASK_DROP || kind == PAWL_ASK_RENAME || kind == PAWL_ASK_FENCE ||
+           kind == PAWL_ASK_LEAVE || kind == PAWL_ASK_ARRIVE || kind == PAWL_ASK_RESTORE;
+}
+
 /*
  * What a store is known by. Another name is another store. While name and branch stay, position
  * only rises: where it fell, the store went back in time.
@@ -88,6 +96,9 @@ struct pawl_page {
     bool tombstones;        /* in: those as well */
     bool more;              /* out: there may be more beyond `after` */
     bool in_order;          /* out: it is pawl_bytes_order's; false: nobody knows */
+    /* Out: why the first record that could not be read could not; all others are listed. Stays over
+     * pages: whoever moves or counts what was listed must not take it for all that is there. */
+    pawl_error unread;
     void (*each)(struct pawl_page *page, const struct pawl_record *record);
 };
 
@@ -122,10 +133,14 @@ struct pawl_ask {
     uint64_t line;
     uint64_t lease;         /* RETURN: of the grant that is given back */
     uint64_t epoch;         /* RETURN: likewise */
-    struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it */
-    double rate;            /* TAKE: the asker's own use, ids per second */
-    uint64_t holds;         /* TAKE: ids granted before that the asker may still hold unused */
-    int64_t holds_last;     /* TAKE: of those, the last one */
+    struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it; RENAME: likewise */
+    struct pawl_mark to_floor; /* RENAME: the same of what bore the name `to` before */
+    /* CREATE, RENAME: that floor is of a store that this one took the place of. Epochs of two
+     * stores say nothing of each other, so it holds whatever is here under that name by now. */
+    bool floor_former, to_floor_former;
+    double rate;          /* TAKE: the asker's own use, ids per second */
+    uint64_t holds;       /* TAKE: ids granted before that the asker may still hold unused */
+    int64_t holds_last;   /* TAKE: of those, the last one */
     uint64_t asker;       /* TAKE, RETURN: who asks (a connection), for summing rates; 0: nobody */
     uint64_t deadline_ns; /* whoever may let it wait answers PAWL_TIMEOUT then; 0: never */
     const pawl_definition *definition; /* CREATE, ALTER */
@@ -139,8 +154,10 @@ struct pawl_ask {
     /* READ: what the first that counts them knows; NULL: not asked for */
     pawl_gaps *gaps;
 
-    pawl_error error;        /* out: code PAWL_OK, or what happened and what to do */
-    struct pawl_grant grant; /* out: TAKE, NEXT */
+    pawl_error error; /* out: code PAWL_OK, or what happened and what to do */
+    /* Out: TAKE, NEXT. With PAWL_NO_SEQUENCE from stores, epoch: of its tombstone; 0: there is not
+     * even that. */
+    struct pawl_grant grant;
     uint64_t burned; /* out: ids that an error may have burned, or an exact NEXT left behind */
     /* Out: TAKE, NEXT, FENCE: ids that were jumped over before the grant, as the store had gone
      * back (or for a FENCE). From stores only. */

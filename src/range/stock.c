@@ -206,6 +206,21 @@ bool pawl_stock_last(const struct pawl_stock *stock, int64_t *id)
 
 /* The keeper. */
 
+bool pawl_stock_undrawn(const struct pawl_stock *stock, int64_t *id)
+{
+    uint64_t word = atomic_load_explicit(&stock->word, memory_order_acquire);
+    uint64_t number = word >> PAWL_STOCK_OFFSET_BITS;
+    uint64_t newest = atomic_load_explicit(&stock->published, memory_order_relaxed);
+    struct pawl_range rest;
+
+    if (look(stock, word, &rest) != LOOK_HELD &&
+        (number >= newest || look(stock, word_at(number + 1, 0), &rest) != LOOK_HELD)) {
+        return false;
+    }
+    *id = rest.first;
+    return true;
+}
+
 void pawl_stock_forget_last(struct pawl_stock *stock)
 {
     uint64_t newest = atomic_load_explicit(&stock->published, memory_order_relaxed);

@@ -82,6 +82,8 @@ pawl_err pawl_stock_wait(struct pawl_stock *stock, uint32_t seen, uint64_t timeo
  * keeper, who then knows more. Any thread; for show.
  */
 bool pawl_stock_last(const struct pawl_stock *stock, int64_t *id);
+/* The first id that takers have not drawn; false: all are. Keeper only; for show. */
+bool pawl_stock_undrawn(const struct pawl_stock *stock, int64_t *id);
 /* Of what was drawn so far pawl_stock_last tells nothing any more. Keeper only. */
 void pawl_stock_forget_last(struct pawl_stock *stock);
 

@@ -3,9 +3,13 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "server/wires.h"
 
-enum { SHOWN_BYTES_MAX = 100 }; /* of a wrong value */
+enum {
+    SHOWN_BYTES_MAX = 100, /* of a wrong value */
+    LETTERS_PER_SLIP = 4,  /* of a variable's name, for each letter that may be wrong */
+};
 
 struct option {
     enum config_kind kind;
@@ -215,6 +219,44 @@ static pawl_err read_variables(struct config *config, char *(*variable_of)(const
         if (err != PAWL_OK) return err;
     }
     return PAWL_OK;
+}
+
+static const char *nearest_variable(struct pawl_bytes name)
+{
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < PAWL_COUNT(options); i++) {
+        size_t apart = pawl_letters_apart(name, text_bytes(options[i].variable));
+
+        if (options[i].variable[0] == '\0' || apart >= least) continue;
+        least = apart;
+        nearest = options[i].variable;
+    }
+    return least <= name.size / LETTERS_PER_SLIP ? nearest : NULL;
+}
+
+bool config_is_stray(const char *entry, struct pawl_bytes *name, const char **meant)
+{
+    static const char prefix[] = "PAWLD_";
+    char own[SHOWN_BYTES_MAX];
+
+    *name = (struct pawl_bytes){entry, strcspn(entry, "=")};
+    if (pawl_bytes_begin(*name, PAWL_BYTES("PAWL_"))) { /* pawl's, or meant for us */
+        int size = snprintf(own, sizeof own, "%s%.*s", prefix, (int)(name->size - 5), entry + 5);
+        struct pawl_bytes called = {own, size > 0 && (size_t)size < sizeof own ? (size_t)size : 0};
+
+        *meant = nearest_variable(called);
+        return *meant != NULL && pawl_bytes_equal(called, text_bytes(*meant));
+    }
+    if (!pawl_bytes_begin(*name, text_bytes(prefix)) ||
+        pawl_bytes_begin(*name, PAWL_BYTES("PAWLD_SERVICE_")) ||
+        pawl_bytes_begin(*name, PAWL_BYTES("PAWLD_PORT_")) ||
+        pawl_bytes_equal(*name, PAWL_BYTES("PAWLD_PORT"))) {
+        return false;
+    }
+    *meant = nearest_variable(*name);
+    return *meant == NULL || !pawl_bytes_equal(*name, text_bytes(*meant));
 }
 
 static const struct option *find_flag(struct pawl_bytes name)

@@ -52,6 +52,13 @@ struct config {
 pawl_err config_read(struct config *config, char *const *args, size_t arg_count,
                      char *(*variable_of)(const char *name), pawl_error *error);
 
+/*
+ * Whether an entry of the environment, "NAME=value", looks like one of pawld's variables and is
+ * none: its name, and the variable that may be meant (NULL: none comes close). What Kubernetes sets
+ * for a service that is called pawld is no such thing.
+ */
+bool config_is_stray(const char *entry, struct pawl_bytes *name, const char **meant);
+
 /* "500ms", "30s", "5m", "2h", or "0": a whole number with a unit, as nanoseconds. */
 bool config_time_read(struct pawl_bytes text, uint64_t *time_ns);
 

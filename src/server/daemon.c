@@ -187,9 +187,7 @@ static bool store_may_serve(const struct daemon *daemon, pawl_error *error)
 {
     char why[sizeof error->text];
 
-    if (ground_is_remote(daemon->config) || ground_ping(&daemon->ground, NULL, error) == PAWL_OK) {
-        return true;
-    }
+    if (ground_ping(&daemon->ground, NULL, error) == PAWL_OK) return true;
     if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) return false;
     pawl_log(
         PAWL_LOG_WARN, "the store cannot be used now: starting all the same", "why=%s",
@@ -377,6 +375,23 @@ static void say_guard(const struct pawl_identity *identity, const struct pawl_gu
     }
 }
 
+static void say_ledger(const struct pawl_ledger_glance *glance, FILE *to)
+{
+    (void)fputs("  gap ledger        ", to);
+    if (glance->trouble != NULL) {
+        (void)fprintf(to, "would be begun anew, as far as it is damaged: %s", glance->trouble);
+    } else if (!glance->begun) {
+        (void)fputs("would be begun", to);
+    } else {
+        (void)fprintf(to, "%llu sequences", (unsigned long long)glance->sequences);
+    }
+    if (glance->damaged > 0) {
+        (void)fprintf(to, "; %llu entries are damaged, and would be forgotten",
+                      (unsigned long long)glance->damaged);
+    }
+    (void)fputc('\n', to);
+}
+
 static pawl_err check_ground(const struct ground *ground, const struct users *users, FILE *to,
                              pawl_error *error)
 {
@@ -384,13 +399,16 @@ static pawl_err check_ground(const struct ground *ground, const struct users *us
     char store[URL_SHOW_BYTES_MAX];
     struct pawl_identity identity = {.name_size = 0};
     struct pawl_guard_glance glance;
+    struct pawl_ledger_glance ledger;
     bool guarded = false;
+    bool kept = false;
     bool missing = ground->turner == NULL;
     pawl_err err = missing ? PAWL_OK : ground_ping(ground, &identity, error);
 
     if (err == PAWL_OK && !missing) {
         err = ground_glance(ground, &identity, &glance, &guarded, error);
     }
+    if (err == PAWL_OK) err = ground_glance_ledger(ground, &ledger, &kept, error);
     if (err != PAWL_OK) return err;
     (void)fprintf(to, "pawld %s would run:\n  store             %s%s\n", PAWL_VERSION,
                   pawl_url_show(store, sizeof store, config->store),
@@ -401,6 +419,7 @@ static pawl_err check_ground(const struct ground *ground, const struct users *us
                       access(config->data, F_OK) == 0 ? "" : " (would be made)");
     }
     if (guarded) say_guard(&identity, &glance, to);
+    if (kept) say_ledger(&ledger, to);
     say_settings(config, ground->threads, to);
     return PAWL_OK;
 }

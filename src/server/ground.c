@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "client/fleet.h"
 #include "store/guard_url.h"
 #include "store/store.h"
@@ -85,6 +86,10 @@ static pawl_err lmdb_folder(const struct config *config, char path[PATH_MAX], pa
     if (err != PAWL_OK) return pawl_fail(error, err, "--store: %s", why.text);
     size_t size = strlen(guard.store + sizeof lmdb_scheme - 1);
 
+    if (size == 0) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "--store: \"lmdb:\" names no folder; write lmdb:/folder or lmdb:./folder");
+    }
     if (size >= PATH_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST, "--store: a folder of %zu bytes is too long",
                          size);
@@ -205,22 +210,31 @@ static pawl_err open_guard(struct ground *ground, struct pawl_source **source, p
     return err;
 }
 
+enum { LEDGER_PATH_BYTES = PATH_MAX + 32 };
+
 /* Of each store its own: names that are the same elsewhere are other sequences. */
+static void ledger_path(const struct config *config, const char *folder,
+                        char path[LEDGER_PATH_BYTES])
+{
+    char url[sizeof config->store];
+
+    (void)pawl_url_show(url, sizeof url, config->store);
+    (void)snprintf(path, LEDGER_PATH_BYTES, "%s/gaps-%016" PRIx64, folder,
+                   pawl_bytes_hash((struct pawl_bytes){url, strlen(url)}, 0));
+}
+
 static pawl_err open_ledger(struct ground *ground, struct pawl_keeper_settings *keeper,
                             pawl_error *error)
 {
     const struct config *config = ground->config;
-    char url[sizeof config->store];
-    char path[PATH_MAX + 32];
+    char path[LEDGER_PATH_BYTES];
     pawl_error why;
 
     keeper->ledger_since = pawl_clock_wall_s();
     if (config->data[0] == '\0' || ground->looks || pawl_store_forgets(config->store)) {
         return PAWL_OK;
     }
-    (void)pawl_url_show(url, sizeof url, config->store);
-    (void)snprintf(path, sizeof path, "%s/gaps-%016" PRIx64, ground->data.path,
-                   pawl_bytes_hash((struct pawl_bytes){url, strlen(url)}, 0));
+    ledger_path(config, ground->data.path, path);
     pawl_err err = pawl_ledger_file_open(path, &keeper->ledger_since, &ground->archive, &why);
     if (err != PAWL_OK) return pawl_fail(error, err, "--data: %s", why.text);
     keeper->archive = ground->archive;
@@ -241,6 +255,10 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
         if (err != PAWL_OK) source->ops->close(source);
     }
     if (err != PAWL_OK) return err;
+    if (config->data[0] != '\0' && ground_is_remote(config) && !ground->looks) {
+        pawl_log(PAWL_LOG_WARN, "no guard: --data keeps the gap ledger alone over another server",
+                 "advice=\"give the server that is straight on the store a --data\"");
+    }
     if (config->data[0] != '\0' && !ground_is_remote(config) && !ground->looks) {
         err = open_guard(ground, &source, error);
         if (err != PAWL_OK) return err;
@@ -409,6 +427,22 @@ pawl_err ground_glance(const struct ground *ground, const struct pawl_identity *
     if (err == PAWL_OK && *asked) err = pawl_guard_file_glance(&place, identity, glance, &why);
     if (err == PAWL_OK) return PAWL_OK;
     return pawl_fail(error, err, "%s: %s", own ? "--store" : "--data", why.text);
+}
+
+pawl_err ground_glance_ledger(const struct ground *ground, struct pawl_ledger_glance *glance,
+                              bool *kept, pawl_error *error)
+{
+    const struct config *config = ground->config;
+    char folder[PATH_MAX];
+    char path[LEDGER_PATH_BYTES];
+    pawl_error why;
+
+    *glance = (struct pawl_ledger_glance){.begun = false};
+    *kept = config->data[0] != '\0' && !pawl_store_forgets(config->store);
+    if (!*kept || realpath(config->data, folder) == NULL) return PAWL_OK;
+    ledger_path(config, folder, path);
+    pawl_err err = pawl_ledger_file_glance(path, glance, &why);
+    return err == PAWL_OK ? PAWL_OK : pawl_fail(error, err, "--data: %s", why.text);
 }
 
 bool ground_close(struct ground *ground)

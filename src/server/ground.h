@@ -48,7 +48,10 @@ pawl_err ground_ping(const struct ground *ground, struct pawl_identity *identity
  */
 pawl_err ground_glance(const struct ground *ground, const struct pawl_identity *identity,
                        struct pawl_guard_glance *glance, bool *asked, pawl_error *error);
-/* What is below are servers, which need no look: their own answers come and go. */
+/* The gap ledger in --data likewise; *kept: there would be one. */
+pawl_err ground_glance_ledger(const struct ground *ground, struct pawl_ledger_glance *glance,
+                              bool *kept, pawl_error *error);
+/* What is below are servers: they have guards of their own. */
 bool ground_is_remote(const struct config *config);
 
 /* Ends the keeper, which has had its time to drain. false: it had not drained. */

@@ -14,6 +14,8 @@ enum exit_code {
     EXIT_USAGE = 2,
 };
 
+enum { SHOWN_BYTES = 256 }; /* of a variable's name, quoted */
+
 /* Before pawld is ready nothing was handed out, so that nothing is left to be done. */
 static void exit_unready(int number)
 {
@@ -105,6 +107,21 @@ static int check(const struct config *config)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_CANNOT_RUN;
 }
 
+/* Nobody else has said that they do nothing. Values are not shown: one may be a password. */
+static void tell_stray_variables(char *const *entries)
+{
+    for (; *entries != NULL; entries++) {
+        struct pawl_bytes name;
+        const char *meant = NULL;
+        char shown[SHOWN_BYTES];
+
+        if (!config_is_stray(*entries, &name, &meant)) continue;
+        pawl_log(PAWL_LOG_WARN, "a variable of the environment means nothing",
+                 "name=%s did-you-mean=%s", pawl_log_quote(shown, sizeof shown, name),
+                 meant == NULL ? "\"none of pawld --help\"" : meant);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct config config;
@@ -124,6 +141,7 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? EXIT_DONE : EXIT_CANNOT_RUN;
     }
     pawl_log_set((enum pawl_log_level)config.log_level, NULL, NULL);
+    tell_stray_variables(environ);
     set_handler(SIGPIPE, SIG_IGN);
     set_handler(SIGALRM, exit_at_once);
     take_signals(config.check ? exit_at_once : exit_unready);

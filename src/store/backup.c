@@ -249,7 +249,7 @@ static pawl_err read_head(struct reader *reader, struct pawl_backup_head *head)
     scan_member(&scan, '{', "pawl_backup", &value);
     if (scan.bad || !to_u64(&value, &format)) return fail(reader, "it cannot be meant");
     if (format > PAWL_BACKUP_FORMAT) {
-        return pawl_fail(reader->error, PAWL_STORE,
+        return pawl_fail(reader->error, PAWL_DENIED,
                          "the backup has format %" PRIu64
                          ", a newer pawl wrote it; this one reads format %d: use the newer pawl",
                          format, PAWL_BACKUP_FORMAT);

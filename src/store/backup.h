@@ -39,7 +39,7 @@ size_t pawl_backup_write_end(char line[PAWL_BACKUP_LINE_BYTES_MAX], uint64_t rec
  * more. It is called before the last line is seen: what it is told may be undone by an error.
  *
  * Errors:   PAWL_BAD_REQUEST  it is no whole backup; error names the line
- *           PAWL_STORE        a newer pawl wrote it, or a record in it cannot be meant
+ *           PAWL_DENIED       a newer pawl wrote it, or a record in it cannot be meant
  *           PAWL_NO_MEMORY    each wanted no more
  */
 pawl_err pawl_backup_read(struct pawl_bytes bytes, struct pawl_backup_head *head,

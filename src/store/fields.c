@@ -116,6 +116,11 @@ void pawl_fields_write(const struct pawl_record *record, struct pawl_fields *fie
     put_text(&writer, PAWL_FIELD_moved_to, pawl_name_bytes(&record->moved_to));
 }
 
+/* Who only deletes what was a sequence's, and creates it anew, has ids twice. */
+#define MOVE_AWAY                                                                           \
+    "; move it away by the store's own tool, and if it was a sequence's, create that anew " \
+    "beyond every id in use"
+
 /* Reading: the first field that cannot be meant is remembered, and all that follow are skipped. */
 
 struct reader {
@@ -133,16 +138,16 @@ static void fail_field(struct reader *reader, enum pawl_field field, const char 
     if (reader->failed) return;
     reader->failed = true;
     if (value.at == NULL) {
-        (void)pawl_fail(reader->error, PAWL_STORE,
-                        "the record of \"%.*s\" is not pawl's, or damaged: it has no %s",
+        (void)pawl_fail(reader->error, PAWL_DENIED,
+                        "the record of \"%.*s\" is not pawl's, or damaged: it has no %s" MOVE_AWAY,
                         (int)reader->name->size, reader->name->at, rows[field].name);
         return;
     }
     bool shows = pawl_utf8_printable((struct pawl_bytes){value.at, (size_t)shown});
 
     (void)pawl_fail(
-        reader->error, PAWL_STORE,
-        "the record of \"%.*s\" is not pawl's, or damaged: %s is \"%.*s\", it must be %s",
+        reader->error, PAWL_DENIED,
+        "the record of \"%.*s\" is not pawl's, or damaged: %s is \"%.*s\", it must be %s" MOVE_AWAY,
         (int)reader->name->size, reader->name->at, rows[field].name, shows ? shown : 0,
         shows ? value.at : "", wanted);
 }
@@ -234,7 +239,7 @@ static pawl_err check_format(struct reader *reader)
         return PAWL_OK;
     }
     reader->failed = true;
-    return pawl_fail(reader->error, PAWL_STORE,
+    return pawl_fail(reader->error, PAWL_DENIED,
                      "the record of \"%.*s\" has format %" PRId64 ", a newer pawl wrote it; this "
                      "one reads format %d: use the newer pawl",
                      (int)reader->name->size, reader->name->at, format, PAWL_RECORD_FORMAT);
@@ -275,9 +280,9 @@ pawl_err pawl_fields_read(struct pawl_record *record, const struct pawl_fields *
         (uint8_t)get_text(&reader, PAWL_FIELD_moved_to, read.moved_to.at, sizeof read.moved_to.at);
     if (!reader.failed && (read.tag == 0 || !pawl_record_sound(&read))) {
         reader.failed = true;
-        (void)pawl_fail(&why, PAWL_STORE,
+        (void)pawl_fail(&why, PAWL_DENIED,
                         "the record of \"%.*s\" is not pawl's, or damaged: its numbers do not fit "
-                        "each other",
+                        "each other" MOVE_AWAY,
                         (int)record->name.size, record->name.at);
     }
     if (reader.failed) {

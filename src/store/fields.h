@@ -62,8 +62,8 @@ enum pawl_field pawl_field_find(struct pawl_bytes name);
 
 void pawl_fields_write(const struct pawl_record *record, struct pawl_fields *fields);
 /*
- * record's name must be set, the rest is. PAWL_STORE with what is wrong: a field that is missing or
- * cannot be meant (a foreign record), a newer format.
+ * record's name must be set, the rest is. PAWL_DENIED with what is wrong, as no waiting mends it:
+ * a field that is missing or cannot be meant (a foreign record), a newer format.
  */
 pawl_err pawl_fields_read(struct pawl_record *record, const struct pawl_fields *fields,
                           pawl_error *error);

@@ -40,13 +40,29 @@ const char *pawl_folder_network_name(uint32_t f_type)
     return NULL;
 }
 
+pawl_err pawl_folder_code(int failure)
+{
+    switch (failure) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return PAWL_DENIED;
+    default:
+        return PAWL_STORE;
+    }
+}
+
 /* Opens the folder, made if need be, and sees to it that it is still there after a power cut. */
 static int folder_open(const char *path, pawl_error *error)
 {
     bool made = mkdir(path, 0700) == 0;
 
     if (!made && errno != EEXIST) {
-        (void)pawl_fail(error, PAWL_STORE,
+        (void)pawl_fail(error, pawl_folder_code(errno),
                         "cannot make the folder %.*s: %s; give one whose parent exists and can be "
                         "written",
                         PATH_SHOWN_MAX, path, strerror(errno));
@@ -56,8 +72,8 @@ static int folder_open(const char *path, pawl_error *error)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
-        (void)pawl_fail(error, PAWL_STORE, "cannot open the folder %.*s: %s", PATH_SHOWN_MAX, path,
-                        strerror(errno));
+        (void)pawl_fail(error, pawl_folder_code(errno), "cannot open the folder %.*s: %s",
+                        PATH_SHOWN_MAX, path, strerror(errno));
         return -1;
     }
 
@@ -89,7 +105,7 @@ static pawl_err check_local(int fd, const char *path, pawl_error *error)
     const char *network = pawl_folder_network_name((uint32_t)about.f_type);
 
     if (network == NULL) return PAWL_OK;
-    return pawl_fail(error, PAWL_STORE,
+    return pawl_fail(error, PAWL_DENIED,
                      "%.*s lies on %s, where neither locks nor memory maps can be trusted; "
                      "give a folder on a local disk",
                      PATH_SHOWN_MAX, path, network);
@@ -155,7 +171,7 @@ static pawl_err owner_take(struct pawl_folder *folder, int folder_fd, uint64_t t
     int fd = openat(folder_fd, "owner", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0) {
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, pawl_folder_code(errno),
                          "cannot write in the folder %.*s: %s; give one that this user can write",
                          PATH_SHOWN_MAX, folder->path, strerror(errno));
     }
@@ -192,9 +208,10 @@ pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t
 {
     folder->owner.fd = -1;
 
-    int fd = folder_open(path, error);
+    pawl_error why = {.code = PAWL_STORE};
+    int fd = folder_open(path, &why);
 
-    if (fd < 0) return PAWL_STORE;
+    if (fd < 0) return pawl_fail(error, why.code, "%s", why.text);
 
     pawl_err err = check_local(fd, path, error);
 

@@ -23,7 +23,8 @@ struct pawl_folder {
  * cannot be taken over while such a child of its late owner lives.
  *
  * Blocks:   takeover_ns at most, and for the disk
- * Errors:   PAWL_STORE  it cannot be made or written, lies on a network file system, or is owned;
+ * Errors:   PAWL_DENIED its path or a right to it is missing
+ *           PAWL_STORE  it cannot be made or written, lies on a network file system, or is owned;
  *                       error says which, by which process, and what to do
  */
 pawl_err pawl_folder_take(struct pawl_folder *folder, const char *path, uint64_t takeover_ns,
@@ -37,6 +38,10 @@ void pawl_folder_leave(struct pawl_folder *folder);
 
 /* Whether the process that took the folder has forked, and this is the child. */
 bool pawl_folder_forked(const struct pawl_folder *folder);
+
+/* What the errno of a folder that cannot be made or opened means: PAWL_DENIED where it stays so
+ * until somebody changes a path or a right, PAWL_STORE where it may go again later. */
+pawl_err pawl_folder_code(int failure);
 
 /* The name of a file system (statfs f_type) on which locks or maps cannot be trusted, or NULL. */
 const char *pawl_folder_network_name(uint32_t f_type);

@@ -17,6 +17,8 @@
 
 #include "base/log.h"
 
+#define LOOK_GOOD_NS PAWL_NS_PER_S /* before a change */
+
 enum { LOG_NAME_BYTES = 600 };
 
 static struct pawl_guard *guard_of(struct pawl_source *self)
@@ -30,10 +32,11 @@ static bool is_for_ids(const struct pawl_ask *ask)
 }
 
 /* These neither grant nor change anything, or are not for one that is in use. */
-static bool passes_freely(const struct pawl_ask *ask)
+static bool passes_freely(const struct pawl_guard *guard, const struct pawl_ask *ask)
 {
     switch ((int)ask->kind) {
-    case PAWL_ASK_READ:
+    case PAWL_ASK_READ: /* of a store that is known, its answer is looked at */
+        return guard->state != GUARD_READY;
     case PAWL_ASK_LIST:
     case PAWL_ASK_INIT:
     case PAWL_ASK_CHECK:
@@ -70,7 +73,7 @@ static void passed_done(struct pawl_ask *ask)
     guard->ended_end = &passed->next;
 }
 
-static struct passed *passed_new(struct pawl_guard *guard, struct pawl_ask *from)
+struct passed *pawl_guard_passed_new(struct pawl_guard *guard, struct pawl_ask *from)
 {
     struct passed *passed = calloc(1, sizeof *passed);
 
@@ -90,12 +93,13 @@ static struct passed *passed_new(struct pawl_guard *guard, struct pawl_ask *from
     return passed;
 }
 
-/* What is remembered of it; false: the ask is answered. */
-static bool recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_seen *seen)
+bool pawl_guard_recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_bytes name,
+                       struct pawl_seen *seen)
 {
     pawl_error error;
-    pawl_err err = guard->book->ops->get(guard->book, from->name, seen, &error);
+    pawl_err err = guard->book->ops->get(guard->book, name, seen, &error);
 
+    pawl_guard_heed_losses(guard);
     if (err == PAWL_OK) return true;
     pawl_guard_answer_later(guard, from, err, error.text);
     return false;
@@ -103,7 +107,7 @@ static bool recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_
 
 static void pass_seen(struct pawl_guard *guard, struct pawl_ask *from, const struct pawl_seen *seen)
 {
-    struct passed *passed = passed_new(guard, from);
+    struct passed *passed = pawl_guard_passed_new(guard, from);
 
     if (passed == NULL) return;
     passed->seen = *seen;
@@ -119,108 +123,61 @@ void pawl_guard_pass_ids(struct pawl_guard *guard, struct pawl_ask *from)
 {
     struct pawl_seen seen = {.dropped_s = 0};
 
-    if (recall(guard, from, &seen)) pass_seen(guard, from, &seen);
+    if (!pawl_guard_recall(guard, from, from->name, &seen)) return;
+    if (seen.former) seen = (struct pawl_seen){.dropped_s = 0}; /* it was another one, elsewhere */
+    pass_seen(guard, from, &seen);
+}
+
+void pawl_guard_pass_with(struct pawl_guard *guard, struct pawl_ask *from,
+                          const struct pawl_seen *seen)
+{
+    if (pawl_guard_learns(guard, seen)) {
+        pawl_guard_learn(guard, from);
+    } else {
+        pass_seen(guard, from, seen);
+    }
+}
+
+static void pass_for_ids(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    struct pawl_seen seen = {.dropped_s = 0};
+
+    if (!pawl_guard_recall(guard, from, from->name, &seen)) return;
+    if (seen.former) {
+        pawl_guard_compare(guard, from, &seen);
+    } else {
+        pawl_guard_pass_with(guard, from, &seen);
+    }
 }
 
 static void pass(struct pawl_guard *guard, struct pawl_ask *from)
 {
     if (is_for_ids(from)) {
-        struct pawl_seen seen = {.dropped_s = 0};
-
-        if (!recall(guard, from, &seen)) return;
-        if (pawl_guard_learns(guard, &seen)) {
-            pawl_guard_learn(guard, from);
-        } else {
-            pass_seen(guard, from, &seen);
-        }
+        pass_for_ids(guard, from);
         return;
     }
     if (from->kind == PAWL_ASK_RETURN) {
         pawl_asks_add(&guard->returns, from);
         return;
     }
-    struct pawl_seen seen = {.dropped_s = 0};
-
-    /* A store that has lost a sequence would begin it again at its start. */
-    if (from->kind == PAWL_ASK_CREATE && !recall(guard, from, &seen)) return;
-    struct passed *passed = passed_new(guard, from);
-
-    if (passed == NULL) return;
-    if (from->kind == PAWL_ASK_CREATE) passed->ask.floor = seen.mark;
-    pawl_guard_ask_below(guard, &passed->ask);
+    pawl_guard_pass_change(guard, from);
 }
 
 static void guard_ask(struct pawl_source *self, struct pawl_ask *ask)
 {
     struct pawl_guard *guard = guard_of(self);
 
-    if (passes_freely(ask)) {
+    if (passes_freely(guard, ask)) {
         pawl_guard_ask_below(guard, ask);
     } else if (ask->kind == PAWL_ASK_PING) {
         pawl_asks_add(&guard->pings, ask);
+    } else if (pawl_ask_is_change(ask->kind) && guard->state == GUARD_READY) {
+        /* Not in a store that has just taken another's place: it is looked at first. */
+        pawl_asks_add(&guard->changes, ask);
     } else if (guard->state == GUARD_READY) {
         pass(guard, ask);
     } else {
         pawl_asks_add(&guard->waiting, ask);
-    }
-}
-
-/* Give-backs: all of a turn together. */
-
-/*
- * What is to be remembered so that value and all beyond it may be granted again. It never lies
- * beyond what was granted here: others may give back theirs, and the store then goes on from there.
- */
-static void lower(struct pawl_seen *seen, int64_t value)
-{
-    int64_t step = pawl_guard_direction(seen);
-    struct pawl_mark before = seen->mark;
-
-    if (seen->mark.line == 0) return;
-    if (__builtin_sub_overflow(value, seen->increment, &before.id)) before.line = 0;
-    bool in_run = step > 0 ? value > seen->run_first : value < seen->run_first;
-
-    if (!in_run && pawl_mark_order(seen->run_before, before, step) < 0) before = seen->run_before;
-    if (pawl_mark_order(before, seen->mark, step) < 0) seen->mark = before;
-}
-
-static void send_returns(struct pawl_guard *guard, size_t count)
-{
-    const struct pawl_entries entries = {.sights = guard->sights, .count = count, .lasts = true};
-    bool put = pawl_guard_put(guard, &entries);
-
-    for (size_t i = 0; i < count; i++) {
-        struct passed *passed = guard->batch[i];
-
-        if (put) {
-            pawl_guard_ask_below(guard, &passed->ask);
-            continue;
-        }
-        /* What the guard would remember too much of after a restart is not given back. */
-        pawl_guard_answer_later(guard, passed->from, PAWL_NOT_KEPT,
-                                "the guard cannot be written: the ids stay burned");
-        free(passed);
-    }
-}
-
-static void turn_returns(struct pawl_guard *guard)
-{
-    while (guard->returns.first != NULL) {
-        struct pawl_ask *from = NULL;
-        size_t count = 0;
-
-        while (count < PAWL_GUARD_BATCH_MAX && (from = pawl_asks_pop(&guard->returns)) != NULL) {
-            struct pawl_seen seen = {.dropped_s = 0};
-
-            if (!recall(guard, from, &seen)) continue;
-            struct passed *passed = passed_new(guard, from);
-
-            if (passed == NULL) continue;
-            lower(&seen, from->value);
-            guard->batch[count] = passed;
-            guard->sights[count++] = (struct pawl_sight){from->name, seen};
-        }
-        if (count > 0) send_returns(guard, count);
     }
 }
 
@@ -280,12 +237,13 @@ static bool grant_good(struct pawl_guard *guard, struct passed *passed)
     return false;
 }
 
-/* The grant begins where what was granted here last ends. */
+/* The grant begins where what was granted here last ends, and not all of that was given back. */
 static bool continues(const struct pawl_seen *seen, const struct pawl_grant *grant)
 {
     int64_t before = 0;
 
     return seen->mark.line == grant->line && seen->mark.lap == grant->lap &&
+           pawl_mark_order(seen->mark, seen->run_before, pawl_guard_direction(seen)) > 0 &&
            !__builtin_sub_overflow(grant->range.first, grant->range.increment, &before) &&
            before == seen->mark.id;
 }
@@ -301,6 +259,7 @@ static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct 
         note_step_back(guard, passed);
         pawl_guard_log_bounds(passed);
     }
+    pawl_guard_tell_blind(guard, passed);
     from->grant = *grant;
     from->burned = passed->ask.burned;
     from->skipped = passed->ask.skipped;
@@ -326,9 +285,15 @@ static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struc
     if (from->error.code == PAWL_FLOOR && passed->ours) {
         /* Not the asker's fault: without this guard he would have been given what was given. */
         from->error.code = PAWL_ROLLBACK;
+    } else if (from->error.code == PAWL_ROLLBACK && !passed->ours && passed->floor.line != 0) {
+        /* It stops until a person moves it on: not only until this process ends. */
+        sight->name = passed->ask.name;
+        sight->seen = passed->seen;
+        sight->seen.mark = sight->seen.run_before = passed->floor;
+        sight->seen.run_first = passed->floor.id;
     }
-    if (from->error.code == PAWL_NO_SEQUENCE && passed->seen.mark.line != 0 &&
-        passed->seen.dropped_s == 0) {
+    if (from->error.code == PAWL_NO_SEQUENCE && passed->ask.grant.epoch != 0 &&
+        passed->seen.mark.line != 0 && passed->seen.dropped_s == 0) {
         sight->name = passed->ask.name;
         sight->seen = passed->seen;
         sight->seen.dropped_s = pawl_guard_wall_s(guard);
@@ -347,14 +312,19 @@ static void judge_change(struct pawl_guard *guard, struct passed *passed, struct
     from->grant = passed->ask.grant;
     from->burned = passed->ask.burned;
     from->skipped = passed->ask.skipped;
+    if (from->error.code == PAWL_FLOOR) from->error.code = PAWL_ROLLBACK; /* it was ours */
     if (from->error.code != PAWL_OK || !(gone || made)) return;
-    if (made && from->skipped > 0) note_step_back(guard, passed);
+    if (from->skipped > 0) note_step_back(guard, passed);
     if (guard->book->ops->get(guard->book, passed->ask.name, &passed->seen, &error) != PAWL_OK) {
         return;
     }
+    bool former = made && passed->seen.former;
+
+    /* What the store before this one gave has been heeded. */
+    if (former) passed->seen = (struct pawl_seen){.dropped_s = 0};
     /* One that was made here has no past to be learned: as if it had been dropped. */
     if (gone ? passed->seen.mark.line == 0 || passed->seen.dropped_s != 0
-             : !pawl_guard_learns(guard, &passed->seen)) {
+             : !former && !guard->blind && !pawl_guard_learns(guard, &passed->seen)) {
         return;
     }
     sight->name = passed->ask.name;
@@ -371,6 +341,7 @@ static void judge(struct pawl_guard *guard, struct passed *passed, struct pawl_s
     } else {
         judge_change(guard, passed, sight);
     }
+    pawl_guard_tell_lost(guard, passed);
     if (passed->from->identity != NULL) *passed->from->identity = passed->identity;
 }
 
@@ -384,6 +355,10 @@ static void settle_batch(struct pawl_guard *guard)
         struct passed *passed = guard->ended;
 
         guard->ended = passed->next;
+        if (pawl_guard_asks_again(guard, passed)) {
+            free(passed);
+            continue;
+        }
         guard->batch[count++] = passed;
         guard->sights[seen].name.size = 0;
         judge(guard, passed, &guard->sights[seen]);
@@ -426,6 +401,16 @@ static void turn_waiting(struct pawl_guard *guard)
     }
 }
 
+static void turn_changes(struct pawl_guard *guard)
+{
+    struct pawl_ask *ask = NULL;
+
+    if (guard->now_ns - guard->looked_ns >= LOOK_GOOD_NS) return;
+    while (guard->state == GUARD_READY && (ask = pawl_asks_pop(&guard->changes)) != NULL) {
+        pass(guard, ask);
+    }
+}
+
 static void show_counts(struct pawl_guard *guard)
 {
     (void)pthread_mutex_lock(&guard->lock);
@@ -441,7 +426,8 @@ static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
 
     guard->now_ns = now_ns;
     turn_waiting(guard);
-    turn_returns(guard);
+    turn_changes(guard);
+    pawl_guard_turn_returns(guard);
     pawl_guard_look_begin(guard);
     guard->asked = false;
     uint64_t next_ns = guard->below->ops->turn(guard->below, now_ns);
@@ -453,7 +439,8 @@ static uint64_t guard_turn(struct pawl_source *self, uint64_t now_ns)
         show_counts(guard);
     }
     answer(guard);
-    bool looks = guard->pings.first != NULL || guard->look_wanted || guard->waiting.first != NULL;
+    bool looks = guard->pings.first != NULL || guard->look_wanted || guard->waiting.first != NULL ||
+                 guard->changes.first != NULL;
     bool more = guard->asked || guard->answered.first != NULL || guard->returns.first != NULL ||
                 (looks && !guard->look.pending);
 
@@ -479,6 +466,7 @@ static void guard_close(struct pawl_source *self)
     }
     fail_list(guard, &guard->waiting);
     fail_list(guard, &guard->pings);
+    fail_list(guard, &guard->changes);
     fail_list(guard, &guard->looked_for);
     fail_list(guard, &guard->returns);
     answer(guard);

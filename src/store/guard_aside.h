@@ -9,19 +9,34 @@
 
 enum {
     PAWL_GUARD_PATH_BYTES = PATH_MAX + PAWL_GUARD_NAME_BYTES + 64, /* of a guard's folder */
-    PAWL_GUARD_OPENINGS_MAX = 3, /* that end the process, before what is opened is set aside */
+    PAWL_GUARD_OPENINGS_MAX = 3, /* that end the process, where nothing else tells why */
 };
 
 /*
  * LMDB trusts its pages: where one is damaged it may end the process, which begins anew, and so on.
- * The file "opening" has a byte for each opening that did not come to an end. Killed ones count as
- * well, so it takes a few.
+ * The file "opening" has a byte for each opening that did not come to an end: "x", or "w" if it had
+ * been looked at by then, and was written to. A process that was told to end, or was killed, counts
+ * like one that died of it; what is opened is tried in another process then (guard_trial.h), which
+ * tells the two apart.
  */
-/* How many they are; 0 as well if nobody can tell. */
-uint64_t pawl_guard_openings(const char *path);
+/* What is to be done where some of what a guard had seen is gone. */
+#define PAWL_GUARD_LOST_ADVICE                                                                \
+    "advice=\"see to the disk; if the store was put back, or failed over, since this server " \
+    "last ran: pawl fence --all\""
+
+struct pawl_guard_openings {
+    uint64_t all;     /* that did not come to an end; 0 as well if nobody can tell */
+    uint64_t written; /* of those, the last ones in a row that came as far as to write */
+};
+
+struct pawl_guard_openings pawl_guard_openings(const char *path);
 /* One more, until it ends; false: it cannot be written. */
 bool pawl_guard_opening_begins(const char *path);
+void pawl_guard_opening_writes(const char *path);
 void pawl_guard_opening_ends(const char *path);
+
+/* Whether what is about to be opened ends the process that opens it. */
+bool pawl_guard_is_deadly(const char *path, const struct pawl_guard_openings *openings);
 
 /*
  * Nothing in its data.mdb can be relied on: it is kept for people, in a folder beside it. The

@@ -13,9 +13,10 @@ struct pawl_seen {
     struct pawl_mark mark;       /* the furthest granted and not given back; line 0: nothing */
     struct pawl_mark first;      /* the first that was granted here in that line */
     int64_t run_first;           /* from here on up to mark all was granted here */
-    struct pawl_mark run_before; /* the furthest before that */
+    struct pawl_mark run_before; /* the furthest before that; mark itself: it was all given back */
     int64_t increment;           /* of the grant that ends at mark */
-    bool blind;                  /* since then nobody above has told that he had come further */
+    bool former;       /* by the store before: of a CREATE, or while mark's line is the record's */
+    bool blind;        /* since then nobody above has told that he had come further */
     int64_t dropped_s; /* when it was found to be dropped; 0: it was not. Seconds since 1970 */
 };
 
@@ -48,6 +49,7 @@ struct pawl_entries {
 
 struct pawl_book {
     const struct pawl_book_ops *ops;
+    uint64_t losses; /* how often it was lost in use, and begun anew: only some of it is left */
 };
 
 /*

@@ -182,18 +182,23 @@ static bool walk(struct pawl_guard_env *env, MDB_dbi database, sound_fn *is_soun
     return rc == MDB_NOTFOUND && *count == stat_of.ms_entries;
 }
 
-static int check_all(struct pawl_guard_env *env, const char **why)
+static int check_all(struct pawl_guard_env *env, bool whole, const char **why)
 {
+    MDB_stat stat_of;
     uint64_t unused = 0;
 
     *why = "an entry cannot be read";
-    if (!walk(env, env->seen, seen_is_sound, &env->count)) return PAWL_GUARD_ENV_DAMAGED;
+    if (mdb_stat(env->txn, env->seen, &stat_of) != 0) return PAWL_GUARD_ENV_DAMAGED;
+    env->count = stat_of.ms_entries;
+    env->looked = !whole;
+    if (!whole && !walk(env, env->seen, seen_is_sound, &unused)) return PAWL_GUARD_ENV_DAMAGED;
     env->worn = !walk(env, env->dropped, dropped_is_sound, &unused) ||
                 !walk(env, FREE_DATABASE, free_is_sound, &unused);
     return 0;
 }
 
-static int look(struct pawl_guard_env *env, struct pawl_book_head *head, const char **why)
+static int look(struct pawl_guard_env *env, bool whole, struct pawl_book_head *head,
+                const char **why)
 {
     int rc = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &env->txn);
 
@@ -201,7 +206,7 @@ static int look(struct pawl_guard_env *env, struct pawl_book_head *head, const c
     if (rc != 0) return rc;
     *why = "it has not what a guard has";
     rc = open_databases(env, 0) == 0 ? check_meta(env, head, why) : PAWL_GUARD_ENV_DAMAGED;
-    if (rc == 0) rc = check_all(env, why);
+    if (rc == 0) rc = check_all(env, whole, why);
     if (rc == 0) {
         rc = mdb_txn_commit(env->txn); /* so that the handles last */
     } else {
@@ -232,8 +237,7 @@ static void asserted(MDB_env *env, const char *why)
 {
     (void)env;
     pawl_log(PAWL_LOG_ERROR, "guard is damaged, and LMDB ends this process",
-             "why=\"%s\" then=\"start again: what ends the process three times is set aside\"",
-             why);
+             "why=\"%s\" then=\"start again: it is set aside then\"", why);
 }
 
 static int open_files(struct pawl_guard_env *env, const char *path, unsigned flags,
@@ -246,7 +250,8 @@ static int open_files(struct pawl_guard_env *env, const char *path, unsigned fla
         env->env = NULL;
         return rc;
     }
-    (void)mdb_env_set_assert(env->env, asserted);
+    /* Who only looks may be a process that must not log. */
+    if ((flags & MDB_RDONLY) == 0) (void)mdb_env_set_assert(env->env, asserted);
     rc = mdb_env_set_mapsize(env->env, MAP_BYTES);
     if (rc == 0) rc = mdb_env_set_maxdbs(env->env, DATABASES);
     /* The folder has one owner, and that one thread: no lock file, which a full disk could harm. */
@@ -259,7 +264,8 @@ static int open_files(struct pawl_guard_env *env, const char *path, unsigned fla
 }
 
 /* What it holds, if it is not new. */
-static int open_read(struct pawl_guard_env *env, struct pawl_book_head *head, const char **why)
+static int open_read(struct pawl_guard_env *env, bool whole, struct pawl_book_head *head,
+                     const char **why)
 {
     struct pawl_book_head found;
 
@@ -267,14 +273,14 @@ static int open_read(struct pawl_guard_env *env, struct pawl_book_head *head, co
         *why = "its file is cut";
         return PAWL_GUARD_ENV_DAMAGED;
     }
-    int rc = look(env, &found, why);
+    int rc = look(env, whole, &found, why);
 
     if (rc == 0) *head = found;
     return rc;
 }
 
-static int open_write(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
-                      const char **why)
+static int open_write(struct pawl_guard_env *env, const char *path, bool whole,
+                      struct pawl_book_head *head, const char **why)
 {
     MDB_stat stat_of;
 
@@ -285,51 +291,12 @@ static int open_write(struct pawl_guard_env *env, const char *path, struct pawl_
     if (rc == 0 && stat_of.ms_entries == 0) {
         *why = "cannot be written";
         rc = make(env, head);
+        env->looked = true;
     } else if (rc == 0) {
-        rc = open_read(env, head, why);
+        rc = open_read(env, whole, head, why);
     }
     if (rc != 0) pawl_guard_env_close(env);
     return rc;
-}
-
-/* Puts all that is seen in from into to, where a transaction is under way. */
-static int copy_seen(struct pawl_guard_env *to, struct pawl_guard_env *from)
-{
-    MDB_cursor *cursor = NULL;
-    MDB_val k;
-    MDB_val v;
-    int rc = mdb_txn_begin(from->env, NULL, MDB_RDONLY, &from->txn);
-
-    if (rc != 0) return rc;
-    rc = mdb_cursor_open(from->txn, from->seen, &cursor);
-    while (rc == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        struct pawl_bytes name = {k.mv_data, k.mv_size};
-        MDB_val known;
-        struct pawl_seen seen;
-        struct pawl_seen other = {.dropped_s = 0};
-
-        if (!pawl_seen_read(&seen, name, (struct pawl_bytes){v.mv_data, v.mv_size})) {
-            rc = MDB_CORRUPTED;
-        } else if (mdb_get(to->txn, to->seen, &k, &known) != 0 ||
-                   !pawl_seen_read(&other, name,
-                                   (struct pawl_bytes){known.mv_data, known.mv_size}) ||
-                   pawl_mark_order(seen.mark, other.mark, pawl_guard_direction(&seen)) > 0) {
-            rc = pawl_guard_env_put(to, name, &seen);
-        }
-    }
-    mdb_cursor_close(cursor); /* what only reads does not free it; NULL: nothing */
-    mdb_txn_abort(from->txn);
-    from->txn = NULL;
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-int pawl_guard_env_merge(struct pawl_guard_env *env, struct pawl_guard_env *other,
-                         const struct pawl_book_head *head)
-{
-    int rc = pawl_guard_env_begin(env);
-
-    if (rc == 0) rc = copy_seen(env, other);
-    return pawl_guard_env_end(env, head, rc);
 }
 
 /* What is seen can be read, the rest cannot: into an environment of its own, which takes its
@@ -350,7 +317,7 @@ static int renew(struct pawl_guard_env *env, const char *path, const struct pawl
     (void)snprintf(to, sizeof to, "%s/data.mdb", path);
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return errno;
     if (unlink(from) != 0 && errno != ENOENT) return errno;
-    int rc = open_write(&fresh, folder, &unused, &why);
+    int rc = open_write(&fresh, folder, false, &unused, &why);
 
     if (rc == 0) {
         fresh.generation = generation - 1;
@@ -362,16 +329,21 @@ static int renew(struct pawl_guard_env *env, const char *path, const struct pawl
     return rc;
 }
 
-int pawl_guard_env_open(struct pawl_guard_env *env, const char *path, struct pawl_book_head *head,
-                        const char **why)
+int pawl_guard_env_open(struct pawl_guard_env *env, const char *path, bool whole,
+                        struct pawl_book_head *head, const char **why)
 {
-    int rc = open_write(env, path, head, why);
+    int rc = open_write(env, path, whole, head, why);
 
     if (rc != 0 || !env->worn) return rc;
+    if (whole) { /* it is not: all of it must be looked at before it is copied */
+        pawl_guard_env_close(env);
+        rc = open_write(env, path, false, head, why);
+        if (rc != 0 || !env->worn) return rc;
+    }
     *why = "its index cannot be made anew";
     rc = renew(env, path, head);
     pawl_guard_env_close(env);
-    if (rc == 0) rc = open_write(env, path, head, why);
+    if (rc == 0) rc = open_write(env, path, false, head, why);
     return rc == 0 && env->worn ? PAWL_GUARD_ENV_DAMAGED : rc;
 }
 
@@ -382,9 +354,21 @@ int pawl_guard_env_glance(struct pawl_guard_env *env, const char *path, const ch
     *env = (struct pawl_guard_env){.env = NULL};
     int rc = open_files(env, path, MDB_RDONLY, why);
 
-    if (rc == 0) rc = open_read(env, &unused, why);
+    if (rc == 0) rc = open_read(env, false, &unused, why);
     if (rc != 0) pawl_guard_env_close(env);
     return rc;
+}
+
+int pawl_guard_env_look(struct pawl_guard_env *env)
+{
+    uint64_t unused = 0;
+    int rc = env->env == NULL ? MDB_PANIC : mdb_txn_begin(env->env, NULL, MDB_RDONLY, &env->txn);
+
+    if (rc != 0) return rc;
+    env->looked = walk(env, env->seen, seen_is_sound, &unused);
+    mdb_txn_abort(env->txn);
+    env->txn = NULL;
+    return env->looked ? 0 : PAWL_GUARD_ENV_DAMAGED;
 }
 
 void pawl_guard_env_close(struct pawl_guard_env *env)

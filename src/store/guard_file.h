@@ -10,6 +10,9 @@
  * What was written to the journal outlives the process; the next one puts it into data.mdb. A power
  * cut can take the journal's end, never harm what was there before. A data.mdb that is damaged is
  * set aside, and begun anew with what the journal has.
+ *
+ *   clean     from a clean end to the next start (guard_clean.h)
+ *   opening   while it is opened (guard_aside.h)
  */
 #ifndef PAWL_STORE_GUARD_FILE_H
 #define PAWL_STORE_GUARD_FILE_H

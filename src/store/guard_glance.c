@@ -24,8 +24,11 @@ static pawl_err look_into(const char *folder, const char *name, struct pawl_guar
     glance->begun = stat(path, &about) == 0 && about.st_size > 0;
     if (!glance->begun) return PAWL_OK;
     *strrchr(path, '/') = '\0';
-    if (pawl_guard_openings(path) >= PAWL_GUARD_OPENINGS_MAX) {
-        glance->trouble = "the server died each time that it opened it"; /* so would this one */
+    struct pawl_guard_openings openings = pawl_guard_openings(path);
+
+    if (openings.all == 0) openings.all = 1; /* who looks must not die of it either */
+    if (pawl_guard_is_deadly(path, &openings)) {
+        glance->trouble = "it ends the process that opens it";
         return PAWL_OK;
     }
     int rc = pawl_guard_env_glance(&env, path, &why);
@@ -35,7 +38,8 @@ static pawl_err look_into(const char *folder, const char *name, struct pawl_guar
         return PAWL_OK;
     }
     if (rc != 0) {
-        return pawl_fail(error, PAWL_STORE, "the guard in %.200s %s: %s", path,
+        return pawl_fail(error, PAWL_STORE,
+                         "the guard in %.200s %s: %s; see to its disk and rights", path,
                          why == NULL ? "cannot be used" : why, mdb_strerror(rc));
     }
     glance->sequences = env.count;

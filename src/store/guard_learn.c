@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { LOG_NAME_BYTES = 600 };
@@ -18,11 +19,26 @@ struct learner {
     struct pawl_record record;
     struct pawl_guard *guard;
     struct pawl_ask *from;
+    struct pawl_seen seen; /* former: by the store before this one */
 };
 
 bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
 {
     return seen->first.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
+}
+
+/* What is in use has floors above, which are told with the next ask: that goes on at once. */
+void pawl_guard_heed_losses(struct pawl_guard *guard)
+{
+    if (guard->losses == guard->book->losses) return;
+    guard->losses = guard->book->losses;
+    guard->head.began_s = pawl_guard_wall_s(guard);
+    guard->head_changed = true;
+    guard->learn_until_ns = guard->now_ns + guard->settings.learn_ns;
+    if (guard->settings.learn_ns == 0) return;
+    pawl_log(PAWL_LOG_WARN, "guard learns again how far sequences had come",
+             "for=%" PRIu64 "s why=\"it was lost in use\"",
+             guard->settings.learn_ns / PAWL_NS_PER_S);
 }
 
 static void refuse(struct pawl_guard *guard, struct pawl_ask *from)
@@ -39,10 +55,15 @@ static void learner_done(struct pawl_ask *ask)
     struct pawl_guard *guard = learner->guard;
     struct pawl_ask *from = learner->from;
     const pawl_error error = learner->read.error;
+    const struct pawl_seen nothing = {.dropped_s = 0};
+    const struct pawl_seen seen = learner->seen;
+    bool same = seen.mark.line == learner->record.line;
     bool is_void = from->floor.line < learner->record.line;
 
     free(learner);
-    if (error.code != PAWL_OK) {
+    if (seen.former && (error.code == PAWL_OK || error.code == PAWL_NO_SEQUENCE)) {
+        pawl_guard_pass_with(guard, from, same ? &seen : &nothing);
+    } else if (error.code != PAWL_OK) {
         pawl_guard_answer_later(guard, from, error.code, error.text);
     } else if (is_void) {
         refuse(guard, from);
@@ -51,12 +72,9 @@ static void learner_done(struct pawl_ask *ask)
     }
 }
 
-void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)
+void pawl_guard_compare(struct pawl_guard *guard, struct pawl_ask *from,
+                        const struct pawl_seen *seen)
 {
-    if (from->floor.line == 0) {
-        refuse(guard, from);
-        return;
-    }
     struct learner *learner = calloc(1, sizeof *learner);
 
     if (learner == NULL) {
@@ -65,6 +83,7 @@ void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)
     }
     learner->guard = guard;
     learner->from = from;
+    learner->seen = *seen;
     learner->read = (struct pawl_ask){
         .kind = PAWL_ASK_READ,
         .name = from->name,
@@ -73,6 +92,17 @@ void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)
         .done = learner_done,
     };
     pawl_guard_ask_below(guard, &learner->read);
+}
+
+void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)
+{
+    const struct pawl_seen nothing = {.dropped_s = 0};
+
+    if (from->floor.line == 0) {
+        refuse(guard, from);
+    } else {
+        pawl_guard_compare(guard, from, &nothing);
+    }
 }
 
 /* Somebody above has come further than was seen, in the same line. */
@@ -91,6 +121,20 @@ bool pawl_guard_is_blind(const struct passed *passed)
 
     if (seen->first.line != 0) return seen->blind && !told_further(passed);
     return seen->dropped_s == 0 && passed->from->floor.line < passed->ask.grant.line;
+}
+
+void pawl_guard_tell_blind(struct pawl_guard *guard, const struct passed *passed)
+{
+    const struct pawl_grant *grant = &passed->ask.grant;
+    char name[LOG_NAME_BYTES];
+
+    if (!guard->blind || !pawl_guard_is_blind(passed)) return;
+    guard->blind = false;
+    pawl_log(PAWL_LOG_WARN, "guard was just begun, and the store has sequences that it never saw",
+             "seq=%s first=%" PRIu64 "/%" PRId64
+             " advice=\"of a new server: nothing; one that ran before has lost its --data: if the "
+             "store was put back since then, too: pawl fence --all\"",
+             pawl_log_quote(name, sizeof name, passed->ask.name), grant->lap, grant->range.first);
 }
 
 void pawl_guard_log_bounds(const struct passed *passed)

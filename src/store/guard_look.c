@@ -76,11 +76,14 @@ bool pawl_guard_put(struct pawl_guard *guard, const struct pawl_entries *entries
 {
     pawl_error error;
 
-    if (guard->book->ops->put(guard->book, entries, &error) != PAWL_OK) {
+    pawl_err err = guard->book->ops->put(guard->book, entries, &error);
+
+    if (err == PAWL_OK && entries->head != NULL) guard->head_changed = false;
+    pawl_guard_heed_losses(guard);
+    if (err != PAWL_OK) {
         put_failed(guard, &error);
         return false;
     }
-    if (entries->head != NULL) guard->head_changed = false;
     guard->failing = false;
     return true;
 }
@@ -93,7 +96,8 @@ static void log_branch(struct pawl_guard *guard, const struct pawl_identity *now
     pawl_log(now->branch.loses ? PAWL_LOG_WARN : PAWL_LOG_INFO,
              now->branch.loses ? "store has another branch: it may have lost its last writes"
                                : "store has another branch, and lost nothing",
-             "branch=%s now=%s", pawl_log_quote(was, sizeof was, branch_bytes(&guard->head.branch)),
+             "branch=%s branch_now=%s",
+             pawl_log_quote(was, sizeof was, branch_bytes(&guard->head.branch)),
              pawl_log_quote(is, sizeof is, branch_bytes(&now->branch)));
 }
 
@@ -146,7 +150,7 @@ static void note_back(struct pawl_guard *guard)
     char is[LOG_TEXT_BYTES];
 
     pawl_log(PAWL_LOG_ERROR, "store went back in time",
-             "store=%s position=%" PRIu64 " now=%" PRIu64 " branch=%s now=%s",
+             "store=%s position=%" PRIu64 " position_now=%" PRIu64 " branch=%s branch_now=%s",
              pawl_log_quote(store, sizeof store, name_of(&guard->store)), guard->head.position,
              guard->pinged.position,
              pawl_log_quote(was, sizeof was, branch_bytes(&guard->head.branch)),
@@ -174,11 +178,27 @@ static void redraw(struct pawl_guard *guard, bool back)
     pawl_source_ask(guard->below, &guard->look);
 }
 
+/* Nothing is wrong with what was asked: it can be served by others, or later. */
+static void refuse(struct pawl_guard *guard, struct pawl_ask *ask, const pawl_error *error)
+{
+    ask->error = *error;
+    if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) ask->error.code = PAWL_STORE;
+    pawl_asks_add(&guard->answered, ask);
+}
+
 /* Answers those who asked, and lets the others go on, or fail. */
 static void look_over(struct pawl_guard *guard, const pawl_error *error)
 {
     struct pawl_ask *ask = NULL;
 
+    guard->looked_ns = guard->now_ns;
+    while ((ask = pawl_asks_pop(&guard->changes)) != NULL) {
+        if (guard->state == GUARD_READY && error->code == PAWL_OK) {
+            pawl_asks_add(&guard->waiting, ask);
+        } else {
+            refuse(guard, ask, error);
+        }
+    }
     while ((ask = pawl_asks_pop(&guard->looked_for)) != NULL) {
         ask->error = *error;
         if (ask->identity != NULL) *ask->identity = guard->look_identity;
@@ -186,10 +206,7 @@ static void look_over(struct pawl_guard *guard, const pawl_error *error)
     }
     if (guard->state == GUARD_READY) return;
     while ((ask = pawl_asks_pop(&guard->waiting)) != NULL) {
-        ask->error = *error;
-        /* Nothing is wrong with what was asked: it can be served by others, or later. */
-        if (pawl_err_advice(error->code) == PAWL_ADVICE_FIX) ask->error.code = PAWL_STORE;
-        pawl_asks_add(&guard->answered, ask);
+        refuse(guard, ask, error);
     }
 }
 
@@ -254,6 +271,8 @@ static bool open_book(struct pawl_guard *guard, pawl_error *error)
     guard->store = *now;
     guard->head = head;
     guard->head_changed = false;
+    guard->blind = head.fresh;
+    guard->losses = guard->book->losses;
     guard->look_branch = head.branch;
     guard->look_position = head.position;
     int64_t since_s = pawl_guard_wall_s(guard) - head.began_s;
@@ -319,7 +338,10 @@ void pawl_guard_look_begin(struct pawl_guard *guard)
         look_over(guard, &guard->trouble);
         waited = false;
     }
-    if (!waited && !guard->look_wanted && guard->pings.first == NULL) return;
+    if (!waited && !guard->look_wanted && guard->pings.first == NULL &&
+        guard->changes.first == NULL) {
+        return;
+    }
     while ((ping = pawl_asks_pop(&guard->pings)) != NULL) {
         pawl_asks_add(&guard->looked_for, ping);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of a guard share: guard.c has what passes through it, guard_learn.c what it does
- * while it remembers nothing, guard_look.c what it knows of the store itself. */
+/* What the parts of a guard share: guard.c has what passes through it, guard_return.c what is given
+ * back, guard_learn.c what it does while it remembers nothing, guard_look.c what it knows of the
+ * store itself. */
 #ifndef PAWL_STORE_GUARD_OWN_H
 #define PAWL_STORE_GUARD_OWN_H
 
@@ -40,13 +41,18 @@ struct pawl_guard {
     bool opened;                /* the book, for the store that bears `store`'s name */
     struct pawl_identity store; /* its name, as the book was opened for */
     struct pawl_book_head head; /* as it is remembered */
+    bool blind;                 /* it was begun by this process, and nobody was told what for */
     bool head_changed;          /* since it was last put */
+    uint64_t losses;            /* of the book, that are known */
     uint64_t now_ns;
     uint64_t learn_until_ns;   /* 0: not known yet */
     uint64_t retry_ns;         /* no look before */
+    uint64_t lost_log_ns;      /* nor a line about what the store has lost */
     pawl_error trouble;        /* REFUSED: why */
     struct pawl_asks waiting;  /* until READY */
     struct pawl_asks pings;    /* from above: each wants a look */
+    struct pawl_asks changes;  /* likewise, before it is sent */
+    uint64_t looked_ns;        /* when the last look ended; 0: there was none */
     struct pawl_asks returns;  /* to be forgotten before they are sent */
     bool failing;              /* the last write of the book failed */
     bool asked;                /* below, since its last turn */
@@ -71,19 +77,49 @@ struct pawl_guard {
 void pawl_guard_answer_later(struct pawl_guard *guard, struct pawl_ask *ask, pawl_err code,
                              const char *text);
 void pawl_guard_ask_below(struct pawl_guard *guard, struct pawl_ask *ask);
+/* NULL: no memory, and from is answered. */
+struct passed *pawl_guard_passed_new(struct pawl_guard *guard, struct pawl_ask *from);
+/* What is remembered of a name, by the store before this one too; false: the ask is answered. */
+bool pawl_guard_recall(struct pawl_guard *guard, struct pawl_ask *from, struct pawl_bytes name,
+                       struct pawl_seen *seen);
 /* An ask for ids, whatever is remembered. */
 void pawl_guard_pass_ids(struct pawl_guard *guard, struct pawl_ask *from);
+/* The same, of which this is remembered. */
+void pawl_guard_pass_with(struct pawl_guard *guard, struct pawl_ask *from,
+                          const struct pawl_seen *seen);
+
+/* guard_change.c */
+void pawl_guard_pass_change(struct pawl_guard *guard, struct pawl_ask *from);
+
+/* guard_return.c */
+void pawl_guard_turn_returns(struct pawl_guard *guard);
 
 /* guard_learn.c */
 /* Nothing is remembered of a sequence that was not made here, and --learn-for is not over. */
 bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen);
+/* The book may have been lost, and begun anew, when it was last asked: then learning begins anew.
+ */
+void pawl_guard_heed_losses(struct pawl_guard *guard);
 /* An ask for ids meanwhile: only a floor in the record's line lets it pass. */
 void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from);
+/* What is remembered is of the store before this one: it counts if that is the record's line (this
+ * one is that one put back, or a copy), else nothing is remembered. */
+void pawl_guard_compare(struct pawl_guard *guard, struct pawl_ask *from,
+                        const struct pawl_seen *seen);
 /* Whether what was granted before the next one tells may be more than anybody here knows of. */
 bool pawl_guard_is_blind(const struct passed *passed);
+/* Says so, of the first such grant of a guard that was just begun: it may have been lost. */
+void pawl_guard_tell_blind(struct pawl_guard *guard, const struct passed *passed);
 /* Somebody above had come further than this guard has seen, and that showed that the store had gone
  * back: what it granted here before he told may have been granted before. Logged. */
 void pawl_guard_log_bounds(const struct passed *passed);
+
+/* guard_lost.c */
+/* An answer that there is no such sequence: if one was granted from, says so, and the ways out. */
+void pawl_guard_tell_lost(struct pawl_guard *guard, const struct passed *passed);
+/* What came to nothing in a store that may be another one, or that went back, waits until that is
+ * known: passed is over. */
+bool pawl_guard_asks_again(struct pawl_guard *guard, const struct passed *passed);
 
 /* guard_look.c */
 void pawl_guard_look_begin(struct pawl_guard *guard); /* if one is due and none is under way */

@@ -180,8 +180,9 @@ static pawl_err judge(struct pawl_guard_stores *stores, const struct pawl_identi
         return PAWL_OK;
     }
     if (known.size > 0) {
-        pawl_log(PAWL_LOG_WARN, "another store is accepted", "was=%.*s now=%s", (int)known.size,
-                 known.at, name);
+        (void)snprintf(stores->former, sizeof stores->former, "%.*s", (int)known.size, known.at);
+        (void)snprintf(stores->name, sizeof stores->name, "%s", name);
+        return PAWL_OK;
     }
     pawl_err err = enter(stores, name, text, error);
 
@@ -195,6 +196,7 @@ pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
     size_t size = 0;
 
     *known = false;
+    stores->former[0] = '\0';
     errno = 0;
     char *text = read_text(stores->path, &size);
 
@@ -205,6 +207,24 @@ pawl_err pawl_guard_stores_accept(struct pawl_guard_stores *stores,
     pawl_err err = judge(stores, store, (struct pawl_bytes){text, size}, known, error);
 
     free(text);
+    return err;
+}
+
+pawl_err pawl_guard_stores_replace(struct pawl_guard_stores *stores, pawl_error *error)
+{
+    size_t size = 0;
+
+    errno = 0;
+    char *text = read_text(stores->path, &size);
+
+    if (text == NULL && errno != 0) {
+        return pawl_fail(error, PAWL_STORE, "cannot read %.*s: %s", SHOWN_MAX, stores->path,
+                         strerror(errno));
+    }
+    pawl_err err = enter(stores, stores->name, (struct pawl_bytes){text, size}, error);
+
+    free(text);
+    if (err == PAWL_OK) stores->former[0] = '\0';
     return err;
 }
 

@@ -34,6 +34,11 @@ static pawl_err read_option(struct pawl_guard_url *guard, struct pawl_bytes opti
     bool fine = true;
 
     *ours = true;
+    if ((pawl_bytes_begin(option, folder) && guard->folder[0] != '\0') ||
+        (pawl_bytes_begin(option, accept) && guard->accept[0] != '\0')) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "option %s of a store's URL is given twice",
+                         pawl_bytes_begin(option, folder) ? "guard" : "guard-accept");
+    }
     if (pawl_bytes_begin(option, folder)) {
         struct pawl_bytes value = {option.at + folder.size, option.size - folder.size};
 

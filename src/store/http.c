@@ -219,6 +219,7 @@ static void describe(struct transfer *transfer, CURLcode result)
     if (text == NULL && transfer->error[0] != '\0') text = transfer->error;
     if (text == NULL) text = curl_easy_strerror(result);
     (void)snprintf(exchange->error, sizeof exchange->error, "%s", text);
+    exchange->bare = result == CURLE_SSL_CONNECT_ERROR; /* a certificate's has another number */
 }
 
 /* It is in no list and not at curl any more. */

@@ -46,6 +46,7 @@ struct pawl_http_exchange {
     uint32_t answer_crc32;    /* x-amz-crc32 */
     bool has_crc32;
     char error[256]; /* NOT_SENT, CUT: what happened */
+    bool bare;       /* NOT_SENT, CUT, of https: TCP stood, and TLS could not be agreed on */
 
     void (*done)(struct pawl_http_exchange *exchange);
     void *io; /* http.c's */

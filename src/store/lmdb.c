@@ -132,11 +132,12 @@ static int record_get(struct pawl_records_within *within, struct pawl_bytes byte
     if (pawl_record_read(record, (struct pawl_bytes){value.mv_data, value.mv_size}, &why) ==
             PAWL_OK &&
         !pawl_bytes_equal(pawl_name_bytes(&record->name), bytes)) {
-        (void)pawl_fail(&why, PAWL_STORE, "it bears another name");
+        (void)pawl_fail(&why, PAWL_DENIED, "it bears another name");
     }
     if (why.code != PAWL_OK) {
-        (void)pawl_fail(error, PAWL_STORE,
-                        "the record of \"%.*s\" in lmdb:%.*s is damaged: %.100s; nothing was taken",
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the record of \"%.*s\" in lmdb:%.*s cannot be read: %.140s; nothing was "
+                        "taken",
                         (int)name.size, name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path, why.text);
     }
     return 0;
@@ -231,24 +232,23 @@ static enum outcome write_batch(struct lmdb *lmdb, struct pawl_asks *batch, int 
     }
 }
 
-/* Fails the ask (not the batch) if a record cannot be read; the page then ends at its name. */
-static bool list_record(struct lmdb *lmdb, struct pawl_ask *ask, MDB_val key, MDB_val value)
+static void list_record(struct lmdb *lmdb, struct pawl_page *page, MDB_val key, MDB_val value)
 {
-    struct pawl_page *page = ask->page;
     struct pawl_record record;
+    struct pawl_name name = {.size = 0};
     pawl_error error = {0};
-    struct pawl_bytes name = {key.mv_data, key.mv_size};
+    pawl_error why;
 
-    if (pawl_name_set(&page->after, name, &error) != PAWL_OK ||
-        pawl_record_read(&record, (struct pawl_bytes){value.mv_data, value.mv_size}, &error) !=
+    if (pawl_name_set(&name, (struct pawl_bytes){key.mv_data, key.mv_size}, &error) == PAWL_OK &&
+        pawl_record_read(&record, (struct pawl_bytes){value.mv_data, value.mv_size}, &error) ==
             PAWL_OK) {
-        (void)pawl_fail(&ask->error, PAWL_STORE,
-                        "the record of \"%.*s\" in lmdb:%.*s is damaged: %.100s", (int)name.size,
-                        name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path, error.text);
-        return false;
+        pawl_page_record(page, &record);
+        return;
     }
-    pawl_page_record(page, &record);
-    return true;
+    (void)pawl_fail(&why, PAWL_DENIED, "the record of \"%.*s\" in lmdb:%.*s cannot be read: %.140s",
+                    (int)name.size, name.at, FOLDER_SHOWN_MAX / 2, lmdb->folder.path, error.text);
+    if (name.size > 0) page->after = name;
+    pawl_page_unread(page, &name, &why);
 }
 
 static int list_records(struct lmdb *lmdb, struct pawl_ask *ask, MDB_cursor *cursor)
@@ -266,7 +266,7 @@ static int list_records(struct lmdb *lmdb, struct pawl_ask *ask, MDB_cursor *cur
     }
     if (left == 0) left = 1; /* so that every page goes on */
     while (rc == 0 && left-- > 0) {
-        if (!list_record(lmdb, ask, key, value)) break;
+        list_record(lmdb, page, key, value);
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     page->more = rc == 0;
@@ -493,6 +493,15 @@ pawl_err pawl_lmdb_open(const char *rest, const struct pawl_store_options *optio
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "\"lmdb:%.200s\" names a host, but LMDB is local; write lmdb:/folder",
                          rest);
+    }
+    const char *query = strchr(rest, '?'); /* what asks for a guard was cut off */
+
+    if (query != NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "lmdb: there is no parameter \"%.*s\"; there are guard and guard-accept "
+                         "(a folder's name can have no ?)",
+                         (int)strcspn(query + 1, "=&") < 60 ? (int)strcspn(query + 1, "=&") : 60,
+                         query + 1);
     }
     return pawl_lmdb_open_with(&settings, store, error);
 }

@@ -158,14 +158,14 @@ static pawl_err check_format(const struct pawl_lmdb_env *env, const char *text, 
     if (pawl_bytes_to_u64((struct pawl_bytes){text, strlen(text)}, &format)) {
         if (format == PAWL_LMDB_FORMAT) return PAWL_OK;
         if (format > PAWL_LMDB_FORMAT) {
-            return pawl_fail(error, PAWL_STORE,
+            return pawl_fail(error, PAWL_DENIED,
                              "lmdb:%.*s has format %llu, written by a newer pawl; this one knows "
                              "format %d: use the newer pawl. Nothing was changed",
                              FOLDER_SHOWN_MAX, env->folder, (unsigned long long)format,
                              (int)PAWL_LMDB_FORMAT);
         }
     }
-    return pawl_fail(error, PAWL_STORE,
+    return pawl_fail(error, PAWL_DENIED,
                      "lmdb:%.*s has a damaged format number (\"%s\"); restore it from a backup and "
                      "fence its sequences. Nothing was changed",
                      FOLDER_SHOWN_MAX, env->folder, text);
@@ -239,7 +239,7 @@ static pawl_err open_databases(struct pawl_lmdb_env *env, pawl_error *error)
     if (rc != 0) return fail(env, "cannot read", rc, error);
     rc = mdb_dbi_open(txn, "meta", 0, &meta);
     if (rc == MDB_NOTFOUND) {
-        err = pawl_fail(error, PAWL_STORE,
+        err = pawl_fail(error, PAWL_DENIED,
                         "lmdb:%.*s holds an LMDB environment that is not pawl's; give a folder of "
                         "its own. Nothing was changed",
                         FOLDER_SHOWN_MAX, env->folder);

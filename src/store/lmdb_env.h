@@ -33,8 +33,9 @@ struct pawl_lmdb_env {
 /*
  * folder, map_bytes and wall_s are set, and env is NULL. After a failure it can be called again.
  *
- * Errors:   PAWL_STORE  it cannot be opened, is of a newer format, or is not pawl's; nothing in it
- *                       was changed
+ * Errors:   PAWL_DENIED it is damaged, of a newer format, or not pawl's
+ *           PAWL_STORE  it cannot be opened
+ *           In neither case was anything in it changed.
  */
 pawl_err pawl_lmdb_env_open(struct pawl_lmdb_env *env, pawl_error *error);
 void pawl_lmdb_env_close(struct pawl_lmdb_env *env);

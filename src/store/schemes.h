@@ -21,6 +21,8 @@ void pawl_lmdb_forked(struct pawl_source *store);
 /* Stores over a network: url is whole. Nothing is dialled before something is asked. */
 pawl_err pawl_couchbase_open(const char *url, const struct pawl_store_options *options,
                              struct pawl_source **store, pawl_error *error);
+/* As pawl_store_is_plain. */
+bool pawl_couchbase_is_plain(const char *url);
 pawl_err pawl_dynamodb_open(const char *url, const struct pawl_store_options *options,
                             struct pawl_source **store, pawl_error *error);
 pawl_err pawl_etcd_open(const char *url, const struct pawl_store_options *options,

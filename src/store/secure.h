@@ -18,4 +18,13 @@
 pawl_err pawl_secure_new(const struct pawl_url *url, struct pawl_net *below, struct pawl_tls **tls,
                          pawl_error *error);
 
+/*
+ * What to say, behind the reason, of a connection that ended while its link was bare: not of one
+ * that never stood, since a firewall in the way is no reason to send a password in the clear.
+ * plain: the scheme without TLS.
+ */
+#define PAWL_SECURE_HINT(plain)                                                                   \
+    "; check the port, or TLS on the server: it may not speak TLS there; only if that is meant, " \
+    "and what is sent may be read on the way, use " plain
+
 #endif

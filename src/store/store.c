@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include "base/log.h"
 #include "store/guard_url.h"
 #include "store/records.h"
 #include "store/schemes.h"
@@ -20,7 +21,8 @@ struct scheme {
 };
 
 #ifndef PAWL_WITH_COUCHBASE
-#define pawl_couchbase_open NULL
+#define pawl_couchbase_open          NULL
+#define pawl_couchbase_is_plain(url) false
 #endif
 #ifndef PAWL_WITH_DYNAMODB
 #define pawl_dynamodb_open NULL
@@ -104,6 +106,17 @@ bool pawl_store_forgets(const char *url)
     return scheme != NULL && scheme->open == pawl_memory_open;
 }
 
+bool pawl_store_is_plain(const char *url)
+{
+    struct pawl_guard_url guard;
+
+    if (pawl_guard_url_read(&guard, url, NULL) != PAWL_OK) return false;
+    const struct scheme *scheme = scheme_of(guard.store);
+
+    return scheme != NULL && scheme->open == pawl_couchbase_open &&
+           pawl_couchbase_is_plain(guard.store);
+}
+
 bool pawl_store_shared(const char *url)
 {
     const struct scheme *scheme = scheme_of(url);
@@ -122,6 +135,18 @@ void pawl_page_record(struct pawl_page *page, const struct pawl_record *record)
     if (record->dropped && !page->tombstones) return;
     if (page->glob.size > 0 && !pawl_glob_match(page->glob, name)) return;
     page->each(page, record);
+}
+
+void pawl_page_unread(struct pawl_page *page, const struct pawl_name *name, const pawl_error *error)
+{
+    char seq[4 * PAWL_NAME_BYTES_MAX];
+    char why[2 * sizeof error->text];
+
+    if (page->unread.code == PAWL_OK) page->unread = *error;
+    pawl_log(
+        PAWL_LOG_WARN, "record cannot be listed", "seq=%s why=%s",
+        pawl_log_quote(seq, sizeof seq, pawl_name_bytes(name)),
+        pawl_log_quote(why, sizeof why, (struct pawl_bytes){error->text, strlen(error->text)}));
 }
 
 void pawl_store_forked(struct pawl_source *store)

@@ -21,6 +21,7 @@ struct pawl_store_options {
     uint64_t seed;                /* for epochs; from the system's entropy in programs */
     uint64_t refill_interval_ns;  /* for margins */
     bool refuse_rollback;         /* a step back that a floor shows waits for pawl fence */
+    bool looks_only;              /* nothing is changed, the store's own branch neither */
     uint64_t takeover_ns;         /* how long to wait for a folder that another process holds */
     int64_t (*wall_s)(void *arg); /* NULL: the system's */
     void *arg;
@@ -41,12 +42,21 @@ pawl_err pawl_store_open(const char *url, const struct pawl_store_options *optio
 /* Whether what is in it is gone when this process ends. */
 bool pawl_store_forgets(const char *url);
 
+/* Whether its records are bare numbers, which other programs change too, and whose definition is
+ * the URL's: nothing can be moved with its own. false: or the URL cannot be meant. */
+bool pawl_store_is_plain(const char *url);
+
 /* Whether other processes may use the store as well: a forked child can open it anew. */
 bool pawl_store_shared(const char *url);
 
 /* For stores' listings: hands record to page->each if it matches and is no tombstone (or those are
  * wanted), and moves page->after on to it. */
 void pawl_page_record(struct pawl_page *page, const struct pawl_record *record);
+
+/* For the same: there is a record of that name (size 0: of none that could be read), and error says
+ * why it cannot be read. It does not hide the others. page->after is the caller's to move. */
+void pawl_page_unread(struct pawl_page *page, const struct pawl_name *name,
+                      const pawl_error *error);
 
 /*
  * In a forked child, whose parent goes on using the store: closes the descriptors by which the

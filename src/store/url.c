@@ -53,7 +53,9 @@ static const char *decode(struct pawl_bytes part, char *text, size_t room)
             int high = i + 2 < part.size ? pawl_hex_digit(part.at[i + 1]) : -1;
             int low = i + 2 < part.size ? pawl_hex_digit(part.at[i + 2]) : -1;
 
-            if (high < 0 || low < 0) return "has a % without two hexadecimal digits behind it";
+            if (high < 0 || low < 0) {
+                return "has a % without two hexadecimal digits behind it: %25 is a %";
+            }
             c = (char)(high * 16 + low);
             i += 2;
         }
@@ -106,7 +108,8 @@ static pawl_err read_user(const struct reading *reading, struct pawl_bytes *auth
     }
     const char *wrong = decode(user, url->user, sizeof url->user);
 
-    if (wrong != NULL) return fail_part(reading, "user", user, wrong);
+    /* Who forgets the colon has written a password there. */
+    if (wrong != NULL) return fail_secret(reading, "user", wrong);
     if (user.size == 0 && !(reading->rules->lone_password && password.size > 1)) {
         return fail_secret(reading, "user", "is empty before the @");
     }
@@ -124,7 +127,12 @@ static pawl_err read_port(const struct reading *reading, struct pawl_bytes text,
 {
     uint64_t port = 0;
 
-    if (!pawl_bytes_to_u64(text, &port) || port == 0 || port > UINT16_MAX) {
+    if (!pawl_bytes_to_u64(text, &port)) { /* perhaps a password, and the host is missing */
+        return fail_part(reading, "port of host",
+                         (struct pawl_bytes){host->name, strlen(host->name)},
+                         "must be a number from 1 to 65535");
+    }
+    if (port == 0 || port > UINT16_MAX) {
         return fail_part(reading, "port", text, "must be a number from 1 to 65535");
     }
     host->port = (uint16_t)port;
@@ -204,6 +212,15 @@ static void list_keys(const struct pawl_url_rules *rules, char *text, size_t roo
     }
 }
 
+/* What people call certificates and keys, here and elsewhere. */
+static bool is_about_tls(struct pawl_bytes key)
+{
+    static const char *const words[] = {"ca",      "cafile", "cacert", "cert", "certfile", "key",
+                                        "keyfile", "verify", "tls",    "ssl",  "sslmode",  NULL};
+
+    return key_known(&(struct pawl_url_rules){.keys = words}, key) != NULL;
+}
+
 static pawl_err read_option(struct reading *reading, struct pawl_bytes text)
 {
     struct pawl_url *url = reading->url;
@@ -218,6 +235,12 @@ static pawl_err read_option(struct reading *reading, struct pawl_bytes text)
 
         list_keys(reading->rules, there, sizeof there);
         if (!pawl_utf8_printable((struct pawl_bytes){key.at, (size_t)shown})) shown = 0;
+        if (reading->rules->secure != NULL && is_about_tls(key)) {
+            return pawl_fail(reading->error, PAWL_BAD_REQUEST,
+                             "%s: the parameter \"%.*s\" is about TLS, which this URL does not ask "
+                             "for: begin it with %s; there are ca, cert, key and verify for that",
+                             reading->rules->scheme, shown, key.at, reading->rules->secure);
+        }
         return pawl_fail(reading->error, PAWL_BAD_REQUEST,
                          "%s: there is no parameter \"%.*s\"; there are: %s",
                          reading->rules->scheme, shown, key.at, there);

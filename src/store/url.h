@@ -30,6 +30,7 @@ struct pawl_url_option {
 
 struct pawl_url_rules {
     const char *scheme;      /* "redis://": what the URL begins with */
+    const char *secure;      /* "rediss://": the same over TLS; NULL: it is, or there is none */
     uint16_t port;           /* default */
     const char *const *keys; /* options that exist; NULL ends */
     const char *example;     /* for errors: a whole URL */

@@ -13,13 +13,14 @@
 
 enum {
     PAWL_MCBP_HEADER_BYTES = 24,
-    PAWL_MCBP_KEY_BYTES_MAX = 250,       /* in the default collection */
-    PAWL_MCBP_NAMED_KEY_BYTES_MAX = 246, /* in any other: its id stands before the key */
-    PAWL_MCBP_EXTRAS_BYTES_MAX = 20,     /* of the requests that are sent here */
-    PAWL_MCBP_BODY_BYTES_MAX = 24 << 20, /* a document has at most 20 MiB */
-    PAWL_MCBP_LEB128_BYTES_MAX = 5,      /* of a collection's id */
-    PAWL_MCBP_JSON_FLAGS = 0x02000006,   /* what SDKs give a JSON document */
-    PAWL_MCBP_SPEC_BYTES = 8,            /* of a subdocument mutation, before its path */
+    PAWL_MCBP_KEY_BYTES_MAX = 250,           /* in the default collection */
+    PAWL_MCBP_NAMED_KEY_BYTES_MAX = 246,     /* in any other: its id stands before the key */
+    PAWL_MCBP_EXTRAS_BYTES_MAX = 20,         /* of the requests that are sent here */
+    PAWL_MCBP_DOCUMENT_BYTES_MAX = 20 << 20, /* what a server takes */
+    PAWL_MCBP_BODY_BYTES_MAX = 24 << 20,
+    PAWL_MCBP_LEB128_BYTES_MAX = 5,    /* of a collection's id */
+    PAWL_MCBP_JSON_FLAGS = 0x02000006, /* what SDKs give a JSON document */
+    PAWL_MCBP_SPEC_BYTES = 8,          /* of a subdocument mutation, before its path */
 };
 
 enum pawl_mcbp_opcode {
@@ -35,6 +36,7 @@ enum pawl_mcbp_opcode {
     PAWL_MCBP_SELECT_BUCKET = 0x89,
     PAWL_MCBP_GET_FAILOVER_LOG = 0x96,
     PAWL_MCBP_GET_CLUSTER_CONFIG = 0xb5,
+    PAWL_MCBP_GET_COLLECTIONS_MANIFEST = 0xba,
     PAWL_MCBP_GET_COLLECTION_ID = 0xbb,
     PAWL_MCBP_SUBDOC_DICT_UPSERT = 0xc8,
     PAWL_MCBP_SUBDOC_COUNTER = 0xcf,

@@ -200,8 +200,9 @@ def main(words):
         turns = play(options, seed, folder)
         good = not any(turn.wrong for turn in turns)
         if turns:
-            report.write(options.out, seed, turns)
+            written = report.write(options.out, seed, turns)
             report.summarize(seed, turns)
+            print("written: " + ", ".join(os.path.relpath(path) for path in written))
     except KeyboardInterrupt as error:
         interrupted = True
         print(f"interrupted: {error}")

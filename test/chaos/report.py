@@ -158,10 +158,14 @@ def timeline(seed, turns):
 
 
 def write(folder, seed, turns):
+    """Returns the files that it wrote."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "timeline.md").write_text(timeline(seed, turns), encoding="utf-8")
+    written = [folder / "timeline.md"]
+    written[0].write_text(timeline(seed, turns), encoding="utf-8")
     if all(hasattr(turn, "begun_s") for turn in turns):
-        (folder / "plot.svg").write_text(Plot(seed, turns).draw(), encoding="utf-8")
+        written.append(folder / "plot.svg")
+        written[1].write_text(Plot(seed, turns).draw(), encoding="utf-8")
+    return written
 
 
 def failures(turn):

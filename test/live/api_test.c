@@ -249,7 +249,7 @@ static void mistakes_are_told(void **state)
     check(pawl_seq_open(site.client, "nobody", &seq, &error), PAWL_NO_SEQUENCE, &error);
     assert_non_null(strstr(error.text, "nobody"));
     check(pawl_show(site.client, "nobody", &info, &error), PAWL_NO_SEQUENCE, &error);
-    check(pawl_drop(site.client, "nobody", &error), PAWL_NO_SEQUENCE, &error);
+    check(pawl_drop(site.client, "nobody", false, &error), PAWL_NO_SEQUENCE, &error);
     check(pawl_create(site.client, "s", &wrong, &error), PAWL_BAD_REQUEST, &error);
     assert_non_null(strstr(error.text, "MINVALUE (10) must be less than MAXVALUE (5)"));
     wrong = (pawl_definition){.given = PAWL_GIVEN_ORDER, .order = (pawl_order)9};
@@ -288,7 +288,7 @@ static void opening_wrongly_is_told(void **state)
         {"pawl://", {0}, PAWL_BAD_REQUEST, "host"},
         {"pawl://127.0.0.1:1", {0}, PAWL_BUSY, "127.0.0.1:1"},
         {"memory:x", {0}, PAWL_BAD_REQUEST, ""},
-        {"lmdb:/proc/nowhere/store", {0}, PAWL_STORE, "/proc/nowhere"},
+        {"lmdb:/proc/nowhere/store", {0}, PAWL_DENIED, "/proc/nowhere"},
         {"memory:", {.timeout_ns = 1}, PAWL_BAD_REQUEST, "timeout_ns"},
         {"memory:", {.refill_interval_ns = UINT64_MAX}, PAWL_BAD_REQUEST, "refill_interval_ns"},
     };
@@ -347,7 +347,7 @@ static void a_dropped_one_is_told(void **state)
     for (int i = 0; i < 1000; i++) {
         check(pawl_lane_next(lane, &id), PAWL_OK, NULL);
     }
-    check(pawl_drop(site.client, "s", &error), PAWL_OK, &error);
+    check(pawl_drop(site.client, "s", true, &error), PAWL_OK, &error);
     for (int i = 0; i < 100000 && err == PAWL_OK; i++) {
         err = pawl_next(seq, &id);
     }

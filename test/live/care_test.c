@@ -175,7 +175,7 @@ static void a_store_is_made_and_looked_at(void **state)
     struct seen seen = {.items = 0};
     pawl_error error;
 
-    assert_int_equal(pawl_store_check(stores->to, 0, on_item, &seen, &error), PAWL_STORE);
+    assert_int_equal(pawl_store_check(stores->to, 0, on_item, &seen, &error), PAWL_MISSING);
     assert_int_equal(pawl_store_init(stores->to, 0, &error), PAWL_OK);
     assert_int_equal(pawl_store_init(stores->to, 0, NULL), PAWL_OK);
     assert_int_equal(pawl_store_check(stores->to, 0, on_item, &seen, &error), PAWL_OK);
@@ -204,7 +204,8 @@ static void what_cannot_be_meant_is_refused(void **state)
                      PAWL_BAD_REQUEST);
     assert_int_equal(pawl_store_copy("pawl://a", stores->to, NULL, &copied, &error),
                      PAWL_BAD_REQUEST);
-    assert_int_equal(pawl_store_copy(stores->from, stores->to, NULL, &copied, &error), PAWL_STORE);
+    assert_int_equal(pawl_store_copy(stores->from, stores->to, NULL, &copied, &error),
+                     PAWL_MISSING);
     assert_int_equal(copied.total, 0);
 }
 

@@ -2,6 +2,7 @@
 """The command line on a real server, and straight on a store."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -139,12 +140,28 @@ def test_fencing_skips(url):
     pawl("create", "s", url=url)
     first = next_ids("s", 1, url)[0]
     before = pawl_json("show", "s", url=url)
-    assert pawl("fence", "s", "--skip", 5000, url=url).returncode == 0
+    done = pawl("fence", "s", "--skip", 5000, url=url)
+    assert done.returncode == 0
+    said = re.fullmatch("s: fenced: goes on at ([0-9]+)\n", done.stdout)
+    assert said and int(said[1]) >= first + 5000, done.stdout
     after = pawl_json("show", "s", url=url)
     assert after["line"] == before["line"] and after["epoch"] > before["epoch"]
-    assert next_ids("s", 1, url)[0] >= first + 5000
-    assert pawl("fence", "s", "--beyond", after["line"] + 7, url=url).returncode == 0
+    assert int(said[1]) == after["next"] == next_ids("s", 1, url)[0]
+    told = pawl_json("fence", "s", "--beyond", after["line"] + 7, url=url)
+    goes_on = told.pop("next")
+    assert told == {"name": "s", "done": "fence", "complete": False, "ended": False}
+    assert goes_on == next_ids("s", 1, url)[0]
     assert pawl_json("show", "s", url=url)["line"] > after["line"] + 7
+
+
+def test_a_fence_up_to_the_end_says_so(url):
+    pawl("create", "short", "--max", 10, url=url)
+    done = pawl("fence", "short", "--skip", 10, url=url)
+    assert done.stdout == "short: fenced: no ids are left\n"
+    assert pawl("drop", "short", url=url).returncode == 0
+    pawl("create", "one", url=url)
+    (told,) = pawl_json("fence", "--all", "--skip", 1, url=url)
+    assert told["name"] == "one" and told["next"] == 2
 
 
 def test_ping_and_bench(url):

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 
 import pytest
+import redis
 
-from live import Fleet, free_port, next_ids, pawl, program, wait_until
+from live import Fleet, free_port, next_ids, pawl, pawl_json, program, wait_until
 
 FAST = ("--refill-interval", "500ms", "--ride-through", "1s", "--takeover-timeout", "2s")
 MARGIN = 10000
@@ -87,7 +88,7 @@ def test_a_store_that_was_copied_back_gives_nothing_again(fleet, tmp_path):
     told = info(server)
     assert told["guard_times_back"] == 1 and told["guard_steps_back"] == 1
     assert told["guard_last_step_back_sequence"] == "orders"
-    assert "store went back in time" in server.log()
+    assert re.search("store went back in time.* position_now=.* branch_now=", server.log())
     assert steps_back(server, "orders") == (1, 1) and steps_back(server, "quiet") == (0, 1)
     # Nobody's floor tells of the quiet one: its record bears another branch than the store's.
     assert min(draw(server, "quiet-after", tmp_path / "..", 5, "quiet")) > max(quiet)
@@ -99,6 +100,39 @@ def test_a_store_that_was_copied_back_gives_nothing_again(fleet, tmp_path):
     assert info(server)["guard_times_back"] == 0
     draw(server, "later", tmp_path, 400)
     assert info(server)["guard_steps_back"] == 0
+    judge(tmp_path)
+
+
+def test_a_sequence_that_stops_is_counted_and_shown(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path, "--on-rollback", "refuse"))
+    assert pawl("create", "orders", url=server.url).returncode == 0
+    assert "nothing known by this server" in pawl("show", "orders", url=server.url).stdout
+    server.kill()
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    start_again(server)
+    draw(server, "first", tmp_path, 50)
+    shown = pawl("show", "orders", url=server.url).stdout
+    assert "none by this server since" in shown and "stopped" not in shown
+    server.kill()
+    put_back(tmp_path / "store", tmp_path / "copy")
+    start_again(server)
+
+    def told():
+        with server.redis() as client:
+            store = client.info("store")
+        gaps = pawl_json("show", "orders", url=server.url)["gaps"]
+        return (store["store_stopped_sequences"], store["store_stops"], gaps["stopped"],
+                gaps["stops"])
+
+    with server.redis() as client, pytest.raises(redis.exceptions.ResponseError, match="fence"):
+        client.incr("orders")
+    assert told() == (1, 1, True, 1)
+    assert ("stopped     1 time its store went back, or may have, and still: no ids until pawl "
+            "fence orders\n") in pawl("show", "orders", url=server.url).stdout
+    assert pawl("fence", "orders", url=server.url).returncode == 0
+    assert min(draw(server, "second", tmp_path, 5)) > 50
+    assert told() == (0, 1, False, 1)
+    assert "; it goes on\n" in pawl("show", "orders", url=server.url).stdout
     judge(tmp_path)
 
 
@@ -123,6 +157,8 @@ def test_another_store_waits_until_it_is_accepted(fleet, tmp_path):
     server = fleet.start("pawld", **guarded(tmp_path))
     with server.redis() as client:
         client.execute_command("SEQ.CREATE", "orders")
+        client.execute_command("SEQ.CREATE", "users")
+        assert client.execute_command("INCRBY", "users", 30) == 30
     draw(server, "first", tmp_path, 10)
     assert server.stop() == 0
     shutil.rmtree(tmp_path / "store")
@@ -136,7 +172,84 @@ def test_another_store_waits_until_it_is_accepted(fleet, tmp_path):
     start_again(server)
     with server.redis() as client:
         client.execute_command("SEQ.CREATE", "orders", "START", 1000)
+        with pytest.raises(redis.exceptions.ResponseError, match="ids of it up to 30, from the st"):
+            client.execute_command("INCR", "users")
+        client.execute_command("SEQ.CREATE", "users")
+        assert client.execute_command("INCR", "users") > 30, "ids of before come again"
     assert draw(server, "second", tmp_path, 3)[0] == 1000
+    assert "what was seen in the one before counts only" in server.log()
+
+
+NAMES = [f"y{i}" for i in range(8)]  # whose epochs are drawn by luck
+
+
+def create_all(server):
+    with server.redis() as client:
+        for name in NAMES:
+            client.execute_command("SEQ.CREATE", name)
+
+
+def use_and_drop_all(server):
+    create_all(server)
+    with server.redis() as client:
+        for name in NAMES:
+            client.incr(name)
+            client.execute_command("SEQ.DROP", name)
+
+
+def take_all(server):
+    with server.redis() as client:
+        return {(name, client.incr(name)) for name in NAMES for _ in range(30)}
+
+
+def test_a_restored_tombstone_hides_nothing_that_was_begun_after_it(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    assert server.stop() == 0
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    use_and_drop_all(start_again(server))
+    assert server.stop() == 0
+    assert pawl("backup", server.store, tmp_path / "file").returncode == 0
+    create_all(start_again(server))
+    before = take_all(server)
+    assert server.stop() == 0
+    put_back(tmp_path / "store", tmp_path / "copy")
+    done = pawl("restore", tmp_path / "file", server.store, "--skip", 1000)
+    assert done.returncode == 0, done.stderr
+    create_all(start_again(server))
+    assert not before & take_all(server)
+
+
+def test_an_accepted_store_s_tombstones_hide_nothing(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    create_all(server)
+    before = take_all(server)
+    assert server.stop() == 0
+    shutil.rmtree(tmp_path / "store")
+    other = fleet.start("other", store=server.store)
+    for _ in range(3):
+        use_and_drop_all(other)
+    with other.redis() as client:
+        client.execute_command("SEQ.CREATE", "x")
+    assert other.stop() == 0
+    server.start(ready=False)
+    assert server.process.wait(20) == 1
+    server.stopped = True
+    refused = re.search(r"--accept-store ([0-9a-f-]{36})", server.log())
+    server.options += ["--accept-store", refused[1]]
+    start_again(server)
+    with server.redis() as client:
+        client.execute_command("SEQ.RENAME", "x", NAMES[0])
+    with server.redis() as client:
+        for name in NAMES[1:]:
+            client.execute_command("SEQ.CREATE", name)
+    assert not before & take_all(server)
+
+
+def test_a_server_over_another_says_that_it_has_no_guard(fleet, tmp_path):
+    home = fleet.start("home", store=f"lmdb:{tmp_path / 'store'}")
+    edge = fleet.start("edge", store=f"pawl://127.0.0.1:{home.port}",
+                       options=["--data", str(tmp_path / "edge-data")])
+    assert "no guard" in edge.log() and "no guard" not in home.log()
 
 
 def test_a_folder_has_one_server(fleet, tmp_path):
@@ -159,8 +272,46 @@ def test_a_damaged_guard_is_said_and_begun_anew(fleet, tmp_path, dice):
     (guard / "data.mdb").write_bytes(dice.randbytes(16384))
     start_again(server)
     draw(server, "second", tmp_path, 10)
-    assert "guard is damaged" in server.log()
+    assert "guard is damaged" in server.log() and "pawl fence --all" in server.log()
     judge(tmp_path)
+
+
+def test_a_lost_data_folder_is_warned_of(fleet, tmp_path):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    draw(server, "first", tmp_path, 10)
+    start = len(server.log())
+    assert "guard was just begun" not in server.log()
+    assert server.stop() == 0
+    shutil.rmtree(tmp_path / "data")
+    start_again(server)
+    draw(server, "second", tmp_path, 10)
+    warned = [line for line in server.log()[start:].splitlines() if "guard was just begun" in line]
+    assert len(warned) == 1 and "level=warn" in warned[0] and "--data" in warned[0], server.log()
+    judge(tmp_path)
+
+
+@pytest.mark.parametrize("size", (10, 512, 5000))
+def test_a_damaged_gap_ledger_is_seen_and_set_aside(fleet, tmp_path, dice, size):
+    server = fleet.start("pawld", **guarded(tmp_path))
+    with server.redis() as client:
+        client.execute_command("SEQ.CREATE", "orders")
+    draw(server, "first", tmp_path, 10)
+    assert server.stop() == 0
+    (ledger,) = (tmp_path / "data").glob("gaps-*")
+    assert "gap ledger        1 sequences" in check(tmp_path).stdout
+    harmed = dice.randbytes(size)
+    ledger.write_bytes(harmed)
+    before = tree(tmp_path / "data")
+    done = check(tmp_path)
+    assert done.returncode == 0 and "gap ledger        would be begun anew" in done.stdout
+    assert tree(tmp_path / "data") == before
+    start_again(server)
+    draw(server, "second", tmp_path, 10)
+    judge(tmp_path)
+    (aside,) = (tmp_path / "data").glob("gaps-*.damaged-*")
+    assert aside.read_bytes() == harmed and str(aside) in server.log()
 
 
 def test_a_client_straight_on_its_store_can_have_a_guard(tmp_path):

@@ -39,6 +39,19 @@ def test_workers_of_a_pool_share_no_id(fleet, tmp_path, style):
     assert ids > 600
 
 
+def test_the_example_of_a_pre_forking_server(server):
+    assert pawl("create", "s", url=server.url).returncode == 0
+    done = subprocess.run([BUILD / "test/live/workers", server.url, "s", "5", "40"], text=True,
+                          timeout=60, check=True, stdout=subprocess.PIPE)
+    taken = [line.split() for line in done.stdout.splitlines()]
+    assert len(taken) == len({number for _, number in taken}) == 5 * 40
+    assert len({worker for worker, _ in taken}) == 5
+    gone = subprocess.run([BUILD / "test/live/workers", server.url, "none"], text=True, timeout=60,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "none" in gone.stderr
+
+
 class Taker:
     """A libpawl process that draws until it is ended: test/chaos/taker.c."""
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import pgwire
-from live import Pawld, free_port, wait_until
+from live import Pawld, free_port, pawl, wait_until
 from pgwire import query
 
 
@@ -230,3 +230,20 @@ def test_setval_as_told(pawld):
         assert any("WARNING 01000" in line for line in lines) == (mode == "ignore"), lines
         assert nexts[mode] in session.ask(query("SELECT nextval('s')"))
         session.close()
+
+
+def test_who_drops_what_has_left_is_told_that_it_goes_on_elsewhere(pawld, tmp_path):
+    here, there = f"lmdb:{tmp_path}/here", f"lmdb:{tmp_path}/there"
+    assert pawl("create", "s", url=here).returncode == 0
+    assert pawl("store", "copy", here, there).returncode == 0
+    session = connect(pawld(store=here))
+    left = 'sequence "s" was moved to another store ('
+    lines = session.ask(query("DROP SEQUENCE IF EXISTS nope, s"))
+    assert 'NOTICE 00000 sequence "nope" does not exist, skipping' in lines, lines
+    assert any(line.startswith(f"NOTICE 00000 {left}") and line.endswith(", skipping")
+               for line in lines), lines
+    lines = session.ask(query("DROP SEQUENCE s"))
+    assert any(line.startswith(f"ERROR 55000 {left}") for line in lines), lines
+    lines = session.ask(query("ALTER SEQUENCE IF EXISTS s CYCLE"))
+    assert any(line.startswith(f"NOTICE 00000 {left}") for line in lines), lines
+    session.close()

@@ -9,9 +9,10 @@ USERS = [
     Fault("a forked child goes on with a store that cannot be shared", "src/client/client_open.c",
           "    if (client->stores != NULL && !client->stores->shared(client->url)) {",
           "    if (client->stores != NULL && client->url[0] == '\\0') {"),
-    Fault("a lane's ids are kept where a child finds them", "src/client/lane.c",
-          "        .run = pawl_vault_take(body->vault, sizeof *made->run),",
-          "        .run = calloc(1, 4096),"),
+    Fault("a lane of a child waits at its parent's stock", "src/client/lane.c",
+          "    attach(lane, atomic_load_explicit(&seq->stock, memory_order_acquire));\n"
+          "    for (;;) {",
+          "    for (;;) {"),
     Fault("a client does not tell its floor", "src/client/request.c",
           "    if (floor.line == 0) return;", "    if (floor.line != UINT64_MAX) return;"),
     Fault("a client tells a floor of lap 0", "src/client/request.c",
@@ -31,8 +32,8 @@ USERS = [
           "now_ns >= server->well_since_ns) {"),
     Fault("clients of one sequence do not agree on a server", "src/client/fleet.c",
           "        uint64_t rank = pawl_bytes_hash(errand->ask.name, server->hash);",
-          "        uint64_t rank = pawl_bytes_hash(errand->ask.name, server->hash) ^\n"
-          "                        (uint64_t)(uintptr_t)fleet;"),
+          "        uint64_t rank = pawl_bytes_hash(errand->ask.name, server->hash) *\n"
+          "                        ((uint64_t)(uintptr_t)fleet | 1);"),
     Fault("a client takes a lost answer for a refusal", "src/client/remote.c",
           "        ask->burned = ask->count;\n"
           "        pawl_ask_fail(ask, PAWL_LOST, \"%s: %s before the answer came\"",
@@ -52,9 +53,9 @@ USERS = [
           " || entry->holding == NULL || entry->parked_first != NULL) {",
           " || entry->holding == NULL) {"),
     Fault("a server forgets a client's floor", "src/server/resp/command_take.c",
-          "            good = read_floor(&words, &floor);\n        } else {\n"
+          "            good = words_take_floor(&words, &floor);\n        } else {\n"
           "            good = false;\n        }\n        if (!good) count = 0;",
-          "            good = read_floor(&words, &floor);\n            floor.line = 0;\n"
+          "            good = words_take_floor(&words, &floor);\n            floor.line = 0;\n"
           "        } else {\n            good = false;\n        }\n        if (!good) count = 0;"),
     Fault("INCRBY takes any number of ids", "src/server/resp/command_take.c",
           "    } else if ((uint64_t)count > conn->desk->settings.max_take) {",

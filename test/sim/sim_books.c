@@ -19,7 +19,8 @@ static bool load(struct pawl_archive *self, struct pawl_bytes name, struct pawl_
     return true;
 }
 
-static void save(struct pawl_archive *self, struct pawl_bytes name, const struct pawl_books *books)
+static void save(struct pawl_archive *self, struct pawl_bytes name, const struct pawl_books *books,
+                 uint32_t *place)
 {
     struct sim_books *all = PAWL_OWNER(self, struct sim_books, archive);
     int seq = sim_seq_find(sim_now(), name);
@@ -27,6 +28,7 @@ static void save(struct pawl_archive *self, struct pawl_bytes name, const struct
     if (seq < 0 || !all->alive) return;
     all->there[seq] = true;
     all->books[seq] = *books;
+    *place = 0;
 }
 
 void sim_books_draw(struct sim_node *node)
@@ -61,7 +63,7 @@ static uint64_t held(const struct sim_node *node, int seq)
     const struct kept *kept = pawl_kept_find(node->keeper, sim_seq_name(node->sim, seq));
 
     if (kept == NULL) return 0;
-    return pawl_kept_held(kept) + (kept->errand == ERRAND_RETURN ? kept->errand_ask.count : 0);
+    return pawl_kept_held(kept) + (kept->errand == ERRAND_RETURN ? kept->errand_ask->ask.count : 0);
 }
 
 /*

@@ -123,7 +123,7 @@ void sim_guard_draw(struct sim_node *node)
 
 static void lose(struct sim_node *node)
 {
-    node->guard = (struct sim_guard){.on = true, .book = {&book_ops}};
+    node->guard = (struct sim_guard){.on = true, .book = {.ops = &book_ops}};
     SIM_NOTE(node->sim, SIM_NO_SEQ, node->index, .what = "lost its guard");
 }
 

@@ -318,39 +318,90 @@ static struct sim_span *span_to_strike(const struct sim_node *node, int seq, str
     return span;
 }
 
-/*
- * The node's span that id was handed out from. Lines never share an id here; but laps do, and the
- * lines of a cycling sequence: of those that break no law the least is meant.
- */
-static struct sim_span *span_meant(struct sim_node *node, int seq, struct sim_call call, int64_t id)
+/* What was not handed out yet; NULL: nothing of id in that lap. */
+static struct sim_span *span_left(const struct sim_node *node, int seq, const struct sim_span *lap,
+                                  int64_t id)
 {
-    struct sim_span *meant = node->books[seq].hint;
-    bool lawful = false;
+    struct sim_span *span = node->books[seq].spans;
 
-    if (!node->sim->seqs[seq].cycle && node->sim->era == 0 && meant != NULL &&
-        span_has(meant, id) && !span_handed(meant, id)) {
-        return meant;
+    while (span != NULL &&
+           !(span_of(span, lap->line, lap->lap) && span_has(span, id) && !span_handed(span, id))) {
+        span = span->next;
     }
-    meant = NULL;
+    return span;
+}
+
+/* Whether all of run is held in the lap of the span that has its first id: a run is of one. */
+static bool holds_run(const struct sim_node *node, int seq, struct sim_span *span,
+                      struct pawl_range run)
+{
+    const struct sim_span *lap = span;
+
+    while (run.count > 0) {
+        int64_t id = pawl_range_cut(&run, 1).first;
+
+        if (!span_has(span, id) || span_handed(span, id)) span = span_left(node, seq, lap, id);
+        if (span == NULL) return false;
+        if (!guessed(node->sim, seq) && span_to_strike(node, seq, span, id) == NULL) return false;
+    }
+    return true;
+}
+
+/* The least that id can be of beyond bound, without breaking a law. */
+static struct sim_span *least_beyond(const struct sim_node *node, int seq, struct pawl_mark bound,
+                                     int64_t id)
+{
+    struct sim_span *least = NULL;
 
     for (struct sim_span *span = node->books[seq].spans; span != NULL; span = span->next) {
-        if (!span_has(span, id) || span_handed(span, id)) continue;
-        if (!node->sim->seqs[seq].cycle && node->sim->era == 0) return span;
         struct pawl_mark mark = {span->line, span->lap, id};
-        bool fits = pawl_mark_order(mark, call.begun, span->range.increment) > 0;
 
-        if (fits && !guessed(node->sim, seq)) fits = span_to_strike(node, seq, span, id) != NULL;
-
-        if (meant != NULL && lawful && !fits) continue;
-        if (meant != NULL && lawful) {
-            struct pawl_mark least = {meant->line, meant->lap, id};
-
-            if (pawl_mark_order(mark, least, span->range.increment) >= 0) continue;
+        if (!span_has(span, id) || span_handed(span, id)) continue;
+        if (pawl_mark_order(mark, bound, span->range.increment) <= 0) continue;
+        if (least != NULL && pawl_mark_order(mark, (struct pawl_mark){least->line, least->lap, id},
+                                             span->range.increment) >= 0) {
+            continue;
         }
-        meant = span;
-        lawful = fits;
+        if (guessed(node->sim, seq) || span_to_strike(node, seq, span, id) != NULL) least = span;
     }
-    return meant;
+    return least;
+}
+
+/* Of those that have id the latest; NULL: none has. */
+static struct sim_span *any_left(const struct sim_node *node, int seq, int64_t id)
+{
+    struct sim_span *span = node->books[seq].spans;
+
+    while (span != NULL && !(span_has(span, id) && !span_handed(span, id))) {
+        span = span->next;
+    }
+    return span;
+}
+
+/*
+ * The node's span that run's first id was handed out from. Lines never share an id here; but laps
+ * do, and the lines of a cycling sequence: of those that break no law the least is meant. It never
+ * lies beyond the true one, which is always left then: so no guess makes a later one break a law.
+ */
+static struct sim_span *span_meant(const struct sim_node *node, int seq, struct sim_call call,
+                                   struct pawl_range run)
+{
+    struct sim_span *hint = node->books[seq].hint;
+    struct pawl_mark bound = call.begun;
+    struct sim_span *first = NULL;
+    int64_t id = run.first;
+
+    if (!node->sim->seqs[seq].cycle && node->sim->era == 0) {
+        if (hint != NULL && span_has(hint, id) && !span_handed(hint, id)) return hint;
+        return any_left(node, seq, id);
+    }
+    for (struct sim_span *span = least_beyond(node, seq, bound, id); span != NULL;
+         span = least_beyond(node, seq, bound, id)) {
+        if (holds_run(node, seq, span, run)) return span;
+        if (first == NULL) first = span;
+        bound = (struct pawl_mark){span->line, span->lap, id};
+    }
+    return first != NULL ? first : any_left(node, seq, id);
 }
 
 static void check_rising(struct sim_node *node, int seq, struct sim_call call,
@@ -410,32 +461,44 @@ static void strike(struct sim_node *node, int seq, struct sim_span *held, int64_
     span_hand(node->sim, span, id);
 }
 
-/* The span of id, which leaves the node's stock. */
-static struct sim_span *draw(struct sim_node *node, int seq, struct sim_call call, int64_t id)
+/* The first id of run leaves the node's stock: its span. */
+static struct sim_span *draw(struct sim_node *node, int seq, struct sim_call call,
+                             struct pawl_range run)
 {
-    struct sim_span *span = span_meant(node, seq, call, id);
+    struct sim_span *span = span_meant(node, seq, call, run);
 
     if (span == NULL) {
         sim_fail(node->sim, seq, "once",
                  "node %d hands out %" PRId64 ", which it was not granted or handed out before",
-                 node->index, id);
+                 node->index, run.first);
     }
-    span_hand(node->sim, span, id);
+    span_hand(node->sim, span, run.first);
     node->books[seq].hint = span;
     return span;
 }
 
+/* Nothing keeps a store that went back from ids that are forgotten. */
+static bool forgotten(const struct sim_node *node, int seq, uint64_t forgets)
+{
+    return node->sim->era > 0 && forgets != node->books[seq].forgets;
+}
+
+/* It lies beyond what the node has returned, and beyond what the lane has, which may be further. */
 void sim_lane_draws(struct sim_node *node, int seq, struct pawl_range run, struct sim_context *lane)
 {
     struct sim_call call = sim_call_begin(node->sim, seq, &node->contexts[seq]);
 
-    lane->drawn = NULL;
+    if (!forgotten(node, seq, lane->forgets)) {
+        call.begun = pawl_mark_further(call.begun, lane->last, run.increment);
+    }
+    lane->drawn = draw(node, seq, call, run);
+    int64_t id = pawl_range_cut(&run, 1).first;
+    call.begun = (struct pawl_mark){lane->drawn->line, lane->drawn->lap, id};
     while (run.count > 0) {
-        int64_t id = pawl_range_cut(&run, 1).first;
-        struct sim_span *span = draw(node, seq, call, id);
+        struct pawl_range one = pawl_range_cut(&run, 1);
+        const struct sim_span *span = draw(node, seq, call, one);
 
-        if (lane->drawn == NULL) lane->drawn = span;
-        call.begun = (struct pawl_mark){span->line, span->lap, id};
+        call.begun = (struct pawl_mark){span->line, span->lap, one.first};
     }
 }
 
@@ -448,15 +511,16 @@ static bool came_late(const struct sim_node *node, const struct sim_call *call)
            node->sim->now_ns - call->begun_ns >= idle_ns;
 }
 
-/* One id was returned. */
-static void returned(struct sim_node *node, int seq, struct sim_call *call, int64_t id,
+/* The first id of run was returned. */
+static void returned(struct sim_node *node, int seq, struct sim_call *call, struct pawl_range run,
                      struct sim_context *context)
 {
     struct sim_book *book = &node->books[seq];
     struct sim_seq *about = &node->sim->seqs[seq];
     struct sim_span *span = context->drawn;
+    int64_t id = run.first;
 
-    if (span == NULL) span = draw(node, seq, *call, id);
+    if (span == NULL) span = draw(node, seq, *call, run);
     struct pawl_mark mark = {span->line, span->lap, id};
     int64_t increment = span->range.increment;
 
@@ -490,18 +554,19 @@ void sim_call_end(struct sim_node *node, int seq, struct sim_call call, pawl_ids
                   struct sim_context *context)
 {
     struct sim *sim = node->sim;
-    struct sim_book *book = &node->books[seq];
     struct pawl_range range = {ids.first, ids.increment, ids.count};
 
-    /* Nothing keeps a store that went back from ids that are forgotten. */
-    if (sim->era > 0 && call.forgets != book->forgets) call.begun = (struct pawl_mark){0, 0, 0};
-    if (sim->era > 0 && context->forgets != book->forgets) {
-        context->forgets = book->forgets;
+    if (forgotten(node, seq, call.forgets)) call.begun = (struct pawl_mark){0, 0, 0};
+    if (forgotten(node, seq, context->forgets)) {
+        context->forgets = node->books[seq].forgets;
         context->last = (struct pawl_mark){0, 0, 0};
     }
     SIM_NOTE(sim, seq, node->index, .what = "hands out %lld x %lld", .a = ids.first,
              .b = (long long)ids.count);
-    while (range.count > 0) {
-        returned(node, seq, &call, pawl_range_cut(&range, 1).first, context);
+    /* The first one tells the lap of all. */
+    returned(node, seq, &call, range, context);
+    for (uint64_t i = 1; i < ids.count; i++) {
+        (void)pawl_range_cut(&range, 1);
+        returned(node, seq, &call, (struct pawl_range){range.first, range.increment, 1}, context);
     }
 }

@@ -90,6 +90,8 @@ static void answered(struct pawl_ask *ask)
 {
     struct request *request = PAWL_OWNER(ask, struct request, ask);
 
+    /* Not all could be read: as whoever wants all of them takes it. */
+    if (ask->error.code == PAWL_OK) ask->error = request->page.unread;
     printf("{\"id\": \"%s\", \"error\": \"%s\", \"burned\": %" PRIu64 ", \"listed\": %" PRIu64
            ", \"text\": ",
            request->id, pawl_err_name(ask->error.code), ask->burned, request->listed);

@@ -78,6 +78,7 @@ static void gives_nothing_of_what_has_left(struct trial *trial)
     struct pawl_grant more;
     struct pawl_record came;
     struct deed take = trial_deed(trial, PAWL_ASK_TAKE, "orders");
+    struct deed drop = trial_deed(trial, PAWL_ASK_DROP, "orders");
 
     EXPECT(trial_create(trial, "orders", NULL) == PAWL_OK);
     EXPECT(trial_take(trial, "orders", 10, &grant) == PAWL_OK);
@@ -89,7 +90,9 @@ static void gives_nothing_of_what_has_left(struct trial *trial)
     EXPECT(trial_return(trial, "orders", &grant, 5) == PAWL_NOT_KEPT);
     EXPECT(trial_set(trial, "orders", 100, true) == PAWL_NO_SEQUENCE);
     EXPECT(trial_create(trial, "orders", NULL) == PAWL_DENIED);
-    EXPECT(trial_drop(trial, "orders") == PAWL_OK);
+    EXPECT(trial_drop(trial, "orders") == PAWL_DENIED);
+    drop.ask.force = true;
+    EXPECT(drive(trial->store, &drop) == PAWL_OK);
     EXPECT(trial_create(trial, "orders", NULL) == PAWL_OK);
     EXPECT(trial_take(trial, "orders", 1, &more) == PAWL_OK && more.line > came.epoch);
 }

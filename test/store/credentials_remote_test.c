@@ -355,6 +355,7 @@ static void an_instance_without_a_role_has_no_keys(void **state)
     world.status = 403;
     assert_int_equal(fetch(&world), PAWL_DENIED);
     assert_says(&world, "metadata service: HTTP status 403");
+    assert_says(&world, "set AWS_ACCESS_KEY_ID");
     set(&world, "AWS_EC2_METADATA_DISABLED", "true");
     world.asked[0] = '\0';
     assert_int_equal(fetch(&world), PAWL_DENIED);

@@ -393,7 +393,7 @@ static void a_table_that_goes_is_looked_for_anew(void **state)
     for (int i = 0; i < 3; i++) {
         struct deed deed = take(&fake, 10);
 
-        assert_int_equal(deed.ask.error.code, PAWL_STORE);
+        assert_int_equal(deed.ask.error.code, PAWL_MISSING);
         assert_non_null(strstr(deed.ask.error.text, "pawl store init"));
     }
     fake.gone = false;

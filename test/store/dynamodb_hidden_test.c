@@ -22,10 +22,17 @@ static const char denied[] =
     "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\",\"Message\":\"User: "
     "arn:aws:iam::1:user/x is not authorized to perform: dynamodb:DescribeTable\"}";
 
+static const char missing[] =
+    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\",\"message\":"
+    "\"Requested resource not found\"}";
+static const char refused[] =
+    "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException\"}";
+
 struct fake {
     struct http_server server;
     struct pawl_source *store;
     bool hidden; /* nobody may describe the table */
+    bool absent; /* and it is not there */
 };
 
 static void asked(struct http_peer *peer)
@@ -34,7 +41,11 @@ static void asked(struct http_peer *peer)
     char target[128];
 
     http_peer_header(peer, "X-Amz-Target", target, sizeof target);
-    if (strstr(target, "DescribeTable") == NULL) {
+    if (strstr(target, "DescribeTable") == NULL && fake->absent) {
+        http_peer_answer(peer, 400, "", missing);
+    } else if (strstr(target, "UpdateItem") != NULL) {
+        http_peer_answer(peer, 400, "", refused);
+    } else if (strstr(target, "DescribeTable") == NULL) {
         http_peer_answer(peer, 200, "", "{}"); /* no such item */
     } else {
         http_peer_answer(peer, fake->hidden ? 400 : 200, "", fake->hidden ? denied : table);
@@ -109,11 +120,59 @@ static void it_goes_without_where_that_is_meant(void **state)
     fake_close(&fake);
 }
 
+struct looking {
+    struct pawl_check check;
+    unsigned items, warns, breaks;
+    bool table; /* was told as not seen */
+};
+
+static void looked_at(struct pawl_check *check, const char *what, enum pawl_check_verdict verdict,
+                      const char *found, const char *advice)
+{
+    struct looking *looking = PAWL_OWNER(check, struct looking, check);
+
+    looking->items++;
+    looking->warns += verdict == PAWL_CHECK_WARNS;
+    looking->breaks += verdict == PAWL_CHECK_BREAKS;
+    if (strcmp(what, "table") != 0) return;
+    looking->table = strstr(found, "describe=optional") != NULL &&
+                     strstr(advice, "dynamodb:DescribeTable") != NULL;
+}
+
+static void what_can_be_seen_of_it_is_checked(void **state)
+{
+    struct looking looking = {.check.item = looked_at};
+    struct deed check = drive_deed(PAWL_ASK_CHECK, "");
+    struct deed init = drive_deed(PAWL_ASK_INIT, "");
+    struct fake fake;
+
+    (void)state;
+    check.ask.check = &looking.check;
+    fake_open(&fake, "&describe=optional&home_region=us-east-1");
+    assert_int_equal(drive(fake.store, &check), PAWL_OK);
+    assert_true(looking.table && looking.breaks == 0);
+    assert_true(looking.warns >= 4 && looking.items >= 8);
+    assert_int_equal(drive(fake.store, &init), PAWL_OK);
+
+    looking.items = 0;
+    fake.absent = true;
+    assert_int_equal(drive(fake.store, &check), PAWL_MISSING);
+    assert_int_equal(looking.items, 0);
+    assert_int_equal(drive(fake.store, &init), PAWL_MISSING);
+    fake_close(&fake);
+
+    fake_open(&fake, "");
+    assert_int_equal(drive(fake.store, &check), PAWL_DENIED);
+    assert_int_equal(drive(fake.store, &init), PAWL_DENIED);
+    fake_close(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_missing_right_is_named),
         cmocka_unit_test(it_goes_without_where_that_is_meant),
+        cmocka_unit_test(what_can_be_seen_of_it_is_checked),
     };
 
     (void)setenv("AWS_ACCESS_KEY_ID", "any", 1);

@@ -354,9 +354,11 @@ static void another_store_must_be_accepted(void **state)
     assert_int_equal(try_open("other/1", "another", &book, &head, &error), PAWL_DENIED);
     assert_int_equal(try_open("other/1", "other/1", &book, &head, &error), PAWL_OK);
     assert_true(head.fresh);
-    assert_int_equal(id_of(book, "a"), -1);
+    assert_int_equal(id_of(book, "a"), 5); /* as of the store before */
+    assert_int_equal(put(book, "b", seen_at(9)), PAWL_OK);
     close_book(book);
-    assert_int_equal(try_open("other/1", NULL, &book, &head, &error), PAWL_OK);
+    assert_int_equal(try_open("other/1", "other/1", &book, &head, &error), PAWL_OK);
+    assert_int_equal(put(book, "a", seen_at(2)), PAWL_OK);
     close_book(book);
     assert_int_equal(try_open("store", NULL, &book, &head, &error), PAWL_DENIED);
     assert_int_equal(try_open("store", "store", &book, &head, &error), PAWL_OK);
@@ -557,6 +559,20 @@ static void what_was_dropped_long_ago_is_forgotten(void **state)
     close_book(book);
 }
 
+static void a_guard_lies_beside_its_store(void **state)
+{
+    char lmdb[PATH_MAX];
+    struct pawl_book *book = NULL;
+    struct pawl_book_head head;
+    pawl_error error;
+
+    (void)state;
+    (void)snprintf(lmdb, sizeof lmdb, "lmdb:%s", folder);
+    url = lmdb;
+    assert_int_equal(try_open("store", NULL, &book, &head, &error), PAWL_BAD_REQUEST);
+    assert_non_null(strstr(error.text, "lies in the store's folder"));
+}
+
 int main(void)
 {
 #define IN_GUARD(test) cmocka_unit_test_setup_teardown(test, guard_begin, folder_end)
@@ -567,6 +583,7 @@ int main(void)
         IN_GUARD(frames_behind_a_harmed_one_count),
         IN_GUARD(a_full_journal_goes_into_the_environment),
         IN_GUARD(what_is_damaged_is_set_aside),
+        IN_GUARD(a_guard_lies_beside_its_store),
         IN_GUARD(an_entry_that_is_harmed_is_damage),
         IN_GUARD(another_store_must_be_accepted),
         IN_GUARD(stores_without_a_name_have_books_of_their_own),

@@ -3,9 +3,11 @@
  */
 #include "store/ledger_file.h"
 
+#include "base/log.h"
 #include "pawl/pawl.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -65,6 +67,8 @@ static struct pawl_books books_with(uint64_t number)
     books.crash_after = INT64_MAX;
     books.crash_top = (int64_t)number;
     books.steps_back = number * 3;
+    books.stopped = number % 5 == 0;
+    books.stops = number * 7;
     books.step_back_ids = UINT64_MAX - number;
     return books;
 }
@@ -92,14 +96,18 @@ static void assert_has(struct pawl_archive *archive, struct pawl_bytes name, uin
     assert_int_equal(got.crash_after, want.crash_after);
     assert_int_equal(got.crash_top, want.crash_top);
     assert_int_equal(got.steps_back, want.steps_back);
+    assert_int_equal(got.stopped, want.stopped);
+    assert_int_equal(got.stops, want.stops);
     assert_int_equal(got.step_back_ids, want.step_back_ids);
 }
 
 static void save(struct pawl_archive *archive, struct pawl_bytes name, uint64_t number)
 {
     struct pawl_books books = books_with(number);
+    uint32_t place = 0;
 
-    archive->save(archive, name, &books);
+    archive->save(archive, name, &books, &place);
+    assert_int_not_equal(place, 0);
 }
 
 enum { MANY = 3000 };
@@ -151,6 +159,25 @@ static void a_process_that_is_killed_leaves_what_it_saved(void **state)
     pawl_ledger_file_close(archive);
 }
 
+static void what_was_saved_is_saved_again_where_it_is(void **state)
+{
+    int64_t since = 3;
+    struct pawl_archive *archive = open_at(*state, &since);
+    struct pawl_books books = books_with(2);
+    uint32_t place = 0;
+
+    save(archive, PAWL_BYTES("a"), 1);
+    archive->save(archive, PAWL_BYTES("b"), &books, &place);
+    uint32_t first = place;
+
+    books = books_with(3);
+    archive->save(archive, PAWL_BYTES("b"), &books, &place);
+    assert_int_equal(place, first);
+    assert_has(archive, PAWL_BYTES("a"), 1);
+    assert_has(archive, PAWL_BYTES("b"), 3);
+    pawl_ledger_file_close(archive);
+}
+
 /* As a power cut may leave it. */
 static void damage_costs_what_is_damaged(void **state)
 {
@@ -181,21 +208,273 @@ static void damage_costs_what_is_damaged(void **state)
     pawl_ledger_file_close(archive);
 }
 
-static void what_is_no_ledger_is_left_alone(void **state)
+/* Of it only the time is needed, and that is of what is told less. */
+static void a_first_page_that_is_damaged_costs_no_other(void **state)
 {
     const struct place *place = *state;
-    struct pawl_archive *archive = NULL;
-    pawl_error error;
     int64_t since = 3;
-    char bytes[32] = {0};
-    int fd = open(place->path, O_RDWR | O_CREAT, 0600);
+    struct pawl_archive *archive = open_at(place, &since);
+    struct pawl_books books;
 
-    assert_int_equal(write(fd, "somebody's own words, no ledger", 31), 31);
-    assert_int_equal(pawl_ledger_file_open(place->path, &since, &archive, &error), PAWL_STORE);
-    assert_non_null(strstr(error.text, "move it away"));
-    assert_int_equal(pread(fd, bytes, 31, 0), 31);
-    assert_string_equal(bytes, "somebody's own words, no ledger");
+    save(archive, PAWL_BYTES("a"), 1);
+    save(archive, PAWL_BYTES("b"), 2);
+    pawl_ledger_file_close(archive);
+    int fd = open(place->path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, 100), 1);
+    since = 9;
+    archive = open_at(place, &since);
+    assert_int_equal(since, 9);
+    assert_has(archive, PAWL_BYTES("a"), 1);
+    assert_has(archive, PAWL_BYTES("b"), 2);
+    save(archive, PAWL_BYTES("c"), 3);
+    pawl_ledger_file_close(archive);
+    since = 11;
+    archive = open_at(place, &since);
+    assert_int_equal(since, 9);
+    assert_has(archive, PAWL_BYTES("b"), 2);
+    assert_has(archive, PAWL_BYTES("c"), 3);
+    pawl_ledger_file_close(archive);
+    assert_int_equal(ftruncate(fd, 100), 0); /* cut as it was begun */
     (void)close(fd);
+    archive = open_at(place, &since);
+    assert_false(archive->load(archive, PAWL_BYTES("a"), &books));
+    save(archive, PAWL_BYTES("a"), 4);
+    assert_has(archive, PAWL_BYTES("a"), 4);
+    pawl_ledger_file_close(archive);
+}
+
+enum { SO_MANY = 5000, INDEX_BYTES_MAX = 1 << 20 }; /* so that the index is kept */
+
+static void index_path(const struct place *place, char path[128])
+{
+    (void)snprintf(path, 128, "%s.index", place->path);
+}
+
+static size_t read_index(const struct place *place, char *bytes)
+{
+    char path[128];
+
+    index_path(place, path);
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return 0;
+    ssize_t size = read(fd, bytes, INDEX_BYTES_MAX);
+
+    (void)close(fd);
+    assert_true(size > 0 && size < INDEX_BYTES_MAX);
+    return (size_t)size;
+}
+
+static void write_index(const struct place *place, const char *bytes, size_t size)
+{
+    char path[128];
+
+    index_path(place, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, bytes, size), size);
+    (void)close(fd);
+}
+
+static void assert_has_all(struct pawl_archive *archive, uint64_t count)
+{
+    char text[256];
+    struct pawl_books books;
+
+    for (uint64_t i = 0; i < count; i++) {
+        assert_has(archive, name_of(i, text), i);
+    }
+    assert_false(archive->load(archive, PAWL_BYTES("another"), &books));
+}
+
+/* Saves so many, and ends cleanly. */
+static void fill(const struct place *place)
+{
+    int64_t since = 3;
+    struct pawl_archive *archive = open_at(place, &since);
+    char text[256];
+
+    for (uint64_t i = 0; i < SO_MANY; i++) {
+        save(archive, name_of(i, text), i);
+    }
+    pawl_ledger_file_close(archive);
+}
+
+static void a_clean_end_leaves_the_index_for_one_start(void **state)
+{
+    static char bytes[INDEX_BYTES_MAX];
+    int64_t since = 9;
+    char text[256];
+
+    fill(*state);
+    assert_true(read_index(*state, bytes) > SO_MANY);
+    struct pawl_archive *archive = open_at(*state, &since);
+
+    assert_int_equal(since, 3);
+    assert_int_equal(read_index(*state, bytes), 0);
+    assert_has_all(archive, SO_MANY);
+    save(archive, name_of(SO_MANY, text), SO_MANY); /* behind all others */
+    assert_has_all(archive, SO_MANY + 1);
+    pawl_ledger_file_close(archive);
+    archive = open_at(*state, &since);
+    assert_has_all(archive, SO_MANY + 1);
+    pawl_ledger_file_close(archive);
+    index_path(*state, text);
+    (void)unlink(text);
+}
+
+/* It would hide what the ledger has, so that its books were begun again. */
+static void an_index_of_another_ledger_is_not_used(void **state)
+{
+    static char bytes[INDEX_BYTES_MAX];
+    static char now[INDEX_BYTES_MAX];
+    int64_t since = 9;
+    char text[256];
+
+    fill(*state);
+    size_t size = read_index(*state, bytes);
+    struct pawl_archive *archive = open_at(*state, &since);
+
+    save(archive, name_of(SO_MANY, text), SO_MANY);
+    write_index(*state, bytes, size); /* that it was taken away is not yet on disk, say */
+    struct pawl_archive *other = open_at(*state, &since);
+
+    assert_has_all(other, SO_MANY + 1);
+    pawl_ledger_file_close(other);
+    pawl_ledger_file_close(archive);
+    size = read_index(*state, now);
+    for (size_t at = 8; at < size; at += size / 20) {
+        memcpy(bytes, now, size);
+        bytes[at] ^= 1;
+        write_index(*state, bytes, size);
+        archive = open_at(*state, &since);
+        assert_has_all(archive, SO_MANY + 1);
+        pawl_ledger_file_close(archive);
+    }
+    write_index(*state, now, size / 2);
+    archive = open_at(*state, &since);
+    assert_has_all(archive, SO_MANY + 1);
+    pawl_ledger_file_close(archive);
+    index_path(*state, text);
+    (void)unlink(text);
+}
+
+/* The one file that was set aside; its bytes are as they were. */
+static void assert_set_aside(const struct place *place, const char *bytes, size_t size)
+{
+    char pattern[128];
+    char got[4096 + 1];
+    glob_t found;
+
+    (void)snprintf(pattern, sizeof pattern, "%s.damaged-*", place->path);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    int fd = open(found.gl_pathv[0], O_RDONLY);
+
+    assert_int_equal(read(fd, got, sizeof got), (ssize_t)size);
+    assert_memory_equal(got, bytes, size);
+    (void)close(fd);
+    assert_int_equal(unlink(found.gl_pathv[0]), 0);
+    globfree(&found);
+}
+
+static void fill_with(const struct place *place, const char *bytes, size_t size)
+{
+    int fd = open(place->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+    (void)close(fd);
+}
+
+static struct pawl_ledger_glance glance_of(const struct place *place)
+{
+    struct pawl_ledger_glance glance;
+    pawl_error error;
+
+    assert_int_equal(pawl_ledger_file_glance(place->path, &glance, &error), PAWL_OK);
+    return glance;
+}
+
+static void what_is_no_ledger_is_set_aside(void **state)
+{
+    static const size_t sizes[] = {1, 15, 16, 31, 511, 512, 513, 1024, 4096};
+    const struct place *place = *state;
+    uint64_t random = 77;
+
+    for (size_t i = 0; i < PAWL_COUNT(sizes); i++) {
+        char bytes[4096] = {0}; /* zeros: a power cut's */
+        int64_t since = 3;
+
+        for (size_t at = 0; i % 2 == 0 && at < sizes[i]; at++) {
+            bytes[at] = (char)pawl_random(&random);
+        }
+        if (bytes[0] == 'p') bytes[0] = '?';
+        fill_with(place, bytes, sizes[i]);
+        assert_non_null(glance_of(place).trouble);
+        struct pawl_archive *archive = open_at(place, &since);
+
+        assert_int_equal(since, 3);
+        save(archive, PAWL_BYTES("a"), 1);
+        assert_has(archive, PAWL_BYTES("a"), 1);
+        pawl_ledger_file_close(archive);
+        assert_set_aside(place, bytes, sizes[i]);
+        assert_null(glance_of(place).trouble);
+        assert_int_equal(glance_of(place).sequences, 1);
+        assert_int_equal(unlink(place->path), 0);
+    }
+}
+
+static void keep_line(enum pawl_log_level level, const char *line, void *arg)
+{
+    (void)level;
+    (void)snprintf(arg, 600, "%s%s", strstr(line, "damaged entries") != NULL ? "! " : "", line);
+}
+
+/* Behind a first page that is whole anything may stand: it is told in one line. */
+static void entries_of_anything_are_told_together(void **state)
+{
+    const struct place *place = *state;
+    struct pawl_books books;
+    char bytes[9 * PAWL_LEDGER_SLOT_BYTES];
+    char line[600] = "";
+    uint64_t random = 5;
+    int64_t since = 3;
+    struct pawl_archive *archive = open_at(place, &since);
+
+    save(archive, PAWL_BYTES("a"), 1);
+    pawl_ledger_file_close(archive);
+    for (size_t at = 0; at < sizeof bytes; at++) {
+        bytes[at] = (char)pawl_random(&random);
+    }
+    int fd = open(place->path, O_RDWR | O_APPEND);
+
+    assert_int_equal(write(fd, bytes, sizeof bytes), (ssize_t)sizeof bytes);
+    (void)close(fd);
+    struct pawl_ledger_glance glance = glance_of(place);
+
+    assert_true(glance.begun);
+    assert_null(glance.trouble);
+    assert_int_equal(glance.sequences, 1);
+    assert_int_equal(glance.damaged, 9);
+    pawl_log_set(PAWL_LOG_WARN, keep_line, line);
+    archive = open_at(place, &since);
+    pawl_log_set(PAWL_LOG_OFF, NULL, NULL);
+    assert_non_null(strstr(line, "! "));
+    assert_non_null(strstr(line, "entries=9 of=10"));
+    assert_has(archive, PAWL_BYTES("a"), 1);
+    assert_false(archive->load(archive, PAWL_BYTES("b"), &books));
+    pawl_ledger_file_close(archive);
+}
+
+static void a_glance_at_no_ledger_makes_none(void **state)
+{
+    const struct place *place = *state;
+    struct pawl_ledger_glance glance = glance_of(place);
+    int64_t since = 3;
+
+    assert_false(glance.begun);
+    assert_int_equal(access(place->path, F_OK), -1);
+    pawl_ledger_file_close(open_at(place, &since));
+    assert_true(glance_of(place).begun);
 }
 
 int main(void)
@@ -204,8 +483,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_process_finds_what_was_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_is_killed_leaves_what_it_saved, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_was_saved_is_saved_again_where_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_costs_what_is_damaged, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_ledger_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_first_page_that_is_damaged_costs_no_other, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_clean_end_leaves_the_index_for_one_start, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_index_of_another_ledger_is_not_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_ledger_is_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(entries_of_anything_are_told_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_glance_at_no_ledger_makes_none, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("ledger_file", tests, NULL, NULL);

@@ -2,12 +2,15 @@
 /* What an LMDB store is known by, and copies of it that are put back. */
 #include "disk.h"
 #include "drive.h"
+#include "store/lmdb_env.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -191,6 +194,39 @@ static void a_backup_may_be_put_back_again_and_again(void **state)
     }
 }
 
+static void env_begin(struct pawl_lmdb_env *env, char *path, size_t size, const char *name)
+{
+    (void)snprintf(path, size, "%s/%s", folder, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    *env = (struct pawl_lmdb_env){.folder = path, .map_bytes = PAWL_LMDB_MAP_BYTES};
+}
+
+/* As after a failed write, when it is opened anew: what is there then is not what was in use. */
+static void a_store_that_was_exchanged_is_not_gone_on_with(void **state)
+{
+    struct pawl_lmdb_env env, other;
+    char path[PATH_MAX], other_path[PATH_MAX];
+    pawl_error error = {.code = PAWL_OK};
+
+    (void)state;
+    env_begin(&env, path, sizeof path, "store");
+    env_begin(&other, other_path, sizeof other_path, "other");
+    assert_int_equal(pawl_lmdb_env_open(&other, &error), PAWL_OK);
+    pawl_lmdb_env_close(&other);
+    for (int i = 0; i < 2; i++) { /* its own is its own again */
+        assert_int_equal(pawl_lmdb_env_open(&env, &error), PAWL_OK);
+        pawl_lmdb_env_close(&env);
+    }
+    copy("store/data.mdb", "own");
+    copy("other/data.mdb", "store/data.mdb");
+    assert_int_equal(pawl_lmdb_env_open(&env, &error), PAWL_STORE);
+    assert_non_null(strstr(error.text, "exchanged for another store"));
+    assert_null(env.env);
+    copy("own", "store/data.mdb");
+    assert_int_equal(pawl_lmdb_env_open(&env, &error), PAWL_OK);
+    pawl_lmdb_env_close(&env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +234,7 @@ int main(void)
         IN_FOLDER(a_branch_is_drawn_anew_once),
         IN_FOLDER(a_branch_is_drawn_anew_unless_it_is_later),
         IN_FOLDER(a_backup_may_be_put_back_again_and_again),
+        IN_FOLDER(a_store_that_was_exchanged_is_not_gone_on_with),
     };
 
     return cmocka_run_group_tests_name("lmdb_branch", tests, NULL, NULL);

@@ -7,6 +7,7 @@ becomes a row of the table store x case, which is also in build/test-logs/confor
 """
 import collections
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +48,32 @@ def own_server():
     running = servers.Farm()
     yield running.own
     running.end()
+
+
+@pytest.fixture
+def fresh(postgres, request):
+    """A database of the test's own on the shared server: its sql() and url."""
+    name = f"t{abs(hash(request.node.name)) % 10**9}"
+    postgres.sql(f"CREATE DATABASE {name}")
+
+    class Fresh:
+        url = postgres.url.replace("/postgres?", f"/{name}?")
+
+        @staticmethod
+        def sql(text):
+            done = subprocess.run(
+                ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
+                 str(postgres.ports[0]), "-U", "postgres", "-d", name, "-c", text],
+                text=True, capture_output=True, timeout=20, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout.strip()
+
+        @staticmethod
+        def url_of(user, password):
+            return Fresh.url.replace("postgres@", f"{user}:{password}@")
+
+    yield Fresh
+    postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ class Settings:
     password: str = "password"
     collections: tuple = ()             # "scope.collection", ...
     first_collection: int = 8
+    max_ttl: int = 0                    # the bucket's, as it is told: nothing expires
     levels: tuple = (1, 2, 3)           # durability levels taken; others are a0
     minimum_level: int = 0              # raises every write to this level
     replication_ms: int = 0             # a durable write is pending for so long
@@ -475,6 +476,10 @@ class FakeCouchbase:
 
     def create_collection(self, name, bucket=None):
         return self._call(self._bucket(bucket).create_collection, name)
+
+    def set_max_ttl(self, name, seconds, bucket=None):
+        """A collection's; -1: none, whatever the bucket's is."""
+        self._call(self._bucket(bucket).max_ttls.__setitem__, name, seconds)
 
     def drop_collection(self, name, bucket=None):
         self._call(self._bucket(bucket).drop_collection, name)

@@ -298,7 +298,8 @@ def manifest(connection, request):
                          "collections": []}
     for number, name in bucket.collections.items():
         scope, _, collection = name.partition(".")
-        scopes[scope]["collections"].append({"name": collection, "uid": f"{number:x}"})
+        ttl = {"maxTTL": bucket.max_ttls[name]} if name in bucket.max_ttls else {}
+        scopes[scope]["collections"].append({"name": collection, "uid": f"{number:x}", **ttl})
     value = json.dumps({"uid": f"{bucket.manifest_uid:x}", "scopes": list(scopes.values())})
     return Answer(value=value.encode(), datatype=wire.DATATYPE_JSON & connection.datatypes)
 
@@ -335,6 +336,7 @@ def statistics(connection, request):
     return {"ep_bucket_type": "ephemeral" if bucket.kind == "ephemeral" else "persistent",
             "ep_durability_min_level": ("none", "majority", "majority_and_persist_on_master",
                                         "persist_to_majority")[bucket.minimum_level],
+            "ep_max_ttl": bucket.settings.max_ttl,
             "uuid": bucket.uuid, "ep_max_vbuckets": len(bucket.vbuckets),
             "curr_items": sum(len(vbucket.documents) for vbucket in bucket.vbuckets)}
 

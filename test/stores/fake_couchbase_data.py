@@ -105,6 +105,7 @@ class Bucket:
         self.held = False
         self.collections = {0: "_default._default"}
         self.scopes = {"_default", "_system"}
+        self.max_ttls = {}              # of collections that have their own
         self.manifest_uid = 0
         self._next_collection = settings.first_collection
         self.vbuckets = [VBucket(number, self._draw()) for number in range(settings.vbuckets)]

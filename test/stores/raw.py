@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store's records past pawl, with the store's own words: as a person, a restored backup or a
 failover changes them. copy() and put_back() move all that is kept of one sequence; lose() removes
-it. What cannot is in CANNOT, with the reason."""
+it; spoil() makes it one that cannot be read. What cannot is in CANNOT, with the reason."""
 import base64
 import json
 
@@ -96,3 +96,43 @@ def lose(server, name):
                         Key={part["AttributeName"]: one[part["AttributeName"]] for part in schema})
     else:
         server.fake.flush()
+
+
+def spoiled(text, how):
+    """A newer pawl's write has a tag of its own, and may begin an epoch."""
+    if how != "newer":
+        return '{"colour":"red"}'
+    record = json.loads(text)
+    at = f"e{record['epoch']}l{record['lap']}"
+    record["epoch"] += 1
+    if at in record:
+        record[f"e{record['epoch']}l{record['lap']}"] = record.pop(at)
+    return json.dumps(dict(record, format=9, tag=record["tag"] + 1))
+
+
+def spoil(server, name, how):
+    """how: "newer", a format that is not known yet, or "foreign", another program's."""
+    newer = how == "newer"
+    if isinstance(server, servers.Postgres):
+        words = "format = 9, tag = tag + 1" if newer else "seq_order = 'sideways'"
+        server.sql(f"UPDATE {TABLE} SET {words} WHERE name = '{name}'")
+    elif isinstance(server, servers.Etcd):
+        for one in etcd_records(server, name):
+            text = spoiled(base64.b64decode(one["value"]).decode(), how)
+            etcd(server, "put", key=one["key"], value=b64(text.encode()))
+    elif isinstance(server, servers.Redis):
+        with raw_redis(server) as client:
+            key, = redis_keys(client, name)
+            if newer:
+                client.hset(key, mapping={"format": 9, "tag": 1})
+            else:
+                client.delete(key)
+                client.hset(key, "colour", "red")
+    elif isinstance(server, servers.Dynamo):
+        for one in dynamo_records(server, name):
+            kept = dict(one, format={"N": "9"}, tag={"N": "1"}) if newer else \
+                {"k": one["k"], "p": {"N": "5"}}
+            server.call("PutItem", TableName=server.table, Item=kept)
+    else:
+        key = f"pawl:{name}"
+        server.fake.put(key, spoiled(server.fake.document(key), how))

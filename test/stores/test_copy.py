@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """pawl store copy between stores that servers and clients go on using meanwhile."""
 import random
+import re
 import signal
 import subprocess
 import time
 
 import pytest
+import redis
 from live import Fleet, pawl, pawl_json, program, seed_of_tests, wait_until
 from moving import Ledger, Taker, kill_copy
 
@@ -106,3 +108,90 @@ def test_a_target_that_goes_away_strands_little_and_the_copy_goes_on(own_server)
     assert len(pawl("list", url=source.url).stdout.split()) == 50, "nothing left for nowhere"
     target.resume()
     assert pawl_json("store", "copy", source.url, target.url)["moved"] == 50
+
+
+def keys_of(store):
+    """A client of a Redis store, and where its records are."""
+    _, port, prefix = re.match(r"(redis)://[^:]*:(\d+)/0(?:\?prefix=([^&]*))?", store.url).groups()
+    return redis.Redis(port=int(port)), prefix or "pawl:"
+
+
+def test_nothing_leaves_while_one_cannot_be_read(own_server, tmp_path):
+    """Created at the target, as nothing of it is there, it would begin at its start."""
+    source, target = own_server("redis"), own_server("etcd")
+    for name in "abc":
+        assert pawl("create", name, url=source.url).returncode == 0
+    client, prefix = keys_of(source)
+    assert client.hset(f"{prefix}b", "format", 2) == 0
+    for options in ([], ["--dry-run"]):
+        done = pawl("store", "copy", source.url, target.url, *options)
+        assert done.returncode == 10 and "nothing was moved" in done.stderr, done.stderr
+        assert 'of "b" has format 2' in done.stderr, done.stderr
+    assert pawl("list", url=target.url).stdout == ""
+    listed = pawl("list", url=source.url)
+    assert listed.returncode != 0 and listed.stdout.split() == ["a", "c"], listed
+    backup = tmp_path / "backup"
+    done = pawl("backup", source.url, backup)
+    assert done.returncode == 8 and not backup.exists(), done.stderr
+    client.hset(f"{prefix}b", "format", 1)
+    assert pawl_json("store", "copy", source.url, target.url)["moved"] == 3
+
+
+def test_a_target_that_may_not_be_written_gets_one_at_most(own_server):
+    source, target = own_server("etcd"), own_server("redis")
+    for i in range(40):
+        assert pawl("create", f"s{i}", url=source.url).returncode == 0
+    client, _ = keys_of(target)
+    client.execute_command("ACL", "SETUSER", "reads", "on", ">secret", "~*", "&*", "+@all",
+                           "-zadd")
+    reads = target.url.replace("redis://", "redis://reads:secret@")
+    done = pawl("store", "copy", source.url, reads)
+    assert done.returncode == 10, (done.stdout, done.stderr)
+    assert "it has left, and has not arrived" in done.stderr, done.stderr
+    assert len(pawl("list", url=source.url).stdout.split()) == 39
+    client.execute_command("ACL", "SETUSER", "reads", "+@all")
+    assert pawl_json("store", "copy", source.url, reads)["failures"] == []
+    assert len(pawl("list", url=target.url).stdout.split()) == 40
+    again = pawl("store", "copy", source.url, target.url.replace("127.0.0.1", "localhost"))
+    assert again.returncode == 2 and "go on with that URL" in again.stderr, again
+
+
+def test_plain_counters_are_no_target(own_server):
+    source = own_server("redis")
+    plain = "couchbase://127.0.0.1:1/b?counter=plain&start=1&block=5"
+    for both in ((source.url, plain), (plain, source.url)):
+        done = pawl("store", "copy", *both)
+        assert done.returncode == 2 and "counter=plain" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres", "etcd", "dynalite"])
+def test_one_store_under_two_urls_is_one_store(own_server, monkeypatch, kind):
+    server = own_server(kind)
+    for key, value in server.env.items():
+        monkeypatch.setenv(key, value)
+    assert pawl("store", "init", server.url).returncode == 0
+    assert pawl("create", "orders", url=server.url).returncode == 0
+    others = [server.url.replace("127.0.0.1", "localhost")]
+    if kind == "redis":
+        others.append(server.url.replace("=pawl:", "=pawl%3A"))
+    if kind == "postgres":
+        others.append(server.url.replace("=pawl_", "=public.pawl_"))
+    for other in others:
+        assert other != server.url
+        for options in ([], ["--dry-run"]):
+            done = pawl("store", "copy", server.url, other, *options)
+            assert done.returncode == 2 and "are one store" in done.stderr, done
+        assert pawl("next", "orders", url=server.url).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres", "etcd"])
+def test_two_stores_in_one_server_are_two(own_server, kind):
+    server = own_server(kind)
+    other = {"redis": server.url.replace("=pawl:", "=other:"),
+             "postgres": server.url.replace("=pawl_sequences", "=others"),
+             "etcd": server.url.replace("/pawl", "/others")}[kind]
+    for url in (server.url, other):
+        assert pawl("store", "init", url).returncode == 0
+    assert pawl("create", "orders", url=server.url).returncode == 0
+    assert pawl_json("store", "copy", server.url, other)["moved"] == 1
+    assert pawl("next", "orders", url=other).stdout == "1\n"

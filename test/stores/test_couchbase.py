@@ -55,6 +55,18 @@ def test_a_record_is_a_document_that_people_can_read(cluster):
     assert record["max"] == 2**63 - 1 and record["dropped"] == 0
 
 
+def test_an_index_that_others_blew_up_is_an_error(cluster):
+    """Numbers that are written with more digits than they were read with."""
+    fake = cluster()
+    pawl(fake.url(), "create", "orders")
+    index, = [key for key in fake.keys() if key != "pawl:orders"]
+    fake.flush()
+    fake.put(index, '{"pawl":"index","names":[1e-7' + ",1e-7" * 1_000_000 + "]}")
+    said = pawl(fake.url(), "--timeout", "20", "create", "orders", ends=BAD, limit_s=30)
+    assert index in said and "take that out" in said
+    assert fake.document("pawl:orders") is None
+
+
 def test_a_prefix_keeps_two_installations_apart(cluster):
     fake = cluster()
     pawl(fake.url() + "?prefix=a", "create", "orders")
@@ -126,8 +138,8 @@ def test_it_tries_the_next_host(cluster):
 @pytest.mark.parametrize("change, ends, said", [
     (("password@", "wrong@"), REFUSED, "password"),
     (("user:password@", ""), REFUSED, "write user:password@ into the URL"),
-    (("/default", "/missing"), BAD, '"missing"'),
-    (("/default", "/default/app.missing"), BAD, "app.missing"),
+    (("/default", "/missing"), REFUSED, '"missing"'),
+    (("/default", "/default/app.missing"), REFUSED, "app.missing"),
     (("/default", "/default/half"), BAD, "half"),
     (("/default", ""), BAD, "bucket"),
     (("/default", "/default?colour=red"), BAD, "colour"),
@@ -152,19 +164,19 @@ def test_a_user_without_privileges_is_told_which(cluster):
 def test_without_durable_writes_it_must_be_told_so(cluster):
     fake = cluster()
     fake.grant(set(wire.FEATURES) - {0x11})
-    assert "durability=none" in pawl(fake.url(), "create", "orders", ends=BAD)
+    assert "durability=none" in pawl(fake.url(), "create", "orders", ends=REFUSED)
     pawl(fake.url(query="?durability=none"), "create", "orders")
 
 
 def test_a_bucket_without_durable_writes_is_refused(cluster):
     fake = cluster(capabilities=("cccp", "nodesExt"))
-    assert "durableWrite" in pawl(fake.url(), "ping", ends=BAD)
+    assert "durableWrite" in pawl(fake.url(), "ping", ends=REFUSED)
     pawl(fake.url(query="?durability=none"), "ping")
 
 
 def test_a_level_that_the_bucket_lacks_is_named(cluster):
     fake = cluster(levels=(1,))
-    text = pawl(fake.url(query="?durability=persistToMajority"), "create", "a", ends=BAD)
+    text = pawl(fake.url(query="?durability=persistToMajority"), "create", "a", ends=REFUSED)
     assert "ephemeral" in text
 
 
@@ -172,9 +184,9 @@ def test_a_level_that_the_bucket_lacks_is_named(cluster):
 def test_a_foreign_document_is_not_touched(cluster, document):
     fake = cluster()
     fake.put("pawl:orders", document)
-    text = pawl(fake.url(), "show", "orders", ends=TIMEOUT)
+    text = pawl(fake.url(), "show", "orders", ends=REFUSED)
     assert "not pawl's, or damaged" in text
-    pawl(fake.url(), "create", "orders", ends=TIMEOUT)
+    pawl(fake.url(), "create", "orders", ends=REFUSED)
     assert fake.document("pawl:orders") == document
 
 
@@ -183,7 +195,7 @@ def test_a_newer_record_is_not_touched(cluster):
     pawl(fake.url(), "create", "orders")
     newer = fake.document("pawl:orders").replace('"format":1', '"format":2')
     fake.put("pawl:orders", newer)
-    assert "newer" in pawl(fake.url(), "show", "orders", ends=TIMEOUT)
+    assert "newer" in pawl(fake.url(), "show", "orders", ends=REFUSED)
     assert fake.document("pawl:orders") == newer
 
 
@@ -406,7 +418,7 @@ def test_a_plain_counter_is_shared_with_other_programs(cluster):
 def test_a_plain_counter_that_is_no_number_gives_nothing(cluster, document):
     fake = cluster()
     fake.put(SHIPMENT, document)
-    text = pawl(plain(fake), "--timeout", "1", "next", SHIPMENT, ends=TIMEOUT)
+    text = pawl(plain(fake), "--timeout", "1", "next", SHIPMENT, ends=REFUSED)
     assert "no unsigned whole number" in text
     assert fake.document(SHIPMENT) == document
 
@@ -434,7 +446,8 @@ def test_a_plain_counter_that_wraps_gives_nothing(cluster):
 
 
 @pytest.mark.parametrize("words, said", [
-    (("drop", SHIPMENT), "dropped"),
+    (("drop", SHIPMENT), "cannot be dropped"),
+    (("rename", SHIPMENT, "other"), "cannot be renamed"),
     (("alter", SHIPMENT, "--block", "7"), "altered"),
     (("set", SHIPMENT, "5", "--force"), "go back"),
     (("fence", SHIPMENT, "--skip", "1000"), "fenced"),
@@ -481,13 +494,35 @@ def test_check_sees_the_bucket_and_the_privileges(cluster):
     assert "bucket type: couchbase" in pawl(fake.url(), "store", "check", fake.url())
     assert "may read and write" in pawl(fake.url(), "store", "check", fake.url())
     reader = fake.url().replace("user:", "reader:")
-    assert "Data Writer" in pawl(reader, "store", "check", reader)
+    assert "Data Writer" in pawl(reader, "store", "check", reader, ends=8)
     assert fake.keys() == []
+
+
+@pytest.mark.parametrize("bucket_s, own_s, ends, said", [
+    (0, None, OK, "ok      max TTL: none"),
+    (0, 60, 9, "BREAKS  max TTL: 60 s, by the collection"),
+    (3600, None, 9, "BREAKS  max TTL: 3600 s, by the bucket"),
+    (3600, -1, OK, "ok      max TTL: none"),
+])
+def test_check_sees_how_long_documents_stay(cluster, bucket_s, own_s, ends, said):
+    fake = cluster(nodes=3, replicas=2, max_ttl=bucket_s, collections=("app.a", "app.b"))
+    fake.set_max_ttl("app.b", 60)  # somebody else's
+    if own_s is not None:
+        fake.set_max_ttl("app.a", own_s)
+    done = subprocess.run([program("pawl"), "store", "check", fake.url()], capture_output=True,
+                          text=True, check=False, timeout=20)
+    assert done.returncode == ends and said in done.stdout, done.stdout + done.stderr
+
+
+def test_check_says_when_a_manifest_is_not_told(cluster):
+    fake = cluster(nodes=3, replicas=2)
+    fake.fault("status", opcode="GET_MANIFEST", status=wire.EACCESS)
+    assert "the collection's: not visible" in pawl(fake.url(), "store", "check", fake.url())
 
 
 def test_an_ephemeral_bucket_is_refused(cluster):
     fake = cluster(nodes=3, replicas=2, kind="ephemeral")
-    assert "ephemeral" in pawl(fake.url(), "create", "orders", ends=BAD)
+    assert "ephemeral" in pawl(fake.url(), "create", "orders", ends=REFUSED)
     pawl(fake.url(query="?durability=none"), "create", "orders")
 
 

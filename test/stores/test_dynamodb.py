@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """dynamodb:// on two emulators: tables, items that are not ours, credentials, restarts."""
 import threading
+import time
 
 import pytest
+from asker import Asker
 from live import next_ids, pawl
 
 KEY = [{"AttributeName": "k", "KeyType": "HASH"}]
@@ -144,8 +146,10 @@ def test_check_says_what_could_not_be_seen(table):
     done = pawl("store", "check", table.init().url)
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
-    for what in ("table", "replicas", "billing", "time to live", "credentials", "clock"):
+    for what in ("replicas", "billing", "time to live", "credentials", "clock"):
         assert any(line.startswith("ok") and what in line for line in lines), done.stdout
+    told = [line for line in lines if " table: " in line]
+    assert len(told) == 1 and told[0].startswith("warn" if "id not told" in told[0] else "ok")
     assert any("point-in-time recovery" in line and "could not be seen" in line
                for line in lines), done.stdout
 
@@ -216,3 +220,22 @@ def test_a_deaf_server_is_given_up_in_time(own_server, monkeypatch):
         running.resume()
     assert done.returncode not in (0, None)
     assert len(next_ids("orders", 3, table.url)) == 3
+
+
+def test_none_of_many_asks_waits_for_long_for_a_deaf_server(own_server, monkeypatch):
+    """Those that find no connection free are given up like those that have one."""
+    running = own_server("dynalite")
+    for name, value in running.env.items():
+        monkeypatch.setenv(name, value)
+    asker = Asker(Table(running, "deaf-table").init().url)
+    try:
+        asker.must("create", "orders")
+        running.pause()
+        began = time.monotonic()
+        asked = [asker.begin("read", f"seq{i}") for i in range(500)]
+        ends = [asker.wait(one)["error"] for one in asked]
+        assert set(ends) == {"PAWL_STORE"}
+        assert time.monotonic() - began < 7
+    finally:
+        running.resume()
+        asker.end()

@@ -9,7 +9,7 @@ import time
 import pytest
 import servers
 
-from live import program, wait_until
+from live import pawl, program, wait_until
 
 asker_module = pytest.importorskip("asker", reason="drives a store by test/store/asker.c")
 Asker, Ledger = asker_module.Asker, asker_module.Ledger
@@ -197,6 +197,43 @@ def test_tokens_are_renewed_and_refusals_say_what_to_do(tuned, ask):
         assert PASSWORD not in answer["text"] and "wrong" not in answer["text"].split("; ")[0]
 
 
+def test_the_branch_is_looked_for_again_and_never_left_out(tuned, ask):
+    """A right to the key of the branch that comes later, and one that goes."""
+    server = tuned()
+    part, whole = (("pawl/!", "pawl0"), ("--prefix=true", "pawl/"))
+    for words in (("user", "add", "root:top"), ("user", "grant-role", "root", "root"),
+                  ("user", "add", f"pawl:{PASSWORD}"), ("role", "add", "pawl"),
+                  ("role", "grant-permission", "pawl", "readwrite", *part),
+                  ("user", "grant-role", "pawl", "pawl"), ("auth", "enable")):
+        server.etcdctl(*words)
+    root = ("--user", "root:top")
+    asker = ask(server.url_as("pawl", PASSWORD))
+    asker.must("create", "orders")
+    asker.must("take", "orders", count=10)
+    assert server.etcdctl(*root, "get", "pawl/") == ""
+    server.etcdctl(*root, "role", "grant-permission", "pawl", "readwrite", *whole)
+
+    def looked():
+        asker.must("take", "orders", count=10)
+        return server.etcdctl(*root, "get", "pawl/", "--print-value-only") != ""
+
+    wait_until(looked, "the branch is drawn", 6)
+    asker.must("take", "orders", count=10)
+    record = json.loads(server.etcdctl(*root, "get", "pawl/orders", "--print-value-only"))
+    assert record["branch"], "what is written now bears it"
+    server.etcdctl(*root, "role", "revoke-permission", "pawl", "--prefix=true", "pawl/")
+    # Whether it is asked or looked for, nothing is written without it from then on.
+    for verb in ("take", "ping", "take"):
+        answer = asker.ask(verb, *(["orders"] if verb == "take" else []), **(
+            {"count": 10} if verb == "take" else {}))
+        assert answer["error"] == "PAWL_DENIED", answer
+    assert "nothing is written" in asker.ask("take", "orders", count=10)["text"]
+    record_now = json.loads(server.etcdctl(*root, "get", "pawl/orders", "--print-value-only"))
+    assert record_now == record
+    server.etcdctl(*root, "role", "grant-permission", "pawl", "readwrite", *whole)
+    wait_until(lambda: asker.ask("take", "orders", count=10)["error"] == "PAWL_OK", "as before", 6)
+
+
 def put(server, key, value):
     """What etcdctl says of it; the value may be long."""
     return subprocess.run(["etcdctl", "--endpoints", f"127.0.0.1:{server.ports[0]}", "put", key],
@@ -235,13 +272,58 @@ def test_foreign_values_and_newer_formats_are_named(own_server, ask):
         server.etcdctl("put", "pawl/orders", value)
         for verb in ("read", "take", "list"):
             answer = asker.ask(verb, *(["orders"] if verb != "list" else []), count=10)
-            assert answer["error"] == "PAWL_STORE" and says in answer["text"], answer
+            assert answer["error"] == "PAWL_DENIED" and says in answer["text"], answer
             assert "orders" in answer["text"]
     # Another pawl's words for the same record, and a person's.
     words = dict(reversed(json.loads(text).items()))
     server.etcdctl("put", "pawl/orders", json.dumps(words, indent=1))
     assert asker.must("take", "orders", count=10)["first"] == 11
     assert asker.must("take", "orders", count=10)["first"] == 21
+
+
+def test_prefixes_that_overlap_never_share_a_record(own_server, ask):
+    server = own_server("etcd")
+    one, other = (ask(f"etcd://127.0.0.1:{server.ports[0]}/{prefix}")
+                  for prefix in ("ids", "ids/eu"))
+    other.must("create", "orders")
+    other.must("take", "orders", count=10)
+    for verb in ("take", "create", "read", "drop"):
+        answer = one.ask(verb, "eu/orders", count=10)
+        assert answer["error"] == "PAWL_DENIED" and "overlaps" in answer["text"], answer
+    assert other.must("read", "orders")["next"] == 11
+    value = json.loads(server.etcdctl("get", "--print-value-only", "ids/eu/orders"))
+    assert value.pop("name") == "orders"
+    server.etcdctl("put", "ids/eu/orders", json.dumps(value))  # as an older pawl left it
+    other.must("take", "orders", count=10)
+    assert "overlaps" in one.ask("take", "eu/orders", count=10)["text"]
+    for asker, verdict in ((one, "breaks"), (other, "keeps")):
+        found = items(asker)
+        assert found["prefix"][0] == verdict and found["records"][0] == "keeps", found
+    assert "2 of 2 keys below it" in items(one)["prefix"][1]
+    assert '"ids/eu/"' in items(one)["prefix"][1]
+    server.etcdctl("put", "ids/colour", "red")
+    server.etcdctl("put", "ids/" + "x" * 300, "red")
+    found = items(one)
+    assert found["records"][0] == "warns" and "2 of 4 keys" in found["records"][1]
+    assert "colour" in found["records"][1] and found["prefix"][0] == "breaks"
+
+
+def test_a_store_of_a_newer_pawl_is_refused(own_server):
+    server = own_server("etcd")
+    assert pawl("create", "orders", url=server.url).returncode == 0
+    meta = server.etcdctl("get", "pawl/", "--print-value-only").strip()
+    server.etcdctl("put", "pawl/", meta.replace('"format":1', '"format":2'))
+    for words in (["ping"], ["store", "init", server.url], ["store", "check", server.url],
+                  ["next", "orders"], ["create", "other"]):
+        done = pawl(*words, url=None if words[0] == "store" else server.url)
+        assert done.returncode == 8 and "of a newer pawl" in done.stderr, done
+    done = subprocess.run([program("pawld"), "--store", server.url, "--listen",
+                           "resp://127.0.0.1:0"], text=True, capture_output=True, timeout=20,
+                          check=False)
+    assert done.returncode == 1 and "of a newer pawl" in done.stderr and "ready" not in done.stderr
+    assert '"format":2' in server.etcdctl("get", "pawl/", "--print-value-only")
+    server.etcdctl("put", "pawl/", meta)
+    assert pawl("next", "orders", url=server.url).stdout == "1\n"
 
 
 def test_leases_are_found(own_server, ask):
@@ -255,8 +337,12 @@ def test_leases_are_found(own_server, ask):
     found = items(asker)
     assert found["leases"][0] == "breaks" and '"pawl/orders"' in found["leases"][1]
     assert found["members"][0] == "warns" and found["version"][0] == "keeps"
-    assert found["privileges"][0] == "keeps" and found["authentication"][0] == "warns"
+    assert found["rights"][0] == "keeps" and found["authentication"][0] == "warns"
     assert found["database size"][0] == "keeps" and found["encryption"][0] == "keeps"
+    # As docs/stores.md says: what was written meanwhile stays.
+    server.etcdctl("put", "--ignore-value", "pawl/orders")
+    assert items(asker)["leases"][0] == "keeps"
+    assert pawl("next", "orders", url=server.url).stdout == "1\n"
 
 
 def test_two_clusters_in_one_url_are_no_store(tuned):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -35,32 +36,6 @@ def ready(server, name="orders", url=None):
     done = pawl("create", name, url=url)
     assert done.returncode == 0, done.stderr
     return url
-
-
-@pytest.fixture
-def fresh(postgres, request):
-    """A database of the test's own on the shared server: its sql() and url."""
-    name = f"t{abs(hash(request.node.name)) % 10**9}"
-    postgres.sql(f"CREATE DATABASE {name}")
-
-    class Fresh:
-        url = postgres.url.replace("/postgres?", f"/{name}?")
-
-        @staticmethod
-        def sql(text):
-            done = subprocess.run(
-                ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
-                 str(postgres.ports[0]), "-U", "postgres", "-d", name, "-c", text],
-                text=True, capture_output=True, timeout=20, check=False)
-            assert done.returncode == 0, done.stderr
-            return done.stdout.strip()
-
-        @staticmethod
-        def url_of(user, password):
-            return Fresh.url.replace("postgres@", f"{user}:{password}@")
-
-    yield Fresh
-    postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def checks(url):
@@ -355,6 +330,35 @@ def deaf(server):
 def hears(server):
     for pid in [server.process.child.pid, *descendants(server.process.child.pid)]:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_answers_that_come_too_late_are_nobodys(own_server, fleet, monkeypatch):
+    """Many asks in one transaction, given up together; then its answers come all the same."""
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # what is freed reads as rubbish
+    server = own_server("postgres")
+    pawld = fleet.start(store=ready(server), options=["--auto-create", "*"])
+    names = [f"s{i}" for i in range(24)]
+    with pawld.redis() as client:
+        ids = {name: [client.incr(name)] for name in names}
+    pawld.stop()
+    pawld.start()  # it holds nothing now
+    deaf(server)
+    pawld.send(signal.SIGSTOP)  # so that all asks come in one turn
+    askers = [socket.create_connection(("127.0.0.1", pawld.port), 60) for _ in names]
+    for asker, name in zip(askers, names):
+        asker.sendall(f"INCR {name}\r\n".encode())
+    pawld.send(signal.SIGCONT)
+    wait_until(lambda: "has not answered within" in pawld.log(), "they are given up", 30)
+    hears(server)
+    for asker, name in zip(askers, names):
+        answer = asker.recv(4096).decode()
+        asker.close()
+        if answer.startswith(":"):
+            ids[name].append(int(answer[1:]))
+    with pawld.redis() as client:
+        for name in names:
+            ids[name].append(client.incr(name))
+            assert ids[name] == sorted(set(ids[name]))
 
 
 FORKS = """

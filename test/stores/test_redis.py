@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """redis:// and rediss:// against real servers: what is refused and how, and what survives what."""
 import json
+import re
+import shutil
 import subprocess
 import threading
 import time
 
 import history
+import psycopg
 import pytest
 import redis
 import servers
@@ -64,7 +67,7 @@ def test_a_setting_that_loses_ids_is_refused_by_name(own_server, setting, value,
         client.config_set("maxmemory", "200mb")
         client.config_set(setting, value)
     for words in (["ping"], ["next", "orders"], ["create", "other"], ["list"], ["show", "orders"]):
-        fails(pawl(*words, url=server.url), 2, f'its {setting} is "{value}"', remedy,
+        fails(pawl(*words, url=server.url), 8, f'its {setting} is "{value}"', remedy,
               "durability=none")
     done = pawl("store", "check", server.url)
     assert done.returncode == 9 and "BREAKS" in done.stdout, done.stdout + done.stderr
@@ -102,7 +105,7 @@ def test_settings_that_cannot_be_read_are_refused(own_server):
     with server.client() as client:
         client.acl_setuser("managed", enabled=True, passwords="+s", keys="*",
                            commands=["+@all", "-config"])
-    fails(pawl("ping", url=url_as(server, "managed:s")), 2, "does not let its settings be read",
+    fails(pawl("ping", url=url_as(server, "managed:s")), 8, "does not let its settings be read",
           "durability=none")
     done = pawl("ping", url=url_as(server, "managed:s", "&durability=none"))
     assert done.returncode == 0, done.stderr
@@ -149,22 +152,22 @@ def test_keys_of_others_are_named_and_left_alone(own_server):
     with server.client() as client:
         client.rpush("pawl:list", "a")
         client.hset("pawl:hash", "colour", "red")
-        fails(pawl("--timeout", "1", "create", "list", url=server.url), 5, '"pawl:list"',
+        fails(pawl("--timeout", "1", "create", "list", url=server.url), 8, '"pawl:list"',
               "is no hash")
-        fails(pawl("--timeout", "1", "next", "hash", url=server.url), 5, "hash", "no format")
-        fails(pawl("--timeout", "1", "create", "hash", url=server.url), 5, "hash", "no format")
+        fails(pawl("--timeout", "1", "next", "hash", url=server.url), 8, "hash", "no format")
+        fails(pawl("--timeout", "1", "create", "hash", url=server.url), 8, "hash", "no format")
         assert client.lrange("pawl:list", 0, -1) == ["a"]
         assert client.hgetall("pawl:hash") == {"colour": "red"}
         client.set("other:", "x")
         other = server.url.replace("pawl:", "other:")
-        fails(pawl("--timeout", "1", "create", "a", url=other), 5, '"other:"', "no sorted set")
+        fails(pawl("--timeout", "1", "create", "a", url=other), 8, '"other:"', "no sorted set")
         client.hset("pawl:mine", "next", "0500")
-        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 5, "cannot count on")
+        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 8, "cannot count on")
         client.hset("pawl:mine", mapping={"next": "500", "format": "2"})
-        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 5, "newer pawl")
+        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 8, "newer pawl")
         client.hset("pawl:mine", "format", "1")
         client.expire("pawl:mine", 1000)
-        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 5, "time to live", "PERSIST")
+        fails(pawl("--timeout", "1", "next", "mine", url=server.url), 8, "time to live", "PERSIST")
         done = pawl("store", "check", server.url)
         assert done.returncode == 9 and "times to live: 1 sequences" in done.stdout, done.stdout
         client.persist("pawl:mine")
@@ -175,6 +178,54 @@ def test_keys_of_others_are_named_and_left_alone(own_server):
         fails(pawl("next", "mine", url=server.url), 3)
 
 
+def test_a_store_of_a_newer_pawl_is_refused(own_server, tmp_path):
+    server = own_server("redis")
+    created(server, "orders")
+    with server.client() as client:
+        client.hset("pawl:\tstore", "format", "2")
+        for words in (["ping"], ["store", "init", server.url], ["store", "check", server.url],
+                      ["next", "orders"], ["create", "other"], ["list"]):
+            done = pawl(*words, url=None if words[0] == "store" else server.url)
+            fails(done, 8, "has format 2", "of a newer pawl")
+        fleet = Fleet(tmp_path)
+        pawld = fleet.start(store=server.url, ready=False)
+        assert pawld.process.wait(20) == 1 and "of a newer pawl" in pawld.log()
+        assert client.hget("pawl:\tstore", "format") == "2"
+        client.hset("pawl:\tstore", "format", "1")
+    assert next_ids("orders", 1, server.url) == [1]
+
+
+def test_prefixes_that_overlap_never_share_a_record(own_server):
+    server = own_server("redis")
+    one, other = (f"redis://127.0.0.1:{server.ports[0]}/0?prefix={prefix}"
+                  for prefix in ("ids:", "ids:eu:"))
+    assert pawl("create", "orders", url=other).returncode == 0
+    assert pawl("next", "orders", url=other).stdout == "1\n"
+    for words in (["next", "eu:orders"], ["create", "eu:orders"], ["drop", "eu:orders"],
+                  ["show", "eu:orders"]):
+        done = pawl(*words, "--timeout", 2, url=one)
+        assert done.returncode not in (0, 3) and "overlaps" in done.stderr, done
+    assert pawl("next", "orders", url=other).stdout == "2\n"
+    assert pawl("create", "eu:users", url=one).returncode == 0
+    assert "overlaps" in pawl("create", "users", "--timeout", 2, url=other).stderr
+    with server.client() as client:  # as an older pawl left it
+        client.hdel("ids:eu:orders", "name")
+    assert pawl("next", "orders", url=other).stdout == "3\n"
+    assert "overlaps" in pawl("next", "eu:orders", "--timeout", 2, url=one).stderr
+
+
+def test_a_branch_that_others_drew_costs_no_ids(own_server, asking):
+    server = own_server("redis")
+    asker = asking(server)
+    asker.must("create", "orders")
+    last = asker.must("take", "orders", count=10)
+    with server.client() as client:  # of a failover that its connection outlived
+        client.hset("pawl:\tstore", "branch", "2-00000000000000ff")
+    answer = asker.must("take", "orders", count=10)
+    assert answer["first"] > last["first"] + 10000 and answer["line"] == last["line"]
+    assert answer["burned"] == 0, answer
+
+
 def test_another_database_is_another_store(own_server):
     server = own_server("redis")
     created(server, "orders")
@@ -183,7 +234,7 @@ def test_another_database_is_another_store(own_server):
     created(server, "orders", third)
     with server.client() as client:
         assert client.execute_command("INFO", "keyspace").keys() == {"db0", "db3"}
-    fails(pawl("ping", url=server.url.replace("/0?", "/99?")), 2, "DB index is out of range")
+    fails(pawl("ping", url=server.url.replace("/0?", "/99?")), 8, "DB index is out of range")
 
 
 def taken(pawld, count):
@@ -249,6 +300,64 @@ def test_kill_and_restart_cost_gaps_only(own_server, fleet):
     assert "store restarted" in pawlds[0].log()
 
 
+@pytest.mark.parametrize("how", ["flushed", "started again without its data"])
+def test_an_emptied_server_is_another_store_at_once(own_server, fleet, how, tmp_path):
+    server = own_server("redis")
+    one = fleet.start(store=server.url, options=["--data", str(tmp_path / "data")])
+    assert pawl("create", "orders", url=one.url).returncode == 0
+    assert pawl("next", "orders", "-n", 30, url=one.url).returncode == 0
+    if how == "flushed":
+        with server.client() as client:
+            client.flushall()
+    else:
+        server.kill()
+        for folder in server.folder.glob("appendonly*"):
+            shutil.rmtree(folder)
+        server.start()
+    done = pawl("create", "orders", "--timeout", 3, url=one.url)
+    assert done.returncode == 5 and "another store" in done.stderr, done.stderr
+    done = pawl("create", "orders", "--timeout", 3, url=one.url)
+    assert "--accept-store" in done.stderr
+    with server.client() as client:
+        assert client.keys("pawl:orders") == [], "it was made in the wrong store"
+    log = one.log()
+    assert "another store answers" in log and "store is not used" in log
+    assert "nothing: AOF" not in log
+    if how != "flushed":
+        assert "it lacks what was seen of it before" in log
+
+
+def test_a_lost_record_is_told_with_what_was_seen_of_it(own_server, fleet, tmp_path):
+    server = own_server("redis")
+    port = free_port()
+    one = fleet.start(store=server.url, options=[
+        "--data", str(tmp_path / "data"), "--listen", f"postgres://127.0.0.1:{port}",
+        "--refill-interval", "100ms"])
+    assert pawl("create", "orders", url=one.url).returncode == 0
+    assert pawl("next", "orders", "-n", 30, url=one.url).returncode == 0
+    with server.client() as client:
+        client.delete("pawl:orders")
+        client.zrem("pawl:", "orders")
+    words = ("the store has lost it", "pawl restore", "--start")
+
+    def said():
+        return pawl("next", "orders", url=one.url).stderr
+
+    wait_until(lambda: words[0] in said(), "what was held is used up")
+    seen = re.search(r"seen ids of it up to (\d+)", said())
+    assert seen and int(seen[1]) >= 30
+    fails(pawl("next", "orders", url=one.url), 3, *words)
+    with psycopg.connect(host="127.0.0.1", port=port, user="any", dbname="any",
+                         autocommit=True) as sql:
+        with pytest.raises(psycopg.errors.UndefinedTable) as caught:
+            sql.execute("SELECT nextval('orders')")
+    assert words[0] in caught.value.diag.message_hint
+    assert "pawl restore" in caught.value.diag.message_hint
+    assert "store has lost a sequence" in one.log()
+    assert pawl("create", "orders", url=one.url).returncode == 0
+    assert int(pawl("next", "orders", url=one.url).stdout) > int(seen[1])
+
+
 def test_without_its_replica_nothing_is_given(own_server, fleet):
     server = own_server("redis_replica")
     created(server, "orders")
@@ -266,6 +375,10 @@ def test_without_its_replica_nothing_is_given(own_server, fleet):
         "&replicas=1", ""))["next"]
     done = pawl("next", "orders", url=server.url)
     fails(done, 5, "0 of the 1 replicas")
+    done = pawl("store", "check", server.url)
+    fails(done, 5, "0 of the 1 replicas")
+    assert "warn    replicas: 0 in line" in done.stdout and "can keep" not in done.stdout
+    fails(pawl("store", "check", server.url + "&durability=none"), 9, "0 of the 1 replicas")
     server.replica.start()
     wait_until(lambda: len(taker.ids) > given + 20, "it goes on when the replica is back", 40)
     ids = taker.end()
@@ -282,7 +395,7 @@ def test_a_replica_is_no_store(own_server):
 
 def test_a_cluster_is_no_store(own_server):
     server = own_server("redis", ["--cluster-enabled", "yes", "--cluster-port", free_port()])
-    fails(pawl("ping", url=server.url), 2, "Redis Cluster")
+    fails(pawl("ping", url=server.url), 8, "Redis Cluster")
 
 
 def test_a_full_server_refuses_and_takes_up_again(own_server):

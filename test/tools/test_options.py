@@ -19,7 +19,7 @@ OF_STORES = ("curl", "pq", "ssl")
 OF_PROGRAMS = {"pawl": ("gsasl", "crypto"),
                "pawld": ("gsasl", "crypto", "jansson", "sqlite3", "pg_query", "pcre2-8")}
 NEEDED = ["cmocka", "jansson", "libgsasl", "libpcre2-8", "libuv", "lmdb", "openssl", "sqlite3",
-          "threads"]
+          "threads", "zlib"]
 
 
 def run(*command):

@@ -202,7 +202,7 @@ static void others_texts_say_what_is_wrong(void **state)
     } rows[] = {
         {"", PAWL_BAD_REQUEST, "this is no backup of pawl's"},
         {"CREATE SEQUENCE s;\n", PAWL_BAD_REQUEST, "this is no backup of pawl's"},
-        {"{\"pawl_backup\":2,\"more\":1}\n", PAWL_STORE, "format 2, a newer pawl wrote it"},
+        {"{\"pawl_backup\":2,\"more\":1}\n", PAWL_DENIED, "format 2, a newer pawl wrote it"},
         {"{\"pawl_backup\":0,\"at\":1,\"from\":\"\"}\n", PAWL_BAD_REQUEST, "line 1 of the backup"},
         {"{\"pawl_backup\":1,\"at\":1,\"from\":\"\"}\n", PAWL_BAD_REQUEST, "cut after line 1"},
         {"{\"pawl_backup\":1,\"at\":1,\"from\":\"\"}\n{\"name\":\"\",\"format\":1",
@@ -229,7 +229,7 @@ static void a_record_of_a_newer_pawl_is_refused(void **state)
     char *format = strstr(backup->text, "\"format\":1");
 
     format[9] = '2';
-    assert_int_equal(read_bytes(backup, backup->text, backup->size), PAWL_STORE);
+    assert_int_equal(read_bytes(backup, backup->text, backup->size), PAWL_DENIED);
     assert_non_null(strstr(backup->error.text, "line 2 of the backup"));
     assert_non_null(strstr(backup->error.text, "a newer pawl wrote it"));
 }

@@ -293,6 +293,30 @@ static void what_a_store_has_lost_begins_beyond_what_was_given(void **state)
     assert_int_equal(desk_take(&desk, 1).grant.range.first, -1 - 2 * (int64_t)ask.skipped);
 }
 
+/* Epochs of two stores say nothing of each other: a tombstone here hides nothing given there. */
+static void what_the_store_before_gave_holds_over_any_tombstone(void **state)
+{
+    const pawl_definition plain = {.given = 0};
+    struct desk desk;
+    struct pawl_ask drop = {.kind = PAWL_ASK_DROP};
+
+    (void)state;
+    desk_in_one(&desk, plain);
+    assert_int_equal(desk_ask(&desk, &drop), PAWL_OK);
+    const struct pawl_record tombstone = desk.record;
+    const struct pawl_mark floor = {.line = 1, .id = 700};
+
+    assert_true(tombstone.epoch > floor.line);
+    assert_int_equal(create_behind(&desk, &plain, floor).skipped, 0); /* of the same store */
+    desk.record = tombstone;
+    struct pawl_ask ask = {
+        .kind = PAWL_ASK_CREATE, .definition = &plain, .floor = floor, .floor_former = true};
+
+    assert_int_equal(desk_ask(&desk, &ask), PAWL_OK);
+    assert_true(desk.record.next > 700 + PAWL_FENCE_IDS_MIN);
+    assert_true(desk.record.line > tombstone.epoch);
+}
+
 static void what_was_lost_twice_seldom_begins_at_one_place(void **state)
 {
     const pawl_definition plain = {.given = 0};
@@ -355,6 +379,141 @@ static void what_cannot_begin_beyond_is_not_begun(void **state)
     assert_int_equal(desk.record.epoch, 0);
 }
 
+/* Renames what is at the desk to "t", of which the record knows as much as target. */
+static struct pawl_ask rename_behind(struct desk *desk, struct pawl_record *target,
+                                     struct pawl_mark floor, struct pawl_mark to_floor)
+{
+    struct pawl_ask ask = {
+        .kind = PAWL_ASK_RENAME, .to = {"t", 1}, .floor = floor, .to_floor = to_floor};
+    pawl_error error = {.code = PAWL_OK};
+
+    assert_int_equal(pawl_name_set(&target->name, ask.to, &error), PAWL_OK);
+    if (!pawl_record_rename(&desk->record, target, &ask, &desk->moment)) return ask;
+    while (pawl_record_settle(&desk->record, target, &desk->moment, &error) != PAWL_SETTLE_DONE) {
+    }
+    return ask;
+}
+
+static const struct pawl_mark no_mark = {.line = 0};
+
+static void a_new_name_of_the_store_before_holds_over_any_tombstone(void **state)
+{
+    const pawl_definition plain = {.given = 0};
+    struct pawl_ask ask = {.kind = PAWL_ASK_RENAME,
+                           .to = {"t", 1},
+                           .to_floor = {.line = 1, .id = 700},
+                           .to_floor_former = true};
+    pawl_error error = {.code = PAWL_OK};
+    struct desk desk;
+
+    (void)state;
+    desk_in_one(&desk, plain);
+    struct pawl_record target = {.epoch = 900, .dropped = true};
+
+    assert_int_equal(pawl_name_set(&target.name, ask.to, &error), PAWL_OK);
+    assert_true(pawl_record_rename(&desk.record, &target, &ask, &desk.moment));
+    assert_true(desk.record.next > 700 + PAWL_FENCE_IDS_MIN);
+}
+
+static void what_was_renamed_before_goes_on_beyond_what_was_given_since(void **state)
+{
+    struct desk desk;
+    struct pawl_record target = {.epoch = 0};
+
+    (void)state;
+    desk_open(&desk, (pawl_definition){.given = 0});
+    (void)desk_take(&desk, 100);
+    struct pawl_mark seen = {desk.record.epoch + 1000, 0, 3000000};
+    struct pawl_ask ask = rename_behind(&desk, &target, no_mark, seen);
+
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_true(ask.skipped >= 3000000 - 100 + PAWL_FENCE_IDS_MIN);
+    assert_true(target.line > seen.line);
+    assert_true(target.next > 3000000 + PAWL_FENCE_IDS_MIN);
+}
+
+static void what_is_renamed_goes_on_beyond_what_was_seen_of_it(void **state)
+{
+    struct desk desk;
+    struct pawl_record target = {.epoch = 0};
+
+    (void)state;
+    desk_open(&desk, (pawl_definition){.given = 0});
+    (void)desk_take(&desk, 100);
+    struct pawl_mark seen = {desk.record.line, 0, 3000000};
+    struct pawl_ask ask = rename_behind(&desk, &target, seen, no_mark);
+
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_true(ask.skipped >= 3000000 - 100 + PAWL_FENCE_IDS_MIN);
+    assert_true(target.next > 3000000 + PAWL_FENCE_IDS_MIN);
+    desk_open(&desk, (pawl_definition){.given = 0});
+    target = (struct pawl_record){.epoch = 0};
+    seen.line = desk.record.line + 1;
+    ask = rename_behind(&desk, &target, seen, no_mark);
+    assert_int_equal(ask.error.code, PAWL_FLOOR);
+    assert_int_equal(target.epoch, 0);
+}
+
+static void what_the_records_know_of_moves_no_rename(void **state)
+{
+    struct desk desk;
+    struct pawl_record target = {.epoch = 5000, .dropped = true, .version = 3};
+
+    (void)state;
+    desk_open(&desk, (pawl_definition){.given = 0});
+    (void)desk_take(&desk, 100);
+    struct pawl_ask ask =
+        rename_behind(&desk, &target, (struct pawl_mark){desk.record.line, 0, 100},
+                      (struct pawl_mark){5000, 0, 3000000});
+
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_int_equal(ask.skipped, 0);
+    assert_int_equal(target.next, 101);
+}
+
+/* Its last id is its mark, and lies not beyond itself. */
+static void what_has_ended_is_renamed_as_it_is(void **state)
+{
+    const pawl_definition ways[] = {UP_TO(100), CYCLE_TO(100)};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(ways); i++) {
+        struct desk desk;
+        struct pawl_record target = {.epoch = 0};
+
+        desk_open(&desk, ways[i]);
+        desk.record.next = 100;
+        desk.record.ended = true;
+        struct pawl_mark seen = {desk.record.line, 0, 100};
+        struct pawl_ask ask = rename_behind(&desk, &target, seen, no_mark);
+
+        assert_int_equal(ask.error.code, PAWL_OK);
+        assert_int_equal(ask.skipped, 0);
+        assert_true(target.ended);
+    }
+}
+
+static void what_cannot_go_on_beyond_is_not_renamed(void **state)
+{
+    struct desk desk;
+    struct pawl_record target = {.epoch = 0};
+
+    (void)state;
+    desk_open(&desk, (pawl_definition){.given = 0});
+    struct pawl_record before = desk.record;
+
+    desk.moment.refuse_rollback = true;
+    struct pawl_ask ask =
+        rename_behind(&desk, &target, no_mark, (struct pawl_mark){before.epoch + 1, 0, 7});
+
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    assert_int_equal(target.epoch, 0);
+    assert_same_record(&desk.record, &before);
+    ask = rename_behind(&desk, &target, (struct pawl_mark){before.line, 0, 7}, no_mark);
+    assert_int_equal(ask.error.code, PAWL_ROLLBACK);
+    assert_same_record(&desk.record, &before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,7 +533,14 @@ int main(void)
         cmocka_unit_test(what_a_store_has_lost_begins_beyond_what_was_given),
         cmocka_unit_test(what_was_dropped_is_created_at_its_start),
         cmocka_unit_test(what_cannot_begin_beyond_is_not_begun),
+        cmocka_unit_test(what_the_store_before_gave_holds_over_any_tombstone),
+        cmocka_unit_test(a_new_name_of_the_store_before_holds_over_any_tombstone),
         cmocka_unit_test(what_was_lost_twice_seldom_begins_at_one_place),
+        cmocka_unit_test(what_was_renamed_before_goes_on_beyond_what_was_given_since),
+        cmocka_unit_test(what_is_renamed_goes_on_beyond_what_was_seen_of_it),
+        cmocka_unit_test(what_the_records_know_of_moves_no_rename),
+        cmocka_unit_test(what_has_ended_is_renamed_as_it_is),
+        cmocka_unit_test(what_cannot_go_on_beyond_is_not_renamed),
     };
 
     return cmocka_run_group_tests_name("branch", tests, NULL, NULL);

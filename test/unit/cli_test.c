@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "cli/args.h"
+#include "cli/hide.h"
 #include "cli/histogram.h"
 #include "cli/print.h"
+#include "cli/variables.h"
 
 enum { WORDS_MAX = 16, LINE_MAX = 256 };
 
@@ -49,6 +51,44 @@ static void refused(const char *line, const char *text)
     if (parse(&args, line, &error) == PAWL_OK) fail_msg("pawl %s was accepted", line);
     if (strstr(error.text, text) == NULL) {
         fail_msg("pawl %s: '%s' lacks '%s'", line, error.text, text);
+    }
+}
+
+static void a_slip_in_a_variables_name_is_found(void **state)
+{
+    static const struct {
+        const char *entry, *meant;
+    } cases[] = {
+        {"PAWL_ULR=pawl://h", "PAWL_URL"},
+        {"PAWL_URLS=", "PAWL_URL"},
+        {"PAWL_PASWORD=secret", "PAWL_PASSWORD"},
+        {"PAWL_PASSWD=secret", "PAWL_PASSWORD"},
+        {"PAWLD_URL=lmdb:/x", "PAWL_URL"},
+        {"PAWLD_PASSWORD=x", "PAWL_PASSWORD"},
+        {"PAWL_URL=x", NULL},
+        {"PAWL_PASSWORD=PAWL_ULR", NULL},
+        {"PAWLD_STORE=lmdb:/x", NULL},
+        {"PAWLD_", NULL},
+        {"PAWL_", NULL},
+        {"PAWL_PORT=tcp://10.0.0.1:7379", NULL},
+        {"PAWL_SERVICE_HOST=10.0.0.1", NULL},
+        {"PAWL_SEED=7", NULL},
+        {"PATH=PAWL_ULR", NULL},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(cases); i++) {
+        struct pawl_bytes name;
+        const char *meant = variables_meant(cases[i].entry, &name);
+
+        if (cases[i].meant == NULL) {
+            if (meant != NULL) fail_msg("%s: %s", cases[i].entry, meant);
+            continue;
+        }
+        if (meant == NULL) fail_msg("%s: none", cases[i].entry);
+        assert_string_equal(meant, cases[i].meant);
+        assert_int_equal(name.size, strcspn(cases[i].entry, "="));
     }
 }
 
@@ -99,7 +139,8 @@ static void commands_of_stores_have_two_words(void **state)
     assert_true(args.timeout_ns == 5 * PAWL_NS_PER_S);
     refused("store", "pawl store needs a command");
     refused("store make lmdb:/ids", "no command 'store make'");
-    refused("store check", "needs URL");
+    refused("store check", "needs the URL of a store");
+    refused("store init", "needs the URL of a store");
     refused("store copy lmdb:/a", "needs FROM TO");
     refused("store copy lmdb:/a lmdb:/b lmdb:/c", "one word too many");
     args = parsed("backup lmdb:/a - --sql --match or*");
@@ -119,9 +160,55 @@ static void commands_of_stores_have_two_words(void **state)
     refused("restore f lmdb:/a --skip-for h", "a time such as");
     refused("restore f lmdb:/a --skip-for -1", "a time such as");
     refused("backup lmdb:/a f --skip 1", "does not go with pawl backup");
-    refused("store check lmdb:/a --url lmdb:/b", "--url does not go with pawl store check");
+    refused("store check lmdb:/a --url lmdb:/b", "takes one URL");
+    refused("store init --url lmdb:/b lmdb:/a", "takes one URL");
+    refused("store copy lmdb:/a lmdb:/c --url lmdb:/b", "--url does not go with pawl store copy");
+    refused("store check lmdb:/a lmdb:/b", "one word too many");
+    assert_string_equal(parsed("store check --url lmdb:/b").url, "lmdb:/b");
+    refused("backup f redis://u:geheim@h", "it is pawl backup URL FILE");
+    refused("restore redis://u:geheim@h f --skip 1", "it is pawl restore FILE URL");
     refused("store check lmdb:/a --dry-run", "--dry-run does not go with");
     refused("init lmdb:/a", "no command 'init'");
+}
+
+static void what_is_printed_bears_no_password(void **state)
+{
+    static char texts[][48] = {"backup",
+                               "--urll=redis://u:geheim@h/0",
+                               "pawl://a,b:geheim",
+                               "postgres://h/d?user=u&password=geheim&x=1",
+                               "redis://u:ge@h",
+                               "dynamodb://t?endpoint=http://v:geheim@e"};
+    static char *const words[] = {texts[0], texts[1], texts[2], texts[3], texts[4], texts[5], NULL};
+    static const char *const rows[][2] = {
+        {"redis://u:geheim@h/0: away", "redis://u:***@h/0: away"},
+        {"there is no option --urll=redis://u:geheim@h/0", "--urll=redis://u:***@h/0"},
+        {"cut: redis://u:geh", "cut: redis://u:***"},
+        {"in \"pawl://a,b:geheim\" and", "in \"pawl://a,b:***\" and"},
+        {"?user=u&password=geheim&x=1", "?user=u&password=***&x=1"},
+        {"redis://u:ge@h", "redis://u:***@h"},
+        {"rediss://me:other@h", "rediss://me:***@h"},
+        {"redis://v:own@h", "redis://v:own@h"}, /* nobody's on the command line */
+        {"geheim is no word", "geheim is no word"},
+        {"endpoint \"http://v:geheim@e\" is", "endpoint \"http://v:***@e\" is"},
+    };
+    char shown[64];
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        const char *text =
+            hide_passwords(shown, sizeof shown, rows[i][0], words, "rediss://me:other@h");
+
+        if (strstr(text, rows[i][1]) == NULL) fail_msg("%s: %s", rows[i][0], text);
+    }
+    /* Whatever the room, it ends within. */
+    for (size_t room = 1; room < sizeof shown; room++) {
+        memset(shown, 'x', sizeof shown);
+        assert_true(strlen(hide_passwords(shown, room, rows[0][0], words, NULL)) < room);
+        assert_null(strstr(shown, "gehe"));
+    }
+    assert_true(hide_is_url("lmdb:/a") && hide_is_url("x://") && hide_is_url("memory:"));
+    assert_false(hide_is_url("lmdb") || hide_is_url("a:b@c") || hide_is_url("./lmdb:/a"));
 }
 
 static void passwd_needs_no_client(void **state)
@@ -141,7 +228,7 @@ static void passwd_needs_no_client(void **state)
     assert_true(args.keep_password);
     assert_true(parsed("passwd f a --remove").remove);
     refused("passwd f", "needs FILE NAME");
-    refused("passwd f a secret", "one word too many");
+    refused("passwd f a secret", "takes no third word");
     refused("passwd f a --url lmdb:/b", "--url does not go with pawl passwd");
     refused("next a --role take", "--role does not go with pawl next");
 }
@@ -241,7 +328,6 @@ static void what_cannot_be_meant_is_refused_with_its_reason(void **state)
     refused("create s --type text", "--type takes smallint|integer|bigint");
     refused("create s --restart", "does not go with pawl create");
     refused("alter s", "needs an option");
-    refused("fence s --skip 5 --beyond 7", "--skip and --beyond");
     refused("fence", "needs a NAME, or --all");
     refused("fence s --all", "needs a NAME, or --all");
     refused("fence --all --beyond 7", "--all and --beyond");
@@ -266,9 +352,9 @@ static void help_is_for_all_or_for_one_command(void **state)
     int create = 0;
 
     (void)state;
-    args_help(COMMAND_NONE, each_line, &all);
-    args_help(COMMAND_PING, each_line, &ping);
-    args_help(COMMAND_CREATE, each_line, &create);
+    args_help(&(struct args){.command = COMMAND_NONE}, each_line, &all);
+    args_help(&(struct args){.command = COMMAND_PING}, each_line, &ping);
+    args_help(&(struct args){.command = COMMAND_CREATE}, each_line, &create);
     assert_true(all > COMMAND_COUNT);
     assert_int_equal(create - ping, 9);
     assert_int_equal(parsed("create --help").command, COMMAND_CREATE);
@@ -357,8 +443,10 @@ static void a_histogram_is_exact_to_one_in_64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slip_in_a_variables_name_is_found),
         cmocka_unit_test(commands_take_what_belongs_to_them),
         cmocka_unit_test(commands_of_stores_have_two_words),
+        cmocka_unit_test(what_is_printed_bears_no_password),
         cmocka_unit_test(passwd_needs_no_client),
         cmocka_unit_test(a_definition_says_what_was_given),
         cmocka_unit_test(a_restart_may_have_an_id),

@@ -150,6 +150,45 @@ static void a_wrong_variable_is_named(void **state)
     assert_memory_equal(error.text, "PAWLD_RIDE_THROUGH=soon: ", 25);
 }
 
+static void variables_that_mean_nothing_are_found(void **state)
+{
+    static const struct {
+        const char *entry, *meant; /* "": it is none; NULL: none comes close */
+    } rows[] = {
+        {"PAWLD_STORE=memory:", ""},
+        {"PAWLD_STROE=memory:", "PAWLD_STORE"},
+        {"PAWLD_STORES", "PAWLD_STORE"},
+        {"PAWLD_MAX_CLIENT=3", "PAWLD_MAX_CLIENTS"},
+        {"PAWLD_COLOUR=blue", NULL},
+        {"PAWLD_=", NULL},
+        {"PAWL_STORE=memory:", "PAWLD_STORE"},
+        {"PAWL_URL=pawl://h", ""},
+        {"PAWL_PASSWORD=x", ""},
+        {"PAWLD_PORT=tcp://10.0.0.1:7379", ""},
+        {"PAWLD_PORT_7379_TCP_ADDR=10.0.0.1", ""},
+        {"PAWLD_SERVICE_HOST=10.0.0.1", ""},
+        {"HOME=/root", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct pawl_bytes name;
+        const char *meant = NULL;
+        bool is_none = rows[i].meant != NULL && rows[i].meant[0] == '\0';
+
+        if (config_is_stray(rows[i].entry, &name, &meant) == is_none) {
+            fail_msg("%s: taken for the other", rows[i].entry);
+        }
+        if (is_none) continue;
+        assert_int_equal(name.size, strcspn(rows[i].entry, "="));
+        if (rows[i].meant == NULL ? meant != NULL
+                                  : meant == NULL || strcmp(meant, rows[i].meant) != 0) {
+            fail_msg("%s: %s is meant", rows[i].entry, meant == NULL ? "none" : meant);
+        }
+    }
+}
+
 static void help_and_version_need_nothing_else(void **state)
 {
     struct config config;
@@ -225,6 +264,10 @@ static void passwords_are_not_shown(void **state)
     static const char *const cases[][2] = {
         {"lmdb:/a:b@c", "lmdb:/a:b@c"},
         {"pawl://a,b:1", "pawl://a,b:1"},
+        {"pawl://[::1]:7379", "pawl://[::1]:7379"},
+        {"redis://user:secret", "redis://user:***"},
+        {"redis://user:secret/0?prefix=a:b", "redis://user:***/0?prefix=a:b"},
+        {"redis://host/0?prefix=a:b", "redis://host/0?prefix=a:b"},
         {"redis://user:secret@host:6379/0", "redis://user:***@host:6379/0"},
         {"redis://:secret@host", "redis://:***@host"},
         {"redis://user@host:6379", "redis://user@host:6379"},
@@ -250,6 +293,7 @@ int main(void)
         cmocka_unit_test(the_command_line_wins_over_the_environment),
         cmocka_unit_test(errors_name_flag_value_and_what_is_allowed),
         cmocka_unit_test(a_wrong_variable_is_named),
+        cmocka_unit_test(variables_that_mean_nothing_are_found),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(times_have_units),
         cmocka_unit_test(listen_addresses_are_read),

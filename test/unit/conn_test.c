@@ -150,6 +150,34 @@ static void waits_for_a_refill(void **state)
     close_all(&fixture);
 }
 
+/* Ids are there, and those who wait for them have not heard of it yet. */
+static void nobody_overtakes_those_who_wait(void **state)
+{
+    const struct pawl_bytes incr = PAWL_BYTES("INCR s\r\n");
+    struct fixture fixture;
+    struct world *world = &fixture.world;
+    int64_t id = 1;
+
+    (void)state;
+    open_all(&fixture, NULL);
+    expect(&fixture, 0, "SEQ.CREATE s\r\nINCR s\r\n", "+OK\r\n:1\r\n");
+    world->closed = true;
+    while (world_say(world, &fixture.clients[0], "INCR s\r\n")[0] != '\0') {
+        id++;
+    }
+    world->closed = false;
+    for (int i = 0; i < 100 && world->answered.first == NULL; i++) {
+        (void)pawl_keeper_turn(world->keeper, ++world->now_ns);
+    }
+    assert_non_null(world->answered.first);
+    assert_int_equal(conn_received(&fixture.clients[1], incr, world->now_ns), incr.size);
+    assert_int_equal(conn_output(&fixture.clients[1]).size, 0);
+    world_settle(world);
+    assert_int_equal(strtoll(world_heard(world, &fixture.clients[0]) + 1, NULL, 10), id + 1);
+    assert_int_equal(strtoll(world_heard(world, &fixture.clients[1]) + 1, NULL, 10), id + 2);
+    close_all(&fixture);
+}
+
 static void a_wait_ends_at_its_deadline(void **state)
 {
     struct fixture fixture;
@@ -227,6 +255,18 @@ static void what_is_wrong_is_told_in_turn(void **state)
     expect(&fixture, 0, "", ":1\r\n-ERR Protocol error: invalid multibulk length\r\n");
     assert_true(conn_wants_close(&fixture.clients[0]));
     assert_false(conn_wants_input(&fixture.clients[0]));
+    fixture.world.closed = true;
+    static const char other[] = "SEQ.ALTER s INCREMENT 2\r\n\0\0\0\x10";
+    (void)world_say_bytes(&fixture.world, &fixture.clients[1],
+                          (struct pawl_bytes){other, sizeof other - 1});
+    assert_int_equal(fixture.world.answered_size, 0);
+    fixture.world.closed = false;
+    const char *got = world_heard(&fixture.world, &fixture.clients[1]);
+    const char *end = strstr(got, "\r\n");
+    assert_memory_equal(got, "+OK", 3);
+    assert_non_null(end);
+    assert_int_equal(end[2], 'E'); /* only then: this port speaks RESP */
+    assert_true(conn_wants_close(&fixture.clients[1]));
     close_all(&fixture);
 }
 
@@ -490,6 +530,7 @@ int main(void)
         cmocka_unit_test(answers_byte_by_byte),
         cmocka_unit_test(serves_in_order_of_arrival),
         cmocka_unit_test(waits_for_a_refill),
+        cmocka_unit_test(nobody_overtakes_those_who_wait),
         cmocka_unit_test(a_wait_ends_at_its_deadline),
         cmocka_unit_test(a_silent_store_ends_in_timeouts),
         cmocka_unit_test(begins_leases_behind_a_request_that_waits),

@@ -12,7 +12,7 @@
 #include "store/schemes.h"
 #include "wire/mcbp.h"
 
-enum { PORT = 11210, REPLY_BYTES_MAX = 512, ASKED_MAX = 16, REPLY = 0x81 };
+enum { PORT = 11210, REPLY_BYTES_MAX = 512, ASKED_MAX = 256, TURNS = 20, REPLY = 0x81 };
 
 static const char map[] =
     "{\"rev\":1,\"uuid\":\"u\",\"bucketCapabilities\":[\"durableWrite\"],\"vBucketServerMap\":{"
@@ -86,6 +86,20 @@ static void look(struct world *world)
         left -= size;
     }
     world->link->sent_size = 0;
+}
+
+/* There is no such document. */
+static void reply_missing(struct world *world, uint32_t opaque)
+{
+    char bytes[PAWL_MCBP_HEADER_BYTES] = "";
+
+    if (world->link->state != FAKE_OPEN) return;
+    pawl_mcbp_put(bytes, REPLY, 1);
+    pawl_mcbp_put(bytes + 1, PAWL_MCBP_GET, 1);
+    pawl_mcbp_put(bytes + 6, PAWL_MCBP_KEY_ENOENT, 2);
+    pawl_mcbp_put(bytes + 12, opaque, 4);
+    world->link->link->events->received(world->link->link,
+                                        (struct pawl_bytes){bytes, sizeof bytes});
 }
 
 static void reply(struct world *world, uint8_t opcode, struct pawl_bytes extras,
@@ -191,12 +205,94 @@ static void what_comes_before_its_time_ends_the_connection(void **state)
     }
 }
 
+struct read {
+    struct pawl_ask ask;
+    char name[8];
+};
+
+static void read_done(struct pawl_ask *ask)
+{
+    (void)ask;
+}
+
+static void begin_read(struct world *world, struct read *one, size_t number)
+{
+    int size = snprintf(one->name, sizeof one->name, "s%zu", number);
+
+    one->ask = (struct pawl_ask){
+        .kind = PAWL_ASK_READ, .name = {one->name, (size_t)size}, .done = read_done};
+    pawl_source_ask(world->store, &one->ask);
+}
+
+/* So many requests whose answers do not come while calls wait, but for one each turn: TURNS are
+ * longer than that. */
+static void leave_unanswered(struct world *world, struct read *reads, size_t count, size_t first)
+{
+    for (size_t i = 0; i < count; i++) {
+        begin_read(world, &reads[i], first + i);
+    }
+    world->link->sent_size = 0;
+    turn(world);
+    look(world);
+    assert_true(world->asked_count >= TURNS && world->asked[0] == PAWL_MCBP_GET);
+    for (int i = 0; i < TURNS && world->link->state == FAKE_OPEN; i++) {
+        turn(world);
+        reply_missing(world, world->opaques[i]);
+    }
+    turn(world);
+}
+
+/* They count as requests on the way: with enough of them there would be room for no other. */
+static void a_connection_that_swallows_requests_is_begun_anew(void **state)
+{
+    static struct read reads[400], more;
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    answer_all(&world);
+    answer_all(&world);
+    leave_unanswered(&world, reads, PAWL_COUNT(reads), 0);
+    begin_read(&world, &more, PAWL_COUNT(reads));
+    turn(&world);
+    assert_int_equal(world.link->state, FAKE_DIALLING);
+    world.link->sent_size = 0;
+    fake_open(world.link);
+    answer_all(&world);
+    answer_all(&world);
+    assert_true(went_on(&world));
+    world_end(&world);
+}
+
+static void late_answers_end_no_connection(void **state)
+{
+    static struct read reads[200], others[200], more;
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    answer_all(&world);
+    answer_all(&world);
+    leave_unanswered(&world, reads, PAWL_COUNT(reads), 0);
+    for (size_t i = TURNS; i < world.asked_count; i++) {
+        reply_missing(&world, world.opaques[i]);
+    }
+    leave_unanswered(&world, others, PAWL_COUNT(others), PAWL_COUNT(reads));
+    assert_int_equal(world.link->state, FAKE_OPEN);
+    world.link->sent_size = 0;
+    begin_read(&world, &more, PAWL_COUNT(reads) + PAWL_COUNT(others));
+    assert_true(went_on(&world));
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_greeting_ends_when_all_is_answered),
         cmocka_unit_test(what_comes_twice_does_not_stand_for_what_is_missing),
         cmocka_unit_test(what_comes_before_its_time_ends_the_connection),
+        cmocka_unit_test(a_connection_that_swallows_requests_is_begun_anew),
+        cmocka_unit_test(late_answers_end_no_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "store/couchbase/map.h"
+#include "store/couchbase/past.h"
 #include "store/couchbase/sasl.h"
 #include "store/couchbase/status.h"
 #include "store/couchbase/tokens.h"
@@ -73,6 +74,7 @@ static void refuses_urls_by_name(void **state)
         {"couchbase://a/b?counter=plain&start=-1", "start"},
         {"couchbase://a/b?counter=plain&start=7&max=6", "start"},
         {"couchbase://a/b?prefix=", "prefix"},
+        {"couchbase://a/b?counter=plain&prefix=zz", "prefix means nothing"},
         {"couchbase://a/b?prefix=x%23y", "prefix"},
         {"couchbase://a/b?ca=/etc/ca.pem", "ca"},
         {"couchbase://a/b?nothing=1", "nothing"},
@@ -196,7 +198,7 @@ static void refuses_what_is_no_map(void **state)
         {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[[1]]}}", PAWL_STORE},
         {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[[\"0\"]]}}", PAWL_STORE},
         {"{\"vBucketServerMap\":{\"serverList\":[\"a:1\"],\"vBucketMap\":[]}}", PAWL_STORE},
-        {"{\"nodeLocator\":\"ketama\"}", PAWL_BAD_REQUEST},
+        {"{\"nodeLocator\":\"ketama\"}", PAWL_DENIED},
     };
     const struct pawl_kv_settings settings = settings_of("couchbase://a/b");
 
@@ -257,9 +259,9 @@ static void judges_each_status(void **state)
     assert_int_equal(pawl_kv_status_find(0xa1)->code, PAWL_STORE);
     assert_int_equal(pawl_kv_status_find(0x24)->code, PAWL_DENIED);
     assert_int_equal(pawl_kv_status_find(0x20)->code, PAWL_DENIED);
-    assert_int_equal(pawl_kv_status_find(0x80)->code, PAWL_BAD_REQUEST);
-    assert_int_equal(pawl_kv_status_find(0x88)->code, PAWL_BAD_REQUEST);
-    assert_int_equal(pawl_kv_status_find(0xa0)->code, PAWL_BAD_REQUEST);
+    assert_int_equal(pawl_kv_status_find(0x80)->code, PAWL_DENIED);
+    assert_int_equal(pawl_kv_status_find(0x88)->code, PAWL_DENIED);
+    assert_int_equal(pawl_kv_status_find(0xa0)->code, PAWL_DENIED);
     assert_int_equal(pawl_kv_status_find(0x86)->code, PAWL_BUSY);
 }
 
@@ -323,6 +325,95 @@ static void tells_lost_writes_from_kept_ones(void **state)
                      PAWL_KV_HISTORY_UNKNOWN);
 }
 
+static bool loses_what_was_written_in(const struct pawl_kv_router *router, const char *uuid)
+{
+    return pawl_kv_past_branch(router, 0, 0, text_bytes(uuid)).loses;
+}
+
+static void another_history_loses_what_it_does_not_go_on_from(void **state)
+{
+    const char b[] = "000000000000000b", d[] = "000000000000000d";
+    const struct pawl_kv_settings settings = {.durability = PAWL_MCBP_MAJORITY};
+    struct pawl_kv_token token = {.uuid = 0};
+    struct pawl_kv_router router = {
+        .settings = &settings, .map = {.vbucket_count = 1}, .tokens = &token};
+    char log[32]; /* newest first: C from 90 on, B from 50 on */
+    const struct pawl_bytes bytes = {log, sizeof log};
+
+    (void)state;
+    put_entry(log, 0xc, 90);
+    put_entry(log + 16, 0xb, 50);
+    pawl_kv_past_keep(&router, 0, bytes);
+    assert_false(loses_what_was_written_in(&router, b));
+    assert_true(loses_what_was_written_in(&router, d));
+    assert_true(loses_what_was_written_in(&router, "no uuid"));
+    /* A write of our own is not in it: others may be missing as well. */
+    token = (struct pawl_kv_token){.before_uuid = 0xb, .before_seqno = 91};
+    pawl_kv_past_keep(&router, 0, bytes);
+    assert_true(loses_what_was_written_in(&router, b));
+    token.before_seqno = 90;
+    pawl_kv_past_keep(&router, 0, bytes);
+    assert_false(loses_what_was_written_in(&router, b));
+    pawl_kv_past_forget(&router);
+}
+
+static void assert_named(const struct pawl_kv_router *bucket, const char *url, const char *name)
+{
+    static struct pawl_kv_settings settings;
+    struct pawl_kv_router router = *bucket;
+
+    settings = settings_of(url);
+    router.settings = &settings;
+    struct pawl_identity identity = pawl_kv_past_identity(&router);
+
+    assert_int_equal(identity.name_size, strlen(name));
+    assert_memory_equal(identity.name, name, identity.name_size);
+}
+
+#define BUCKET "0123456789abcdef0123456789abcdef"
+#define PREFIX "a-prefix-of-thirty-two-bytes---"
+
+/* To a guard, stores of one name are one store: what was seen in one would move the others. */
+static void all_that_keeps_stores_apart_is_in_their_names(void **state)
+{
+    static struct pawl_kv_router router;
+
+    (void)state;
+    assert_named(&router, "couchbase://h/b", ""); /* no map was told */
+    memcpy(router.map.uuid, BUCKET, sizeof BUCKET);
+    assert_named(&router, "couchbase://h/b", BUCKET "/0/pawl");
+    assert_named(&router, "couchbase://h/b?prefix=x", BUCKET "/0/x");
+    assert_named(&router, "couchbase://h/b?counter=plain", BUCKET "/0:plain");
+    router.collection_id = 0x1f;
+    assert_named(&router, "couchbase://h/b/s.c", BUCKET "/1f/pawl");
+    /* Too long: its beginning, and a hash of all. */
+    assert_named(&router, "couchbase://h/b?prefix=" PREFIX "1", BUCKET "/1f#717bef2ede3cc6cd");
+    assert_named(&router, "couchbase://h/b?prefix=" PREFIX "2", BUCKET "/1f#fe5335a7c70720df");
+    memset(router.map.uuid, 'u', PAWL_KV_UUID_BYTES_MAX);
+    assert_named(&router, "couchbase://h/b",
+                 "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu#2210027592f2c274");
+}
+
+static void reads_how_long_a_collection_keeps_documents(void **state)
+{
+    static const char manifest[] =
+        "{\"uid\":\"2\",\"scopes\":[{\"name\":\"_default\",\"uid\":\"0\",\"collections\":["
+        "{\"name\":\"_default\",\"uid\":\"0\"}]},{\"name\":\"s\",\"uid\":\"8\",\"collections\":["
+        "{\"name\":\"a\",\"uid\":\"1f\",\"maxTTL\":60},{\"name\":\"b\",\"uid\":\"9\",\"maxTTL\":-1}"
+        ","
+        "{\"name\":\"c\",\"uid\":\"a\",\"maxTTL\":\"60\"}]}]}";
+    int64_t ttl_s = 7;
+
+    (void)state;
+    assert_true(pawl_kv_manifest_max_ttl(text_bytes(manifest), 0x1f, &ttl_s) && ttl_s == 60);
+    assert_true(pawl_kv_manifest_max_ttl(text_bytes(manifest), 9, &ttl_s) && ttl_s == -1);
+    assert_true(pawl_kv_manifest_max_ttl(text_bytes(manifest), 0, &ttl_s) && ttl_s == 0);
+    assert_false(pawl_kv_manifest_max_ttl(text_bytes(manifest), 10, &ttl_s)); /* no number */
+    assert_false(pawl_kv_manifest_max_ttl(text_bytes(manifest), 8, &ttl_s));
+    assert_false(pawl_kv_manifest_max_ttl(text_bytes("[]"), 0, &ttl_s));
+    assert_false(pawl_kv_manifest_max_ttl(text_bytes(""), 0, &ttl_s));
+}
+
 static void logs_in_only_where_the_password_is_safe(void **state)
 {
     const struct pawl_bytes all = PAWL_BYTES("SCRAM-SHA512 SCRAM-SHA256 SCRAM-SHA1 PLAIN ");
@@ -365,6 +456,46 @@ static void hashes_no_password_for_ever(void **state)
     pawl_kv_sasl_free(sasl);
 }
 
+/* A wrong password is found out by the server, with its last message. */
+static void a_refused_login_says_what_to_do(void **state)
+{
+    static const struct {
+        const char *last, *says;
+    } rows[] = {
+        {"e=invalid-proof", "the login was refused"},
+        {"v=IhLVNaY3wfu01bUpZs8gsD8MNaFIspj71p8ULr1H0DA=,e=failed", "user:password@"},
+        {"v=IhLVNaY3wfu01bUpZs8gsD8MNaFIspj71p8ULr1H0DA=", "the wrong server"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        const struct pawl_kv_login login = {"user", "sEcret", false};
+        struct pawl_kv_sasl *sasl = NULL;
+        struct pawl_bytes answer;
+        pawl_error error;
+        char first[256];
+
+        assert_int_equal(pawl_kv_sasl_new(&sasl, PAWL_BYTES("SCRAM-SHA256"), &login, &error),
+                         PAWL_OK);
+        assert_int_equal(pawl_kv_sasl_step(sasl, (struct pawl_bytes){NULL, 0}, &answer, &error),
+                         PAWL_OK);
+        const char *nonce = memmem(answer.at, answer.size, "r=", 2);
+
+        assert_non_null(nonce);
+        (void)snprintf(first, sizeof first, "%.*sx,s=QSXCR+Q6sek8bf92,i=4096",
+                       (int)(answer.at + answer.size - nonce), nonce);
+        assert_int_equal(
+            pawl_kv_sasl_step(sasl, (struct pawl_bytes){first, strlen(first)}, &answer, &error),
+            PAWL_OK);
+        const struct pawl_bytes last = {rows[i].last, strlen(rows[i].last)};
+
+        assert_int_equal(pawl_kv_sasl_finish(sasl, last, &error), PAWL_DENIED);
+        if (strstr(error.text, rows[i].says) == NULL) fail_msg("%s", error.text);
+        assert_null(strstr(error.text, "sEcret"));
+        pawl_kv_sasl_free(sasl);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,8 +510,12 @@ int main(void)
         cmocka_unit_test(knows_each_status_by_name),
         cmocka_unit_test(asks_the_error_map_for_the_rest),
         cmocka_unit_test(tells_lost_writes_from_kept_ones),
+        cmocka_unit_test(another_history_loses_what_it_does_not_go_on_from),
+        cmocka_unit_test(all_that_keeps_stores_apart_is_in_their_names),
+        cmocka_unit_test(reads_how_long_a_collection_keeps_documents),
         cmocka_unit_test(logs_in_only_where_the_password_is_safe),
         cmocka_unit_test(hashes_no_password_for_ever),
+        cmocka_unit_test(a_refused_login_says_what_to_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

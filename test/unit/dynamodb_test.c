@@ -195,7 +195,7 @@ static void a_foreign_item_is_named(void **state)
         struct pawl_record record = {.name = {.at = "x", .size = 1}};
         pawl_error error = {.text = ""};
 
-        assert_int_equal(pawl_dynamodb_item(&record, item, &error), PAWL_STORE);
+        assert_int_equal(pawl_dynamodb_item(&record, item, &error), PAWL_DENIED);
         assert_non_null(strstr(error.text, cases[i].said));
         json_decref(item);
     }
@@ -249,7 +249,7 @@ static void each_error_has_its_end_and_its_advice(void **state)
         {"ServiceUnavailableException", PAWL_DYNAMODB_PERHAPS, PAWL_STORE},
         {"RequestTimeout", PAWL_DYNAMODB_PERHAPS, PAWL_STORE},
         {"RequestTimeoutException", PAWL_DYNAMODB_PERHAPS, PAWL_STORE},
-        {"ResourceNotFoundException", PAWL_DYNAMODB_NOT, PAWL_STORE},
+        {"ResourceNotFoundException", PAWL_DYNAMODB_NOT, PAWL_MISSING},
         {"ResourceInUseException", PAWL_DYNAMODB_NOT, PAWL_STORE},
         {"ItemCollectionSizeLimitExceededException", PAWL_DYNAMODB_NOT, PAWL_STORE},
         {"ValidationException", PAWL_DYNAMODB_NOT, PAWL_BAD_REQUEST},
@@ -384,7 +384,7 @@ static void a_table_must_be_able_to_keep_the_promise(void **state)
          false, PAWL_OK, NULL},
         {"{" KEY_IS_OURS ARN "\"TableStatus\":\"ACTIVE\",\"Replicas\":"
          "[{\"RegionName\":\"us-east-1\"}]}",
-         false, PAWL_BAD_REQUEST, "eu-west-1, us-east-1"},
+         false, PAWL_DENIED, "eu-west-1, us-east-1"},
         {"{" KEY_IS_OURS ARN "\"TableStatus\":\"ACTIVE\",\"Replicas\":"
          "[{\"RegionName\":\"us-east-1\"}]}",
          true, PAWL_OK, NULL},
@@ -395,11 +395,11 @@ static void a_table_must_be_able_to_keep_the_promise(void **state)
          "\"KeyType\":\"HASH\"},{\"AttributeName\":\"at\",\"KeyType\":\"RANGE\"}],"
          "\"AttributeDefinitions\":[{\"AttributeName\":\"id\",\"AttributeType\":\"N\"},"
          "{\"AttributeName\":\"at\",\"AttributeType\":\"S\"}]}",
-         false, PAWL_BAD_REQUEST, "id (N) HASH, at (S) RANGE"},
+         false, PAWL_DENIED, "id (N) HASH, at (S) RANGE"},
         {"{\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":"
          "\"HASH\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"k\",\"AttributeType\":\"B\"}]}",
-         false, PAWL_BAD_REQUEST, "k (B) HASH"},
-        {"{}", false, PAWL_BAD_REQUEST, "key"},
+         false, PAWL_DENIED, "k (B) HASH"},
+        {"{}", false, PAWL_DENIED, "key"},
         {"null", false, PAWL_STORE, "does not describe"},
     };
 

@@ -64,7 +64,8 @@ static struct pawl_record some_record(void)
     "\"min\":-9223372036854775808,\"max\":9223372036854775807,\"origin\":5,\"block\":500,"    \
     "\"cycle\":1,\"ended\":0,\"dropped\":0,\"seq_order\":\"global\",\"data_type\":\"bigint\"" \
     ",\"rate\":1234.5,\"created_at\":1700000000,\"changed_at\":1700000001,"                   \
-    "\"written_at\":1700000002,\"branch\":\"b\\\"1\",\"moved_to\":\"ord\\\\\xc3\xa9\"}"
+    "\"written_at\":1700000002,\"branch\":\"b\\\"1\",\"moved_to\":\"ord\\\\\xc3\xa9\","       \
+    "\"name\":\"orders\"}"
 
 /* URLs. */
 
@@ -163,13 +164,14 @@ static void foreign_keys_are_named(void **state)
 
     (void)state;
     settings_of(&settings, "etcd://h/pawl");
-    assert_int_equal(pawl_etcd_key_name(&name, &settings, PAWL_BYTES("pawl/"), &error), PAWL_STORE);
+    assert_int_equal(pawl_etcd_key_name(&name, &settings, PAWL_BYTES("pawl/"), &error),
+                     PAWL_DENIED);
     assert_non_null(strstr(error.text, "\"pawl/\""));
     assert_int_equal(pawl_etcd_key_name(&name, &settings, PAWL_BYTES("pawl/a\nb"), &error),
-                     PAWL_STORE);
+                     PAWL_DENIED);
     assert_non_null(strstr(error.text, "8 bytes"));
     assert_int_equal(pawl_etcd_key_name(&name, &settings, PAWL_BYTES("other/a"), &error),
-                     PAWL_STORE);
+                     PAWL_DENIED);
 }
 
 /* Values. */
@@ -229,6 +231,8 @@ static void foreign_values_are_refused_by_name(void **state)
         {"{\"format\":1,\"next\":1.5}", "next is \"1.5\""},
         {"{\"format\":1,\"next\":\"x\"}", "next is \"x\""},
         {"{\"format\":1,\"next\":1}", "has no epoch"},
+        {"{\"format\":1,\"next\":1,\"name\":\"order\"}", "overlaps"},
+        {"{\"format\":1,\"next\":1,\"name\":\"orders\"}", "has no epoch"},
     };
 
     (void)state;
@@ -236,7 +240,7 @@ static void foreign_values_are_refused_by_name(void **state)
         struct pawl_record record = {.name = name_of("orders")};
         pawl_error error = {.text = ""};
 
-        if (pawl_etcd_value_read(&record, bytes_of(rows[i].value), &error) != PAWL_STORE ||
+        if (pawl_etcd_value_read(&record, bytes_of(rows[i].value), &error) != PAWL_DENIED ||
             strstr(error.text, rows[i].says) == NULL || strstr(error.text, "\"orders\"") == NULL) {
             fail_msg("%s: \"%s\"", rows[i].value, error.text);
         }
@@ -387,6 +391,33 @@ static void the_branch_is_written_and_read(void **state)
     assert_true(cluster_id == UINT64_MAX);
     for (size_t i = 0; i < PAWL_COUNT(foreign); i++) {
         assert_false(pawl_etcd_meta_read(&read, &cluster_id, bytes_of(foreign[i])));
+        assert_int_equal(pawl_etcd_meta_format(bytes_of(foreign[i]), NULL),
+                         i == 2 ? PAWL_DENIED : PAWL_OK);
+    }
+}
+
+static void what_is_another_stores_is_told(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        bool overlaps;
+    } rows[] = {
+        {"eu/orders", "{\"format\":1,\"name\":\"orders\"}", true},
+        {"eu/", "{\"format\":1,\"branch\":\"1-000000000000000a\",\"cluster\":\"7\"}", true},
+        {"eu/", "{\"format\":2,\"branch\":\"x\",\"cluster\":\"7\"}", true},
+        {"eu", "{\"format\":1,\"branch\":\"1-000000000000000a\",\"cluster\":\"7\"}", false},
+        {"orders", "{\"format\":1,\"name\":\"orders\"}", false},
+        {"orders", "{\"colour\":\"red\"}", false},
+        {"orders", "no JSON", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct pawl_name name;
+
+        assert_int_equal(pawl_name_set(&name, bytes_of(rows[i].name), NULL), PAWL_OK);
+        assert_int_equal(pawl_etcd_value_overlaps(&name, bytes_of(rows[i].value)),
+                         rows[i].overlaps);
     }
 }
 
@@ -407,17 +438,18 @@ static void pairs_that_cannot_be_ours_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < PAWL_COUNT(texts); i++) {
         json_t *kv = json_loads(texts[i], 0, NULL);
+        bool a_key = strstr(texts[i], "cGF3bC9h") != NULL; /* and what etcd cannot mean by it */
 
-        assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), PAWL_STORE);
+        assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), a_key ? PAWL_STORE : PAWL_DENIED);
         json_decref(kv);
     }
     memset(big, 'A', sizeof big - 4);
     json_t *kv = json_pack("{s:s,s:s,s:s}", "key", "cGF3bC9h", "value", big, "mod_revision", "3");
 
-    assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), PAWL_STORE);
+    assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), PAWL_DENIED);
     assert_non_null(strstr(error.text, "\"pawl/a\""));
     assert_int_equal(json_object_set_new(kv, "key", json_string(big)), 0);
-    assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), PAWL_STORE);
+    assert_int_equal(pawl_etcd_pair_read(&pair, kv, &error), PAWL_DENIED);
     json_decref(kv);
 }
 
@@ -439,7 +471,7 @@ static const struct error_row error_rows[] = {
     {400, 3, "illegal base64 data at input byte 0", false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
     {400, 3, SAID("too many operations in txn request"), false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
     {400, 3, SAID("duplicate key given in txn request"), false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
-    {400, 3, SAID("request is too large"), false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
+    {400, 3, SAID("request is too large"), false, PAWL_DENIED, PAWL_ETCD_ENDS},
     {400, 3, SAID("user name is empty"), false, PAWL_DENIED, PAWL_ETCD_LOGIN},
     {400, 3, SAID("revision of auth store is old"), false, PAWL_DENIED, PAWL_ETCD_LOGIN},
     {500, 2, "auth: revision in header is old", false, PAWL_DENIED, PAWL_ETCD_LOGIN},
@@ -470,12 +502,12 @@ static const struct error_row error_rows[] = {
     {500, 2, "context deadline exceeded", true, PAWL_STORE, PAWL_ETCD_ELSEWHERE},
     {504, 4, "context deadline exceeded", true, PAWL_STORE, PAWL_ETCD_ELSEWHERE},
     {500, 13, "internal", true, PAWL_STORE, PAWL_ETCD_ELSEWHERE},
-    {501, 12, "unknown service etcdserverpb.KV", false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
-    {404, 0, NULL, false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
-    {400, 0, NULL, false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
+    {501, 12, "unknown service etcdserverpb.KV", false, PAWL_DENIED, PAWL_ETCD_ENDS},
+    {404, 0, NULL, false, PAWL_DENIED, PAWL_ETCD_ENDS},
+    {400, 0, NULL, false, PAWL_DENIED, PAWL_ETCD_ENDS},
     {401, 0, NULL, false, PAWL_DENIED, PAWL_ETCD_ENDS},
     {403, 0, NULL, false, PAWL_DENIED, PAWL_ETCD_ENDS},
-    {413, 0, NULL, false, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS},
+    {413, 0, NULL, false, PAWL_DENIED, PAWL_ETCD_ENDS},
     {429, 0, NULL, false, PAWL_BUSY, PAWL_ETCD_ENDS},
     {500, 0, NULL, true, PAWL_STORE, PAWL_ETCD_ELSEWHERE},
     {502, 0, NULL, true, PAWL_STORE, PAWL_ETCD_ELSEWHERE},
@@ -549,6 +581,7 @@ int main(void)
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(answers_that_are_none_have_no_header),
         cmocka_unit_test(the_branch_is_written_and_read),
+        cmocka_unit_test(what_is_another_stores_is_told),
         cmocka_unit_test(pairs_that_cannot_be_ours_are_refused),
         cmocka_unit_test(errors_mean_what_the_table_says),
     };

@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #define WIDE (PAWL_JUMP_REACH * PAWL_FENCE_IDS_MIN)
+#define LAPS (UINT64_C(1) << 40) /* as many a floor can jump over */
 
 static struct pawl_ask take_beyond(struct desk *desk, uint64_t count, struct pawl_mark floor)
 {
@@ -53,6 +54,8 @@ static const struct {
     {"of a later lap, ahead", CYCLE_TO(2000000), 1000, 0, 3, 2000, PAWL_OK, 12001, 3, 1, 10000},
     {"near a lap's end", CYCLE_TO(2000000), 1999999, 0, 0, 2000000, PAWL_OK, 10001, 1, 1, 10000},
     {"of a used-up lap", CYCLE_TO(2000000), 2000000, 0, 0, 2000000, PAWL_OK, 1, 1, 0, 0},
+    {"of a lap far on", CYCLE_TO(2000000), 1000, 0, LAPS, 5, PAWL_OK, 11001, LAPS, 1, 10000},
+    {"of a lap too far on", CYCLE_TO(2000000), 1000, 0, LAPS + 1, 5, PAWL_FLOOR, 0, 0, 0, 0},
     {"of a lap that cannot be", CYCLE_TO(2000000), 1000, 0, UINT64_MAX, 5, PAWL_FLOOR, 0, 0, 0, 0},
     {"descending, behind",
      {.given = PAWL_GIVEN_INCREMENT, .increment = -2},
@@ -122,10 +125,53 @@ static void refused_floors_name_the_way_out(void **state)
     struct pawl_mark at_next = {.line = desk.record.line, .id = 1};
 
     assert_non_null(strstr(take_beyond(&desk, 1, later).error.text,
-                           "pawl fence s --beyond 1234567890123456789"));
-    assert_non_null(strstr(take_beyond(&desk, 1, at_next).error.text, "pawl fence s --skip N"));
-    assert_int_equal(desk_fence(&desk, 0, later.line).error.code, PAWL_OK);
+                           "pawl fence s --beyond 1234567890123456789 --skip 1"));
+    assert_non_null(strstr(take_beyond(&desk, 1, at_next).error.text, "pawl fence s --skip 1"));
+    assert_int_equal(desk_fence(&desk, 1, later.line).error.code, PAWL_OK);
     assert_int_equal(take_beyond(&desk, 1, later).error.code, PAWL_OK);
+}
+
+/* In the same line floors stay in force: only a skip leads beyond what one tells of. */
+static void the_way_out_of_a_far_floor_leads_beyond_it(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)UP_TO(32767));
+    struct pawl_mark far = {.line = desk.record.line, .id = 901};
+
+    assert_non_null(strstr(take_beyond(&desk, 1, far).error.text, "pawl fence s --skip 901"));
+    assert_int_equal(desk_fence(&desk, 901, 0).error.code, PAWL_OK);
+    assert_int_equal(desk.record.line, far.line);
+    assert_int_equal(take_beyond(&desk, 1, far).grant.range.first, 902);
+}
+
+static void a_new_line_begins_beyond_what_the_fence_was_told_of(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)UP_TO(900000));
+    struct pawl_ask ask = {.kind = PAWL_ASK_FENCE,
+                           .count = 5,
+                           .line = desk.record.line + 7,
+                           .floor = {.line = desk.record.line + 7, .id = 700}};
+
+    (void)desk_ask(&desk, &ask);
+    assert_int_equal(ask.error.code, PAWL_OK);
+    assert_int_equal(desk_next(&desk, 1).grant.range.first, 701);
+}
+
+static void no_lap_counts_where_none_can_be(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)UP_TO(9000000));
+    struct pawl_mark lap = {.line = desk.record.line, .lap = 1, .id = 5};
+
+    assert_int_equal(take_beyond(&desk, 1, lap).error.code, PAWL_FLOOR);
+    assert_int_equal(desk.record.lap, 0);
 }
 
 static void the_margin_grows_with_the_lost_time(void **state)
@@ -294,6 +340,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grants_lie_beyond_the_floor),
         cmocka_unit_test(refused_floors_name_the_way_out),
+        cmocka_unit_test(the_way_out_of_a_far_floor_leads_beyond_it),
+        cmocka_unit_test(a_new_line_begins_beyond_what_the_fence_was_told_of),
+        cmocka_unit_test(no_lap_counts_where_none_can_be),
         cmocka_unit_test(the_margin_grows_with_the_lost_time),
         cmocka_unit_test(rates_fade_and_grow),
         cmocka_unit_test(no_id_is_given_twice_beyond_a_true_floor),

@@ -134,6 +134,56 @@ static void a_give_back_goes_back_over_grants_that_hang_together(void **state)
     world_end(&world);
 }
 
+/* What is granted next where it began is another run. */
+static void a_run_given_back_whole_is_over(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.store.record.next = 21; /* 11 to 20 are others', who give them back later */
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = give_back(&taken, 21);
+
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    world.store.record.next = 11;
+    taken = world_take(&world, 20, nothing);
+    assert_int_equal(taken.ask.grant.range.first, 11);
+    back = give_back(&taken, 15);
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_seen(&world).id, 14);
+    world_restart(&world, 0);
+    world.store.record.next = 11;
+    assert_true(world_take(&world, 1, nothing).ask.grant.range.first > 14 + PAWL_FENCE_IDS_MIN);
+    world_end(&world);
+}
+
+/* The next id then lies one increment beyond the last one, whatever that is by then. */
+static void a_give_back_goes_back_by_the_increment(void **state)
+{
+    struct world world;
+    pawl_definition by = {.given = PAWL_GIVEN_INCREMENT, .increment = 10};
+    struct deed change = {.ask = {.kind = PAWL_ASK_CREATE, .definition = &by}};
+
+    (void)state;
+    world_begin(&world);
+    assert_int_equal(world_do(&world, PAWL_ASK_DROP).ask.error.code, PAWL_OK);
+    assert_int_equal(world_ask(&world, &change)->ask.error.code, PAWL_OK);
+    struct deed taken = world_take(&world, 10, nothing);
+    struct deed back = give_back(&taken, 51);
+
+    assert_int_equal(world_ask(&world, &back)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_seen(&world).id, 41);
+    by.increment = 1;
+    change = (struct deed){.ask = {.kind = PAWL_ASK_ALTER, .definition = &by}};
+    assert_int_equal(world_ask(&world, &change)->ask.error.code, PAWL_OK);
+    taken = world_take(&world, 1, nothing);
+    assert_int_equal(taken.ask.grant.range.first, 42);
+    assert_int_equal(taken.ask.skipped, 0);
+    world_end(&world);
+}
+
 static void what_cannot_be_forgotten_is_not_given_back(void **state)
 {
     struct world world;
@@ -373,10 +423,51 @@ static void a_later_line_than_the_stores_stops_it_until_fenced(void **state)
 
     assert_int_equal(taken.ask.error.code, PAWL_ROLLBACK);
     assert_non_null(strstr(taken.ask.error.text, "--beyond"));
-    struct deed fence = {.ask = {.kind = PAWL_ASK_FENCE, .line = line}};
+    struct deed fence = {.ask = {.kind = PAWL_ASK_FENCE, .line = line, .count = 1}};
 
     assert_int_equal(world_ask(&world, &fence)->ask.error.code, PAWL_OK);
-    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.grant.range.first, 11);
+    world_end(&world);
+}
+
+static void a_sequence_that_stopped_is_stopped_after_a_restart(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.store.record.max = 5000; /* no room for a margin */
+    struct pawl_mark floor = {world.store.record.line, 0, 40};
+
+    assert_int_equal(world_take(&world, 1, floor).ask.error.code, PAWL_ROLLBACK);
+    world_restart(&world, 0);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_ROLLBACK);
+    struct deed fence = {.ask = {.kind = PAWL_ASK_FENCE, .count = 40}};
+
+    assert_int_equal(world_ask(&world, &fence)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.grant.range.first, 41);
+    world_end(&world);
+}
+
+/* It draws a line of its own, of which nobody will have a floor. */
+static void a_rename_is_told_what_was_seen_of_both_names(void **state)
+{
+    struct world world;
+    struct deed rename = {.ask = {.kind = PAWL_ASK_RENAME, .to = {"t", 1}}};
+
+    (void)state;
+    world_begin(&world);
+    (void)world_take(&world, 10, nothing);
+    world.book.seen[1].mark = (struct pawl_mark){77, 2, 500};
+    assert_int_equal(pawl_name_set(&world.book.names[1], (struct pawl_bytes){"t", 1}, NULL),
+                     PAWL_OK);
+    world.book.count = 2;
+    (void)world_ask(&world, &rename);
+    assert_int_equal(world.store.floor.line, world.store.record.line);
+    assert_int_equal(world.store.floor.id, 10);
+    assert_int_equal(world.store.to_floor.line, 77);
+    assert_int_equal(world.store.to_floor.lap, 2);
+    assert_int_equal(world.store.to_floor.id, 500);
     world_end(&world);
 }
 
@@ -463,6 +554,8 @@ int main(void)
         cmocka_unit_test(what_is_given_back_is_forgotten_before_it_is_sent),
         cmocka_unit_test(a_give_back_leaves_nothing_that_is_others),
         cmocka_unit_test(a_give_back_goes_back_over_grants_that_hang_together),
+        cmocka_unit_test(a_run_given_back_whole_is_over),
+        cmocka_unit_test(a_give_back_goes_back_by_the_increment),
         cmocka_unit_test(what_cannot_be_forgotten_is_not_given_back),
         cmocka_unit_test(ids_go_on_where_the_guard_cannot_be_written),
         cmocka_unit_test(a_grant_behind_what_was_seen_is_discarded),
@@ -475,6 +568,8 @@ int main(void)
         cmocka_unit_test(a_sequence_begun_anew_is_no_step_back),
         cmocka_unit_test(a_store_that_went_back_before_a_drop_gives_nothing_again),
         cmocka_unit_test(a_later_line_than_the_stores_stops_it_until_fenced),
+        cmocka_unit_test(a_sequence_that_stopped_is_stopped_after_a_restart),
+        cmocka_unit_test(a_rename_is_told_what_was_seen_of_both_names),
         cmocka_unit_test(asks_wait_until_the_store_is_known),
         cmocka_unit_test(who_asks_again_in_done_is_served),
         cmocka_unit_test(descending_sequences_are_guarded_too),

@@ -145,6 +145,7 @@ static void serve(struct fake_store *store, struct pawl_ask *ask)
     } else {
         if (store->blind) ask->floor = (struct pawl_mark){.line = 0};
         store->floor = ask->floor;
+        store->to_floor = ask->to_floor;
         if (pawl_record_apply(&store->record, ask, &moment)) store->identity.position++;
     }
     if (ask->identity != NULL) *ask->identity = store->identity;

@@ -35,7 +35,7 @@ struct fake_store {
     bool held;     /* answers nothing */
     bool keeps_no; /* tag: REDRAW is not understood */
     unsigned pings, redraws, returns;
-    struct pawl_mark floor; /* of the last ask for ids */
+    struct pawl_mark floor, to_floor; /* of the last ask */
     struct fake_book *book;
     struct pawl_mark at_return; /* what the book had when a RETURN came */
 };

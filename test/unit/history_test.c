@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -275,7 +276,8 @@ static void bad_files_are_named(void **state)
         {"1\nx\n", ":2: each line"},     {"1 2\n", ":1: each line"},
         {"1\n2 3 4\n", ":2: each line"}, {"1 2 3 4\n", ":1: each line"},
         {"1 9 8\n", ":1: the call had"}, {"9223372036854775808\n", ":1: each line"},
-        {"1  2 3\n", ":1: each line"},
+        {"1  2 3\n", ":1: each line"},   {"\x1f\x8b\b", "zcat FILE | pawl verify -"},
+        {"BZh91AY", "is compressed"},
     };
     char path[64];
     char *const list[] = {path};
@@ -293,6 +295,61 @@ static void bad_files_are_named(void **state)
     assert_int_equal(history_read(list, 1, &history, &error), PAWL_BAD_REQUEST);
     assert_non_null(strstr(error.text, "No such file"));
     history_free(&history);
+    (void)snprintf(path, sizeof path, "/tmp");
+    assert_int_equal(history_read(list, 1, &history, &error), PAWL_BAD_REQUEST);
+    assert_non_null(strstr(error.text, "Is a directory"));
+    history_free(&history);
+}
+
+static void a_file_named_twice_is_no_duplicate(void **state)
+{
+    char paths[2][64];
+    char *const list[] = {paths[0], paths[1], paths[0]};
+    struct history history;
+    pawl_error error;
+
+    (void)state;
+    file_with(paths[0], "", "1\n", 2);
+    file_with(paths[1], "", "2\n", 2);
+    assert_int_equal(history_read(list, 3, &history, &error), PAWL_BAD_REQUEST);
+    assert_non_null(strstr(error.text, "are one file"));
+    history_free(&history);
+    assert_int_equal(history_read(list, 2, &history, &error), PAWL_OK);
+    history_free(&history);
+    (void)unlink(paths[0]);
+    (void)unlink(paths[1]);
+}
+
+/* More than a pipe or the first room holds. */
+static void a_pipe_is_read_to_its_end(void **state)
+{
+    enum { IDS = 30000 };
+    char path[32];
+    char *const list[] = {path};
+    int ends[2];
+    struct history history;
+    pawl_error error;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    pid_t writer = fork();
+
+    if (writer == 0) {
+        FILE *file = fdopen(ends[1], "w");
+
+        for (int i = 1; file != NULL && i <= IDS; i++) {
+            (void)fprintf(file, "%d\n", i);
+        }
+        _exit(file != NULL && fclose(file) == 0 ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    (void)snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    assert_int_equal(history_read(list, 1, &history, &error), PAWL_OK);
+    assert_int_equal(history.takers[0].count, IDS);
+    assert_int_equal(history.takers[0].ids[IDS - 1], IDS);
+    history_free(&history);
+    (void)close(ends[0]);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
 int main(void)
@@ -306,6 +363,8 @@ int main(void)
         cmocka_unit_test(random_histories_are_judged_as_naively),
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(a_file_named_twice_is_no_duplicate),
+        cmocka_unit_test(a_pipe_is_read_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

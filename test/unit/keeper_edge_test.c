@@ -51,6 +51,82 @@ static void a_refused_check_is_not_repeated_at_once(void **state)
     world_free(world);
 }
 
+static void a_refused_floor_fails_its_asker_alone(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask mistaken = {.kind = PAWL_ASK_TAKE, .count = 1};
+    struct pawl_ask innocent = {.kind = PAWL_ASK_TAKE, .count = 1};
+
+    (void)state;
+    mistaken.floor = (struct pawl_mark){world->store.record.line + 7, 0, 5000};
+    world->store.held_back = true;
+    do_ask(world, &mistaken);
+    do_ask(world, &innocent);
+    assert_int_equal(mistaken.asker + innocent.asker, 0);
+    world->store.held_back = false;
+    turn(world, PAWL_NS_PER_MS);
+    turn(world, PAWL_NS_PER_MS);
+    assert_int_equal(mistaken.error.code, PAWL_FLOOR);
+    assert_int_equal(innocent.asker, 1);
+    assert_int_equal(innocent.error.code, PAWL_OK);
+    assert_int_equal(innocent.grant.range.count, 1);
+    world_free(world);
+}
+
+/* Whoever told of the floor may never come again: what it told of is kept from the others. */
+static void a_sequence_that_stops_stops_for_everybody(void **state)
+{
+    struct world *world = world_with(NULL, true);
+    struct pawl_ask knows = {.kind = PAWL_ASK_TAKE, .count = 1};
+    struct pawl_ask others = {.kind = PAWL_ASK_TAKE, .count = 1};
+    struct pawl_ask fence = {.kind = PAWL_ASK_FENCE, .count = 5000};
+    struct pawl_ask after = {.kind = PAWL_ASK_TAKE, .count = 1};
+
+    (void)state;
+    world->store.refuses = true;
+    knows.floor = (struct pawl_mark){world->store.record.line, 0, 5000};
+    do_ask(world, &knows);
+    assert_int_equal(knows.error.code, PAWL_ROLLBACK);
+    assert_non_null(strstr(knows.error.text, "pawl fence s --skip 5000"));
+    for (int i = 0; i < 10; i++) {
+        others = (struct pawl_ask){.kind = PAWL_ASK_TAKE, .count = 1};
+        do_ask(world, &others);
+        turn(world, INTERVAL_S * PAWL_NS_PER_S);
+        assert_int_equal(others.error.code, PAWL_ROLLBACK);
+    }
+    do_ask(world, &fence);
+    assert_int_equal(fence.error.code, PAWL_OK);
+    do_ask(world, &after);
+    assert_int_equal(after.error.code, PAWL_OK);
+    assert_int_equal(after.grant.range.first, 5001);
+    world_free(world);
+}
+
+static void what_the_store_lost_is_not_begun_at_its_start_again(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 700};
+    struct pawl_ask lost = {.kind = PAWL_ASK_TAKE, .count = 700};
+    struct pawl_ask create = {.kind = PAWL_ASK_CREATE};
+    struct pawl_ask after = {.kind = PAWL_ASK_TAKE, .count = 1};
+
+    (void)state;
+    (void)open_holding(world);
+    do_ask(world, &take);
+    assert_int_equal(take.error.code, PAWL_OK);
+    int64_t last = pawl_range_last(take.grant.range);
+    world->store.record = (struct pawl_record){.name = world->store.record.name};
+    turn(world, 2 * INTERVAL_S * PAWL_NS_PER_S);
+    do_ask(world, &lost);
+    assert_int_equal(lost.error.code, PAWL_NO_SEQUENCE);
+    do_ask(world, &create);
+    assert_int_equal(create.error.code, PAWL_OK);
+    do_ask(world, &after);
+    assert_int_equal(after.error.code, PAWL_OK);
+    assert_true(after.grant.range.first > last);
+    world_free(world);
+}
+
 static void a_refused_rollback_is_not_repeated_at_once(void **state)
 {
     struct world *world = world_with(NULL, true);
@@ -466,6 +542,9 @@ int main(void)
         cmocka_unit_test(a_dropped_global_sequence_is_left_alone),
         cmocka_unit_test(a_refused_check_is_not_repeated_at_once),
         cmocka_unit_test(a_refused_rollback_is_not_repeated_at_once),
+        cmocka_unit_test(a_refused_floor_fails_its_asker_alone),
+        cmocka_unit_test(a_sequence_that_stops_stops_for_everybody),
+        cmocka_unit_test(what_the_store_lost_is_not_begun_at_its_start_again),
         cmocka_unit_test(a_full_reserve_is_no_reason_to_hurry),
         cmocka_unit_test(what_was_missing_is_asked_for_at_once),
         cmocka_unit_test(a_run_finds_a_place_in_a_full_reserve),

@@ -2,6 +2,10 @@
 /* The keeper over a source of one record, on a clock of its own. */
 #include "keeper_world.h"
 
+#include <stdio.h>
+
+#include "base/log.h"
+
 static void hands_out_in_order(void **state)
 {
     struct world *world = world_new(NULL);
@@ -59,6 +63,52 @@ static void idle_stock_is_given_back(void **state)
     assert_int_equal(world->store.returns, 1);
     assert_int_equal(next_id(world, holding), last + 1);
     assert_conserved(world);
+    pawl_holding_release(holding);
+    world_free(world);
+}
+
+static void wait_for_ids(struct world *world, struct pawl_holding *holding)
+{
+    struct pawl_ask wait = {.kind = PAWL_ASK_WAIT, .count = 1, .holding = holding};
+
+    do_ask(world, &wait);
+    assert_int_equal(wait.error.code, PAWL_OK);
+}
+
+static void go_idle(struct world *world)
+{
+    for (int i = 0; i < 40; i++) {
+        turn(world, 10 * PAWL_NS_PER_S);
+    }
+}
+
+/* Grants that hang together, and were all given back, are over: what is granted next where they
+ * began is not behind our floor when its end is given back. */
+static void a_run_given_back_whole_is_over(void **state)
+{
+    const pawl_definition tens = {.given = PAWL_GIVEN_BLOCK, .block = 10};
+    struct world *world = world_new(&tens);
+    struct pawl_holding *holding = open_holding(world);
+
+    (void)state;
+    for (int64_t i = 1; i <= 10; i++) {
+        assert_int_equal(next_id(world, holding), i);
+    }
+    go_idle(world);
+    world->store.record.next = 21; /* 11 to 20 are others' */
+    wait_for_ids(world, holding);
+    assert_true(world->store.record.next > 21);
+    go_idle(world);
+    assert_int_equal(world->store.record.next, 21);
+    world->store.record.next = 11; /* they gave them back */
+    for (int64_t i = 11; i <= 20; i++) {
+        assert_int_equal(next_id(world, holding), i);
+    }
+    wait_for_ids(world, holding);
+    go_idle(world);
+    assert_int_equal(world->store.record.next, 21);
+    world->store.record.next = 11; /* it went back */
+    assert_true(next_id(world, holding) > 20 + PAWL_FENCE_IDS_MIN);
     pawl_holding_release(holding);
     world_free(world);
 }
@@ -324,12 +374,72 @@ static void the_end_is_said(void **state)
     world_free(world);
 }
 
+struct lines {
+    unsigned one, sums;
+    char last[600];
+};
+
+static void count_lines(enum pawl_log_level level, const char *line, void *arg)
+{
+    struct lines *lines = arg;
+
+    assert_int_equal(level, PAWL_LOG_WARN);
+    lines->one += strstr(line, "msg=\"refill failed\"") != NULL;
+    lines->sums += strstr(line, "msg=\"refills failed\"") != NULL;
+    (void)snprintf(lines->last, sizeof lines->last, "%s", line);
+}
+
+static void fail_many(struct world *world, const char *head, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+        struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 1};
+
+        take.name.size = (size_t)snprintf(name, sizeof name, "%s%u", head, i);
+        take.name.at = name;
+        do_ask(world, &take);
+        pawl_keeper_forget(world->keeper, &take);
+    }
+}
+
+/* Ten thousand sequences in use, and one store that is away: it is told, not ten thousand times. */
+static void refills_that_fail_are_told_in_few_lines(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct lines lines = {.one = 0};
+
+    (void)state;
+    turn(world, 5 * PAWL_NS_PER_S);
+    world->store.fail = PAWL_STORE;
+    pawl_log_set(PAWL_LOG_WARN, count_lines, &lines);
+    fail_many(world, "a", 200);
+    assert_int_equal(lines.one, 10);
+    assert_int_equal(lines.sums, 0);
+    uint64_t next_ns = pawl_keeper_turn(world->keeper, world->now_ns);
+
+    assert_true(next_ns <= world->now_ns + PAWL_NS_PER_S);
+    turn(world, PAWL_NS_PER_S);
+    assert_int_equal(lines.sums, 1);
+    assert_non_null(strstr(lines.last, "more=190"));
+    assert_non_null(strstr(lines.last, "told to fail"));
+    turn(world, PAWL_NS_PER_S);
+    fail_many(world, "b", 11);
+    assert_int_equal(lines.one, 20);
+    pawl_keeper_free(world->keeper); /* what was not told is told then */
+    assert_int_equal(lines.sums, 2);
+    assert_non_null(strstr(lines.last, "more=1 "));
+    pawl_log_set(PAWL_LOG_OFF, NULL, NULL);
+    world->keeper = NULL;
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hands_out_in_order),
         cmocka_unit_test(quiet_sequences_leave_no_gap),
         cmocka_unit_test(idle_stock_is_given_back),
+        cmocka_unit_test(a_run_given_back_whole_is_over),
         cmocka_unit_test(a_change_first_gives_back),
         cmocka_unit_test(exact_takes_hang_together),
         cmocka_unit_test(leases_are_cut_and_taken_back_once),
@@ -340,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_tail_that_does_not_fit_is_not_given_back),
         cmocka_unit_test(global_callers_share_what_is_not_yet_sent),
         cmocka_unit_test(the_end_is_said),
+        cmocka_unit_test(refills_that_fail_are_told_in_few_lines),
     };
 
     return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);

@@ -25,6 +25,7 @@ struct store {
     bool held_back; /* answers nothing */
     bool shared;    /* others take an id after each of our grants */
     bool stuck;     /* forgets what it granted, and no floor moves it */
+    bool refuses;   /* moves beyond no floor by itself */
 };
 
 struct world {
@@ -42,7 +43,8 @@ static inline uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
 {
     struct store *store = PAWL_OWNER(self, struct store, source);
     struct pawl_moment moment = {.random = &store->random,
-                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
+                                 .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S,
+                                 .refuse_rollback = store->refuses};
 
     (void)now_ns;
     while (!store->held_back && store->asks.first != NULL) {

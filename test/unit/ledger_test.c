@@ -22,11 +22,13 @@ static bool disk_load(struct pawl_archive *self, struct pawl_bytes name, struct 
 }
 
 static void disk_save(struct pawl_archive *self, struct pawl_bytes name,
-                      const struct pawl_books *books)
+                      const struct pawl_books *books, uint32_t *place)
 {
     struct disk *disk = PAWL_OWNER(self, struct disk, archive);
 
     (void)name;
+    assert_true(*place == 0 || *place == 7);
+    *place = 7;
     disk->books = *books;
     disk->there = true;
     disk->saves++;
@@ -341,6 +343,157 @@ static void a_step_back_is_counted(void **state)
     world_free(world);
 }
 
+/* Whatever was leased beyond them: what is held comes after the bound that is told, all of it. */
+static void the_bounds_of_a_crash_hold_what_lies_before_a_lease(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+
+    (void)state;
+    open_ledger(world, &disk);
+    struct pawl_grant grant = lease(world, 7, 10, 0);
+    struct asking back = {
+        .ask = {.kind = PAWL_ASK_RETURN, .lease = grant.lease, .value = grant.range.first + 4}};
+
+    ask_as(world, 7, &back);
+    assert_int_equal(back.ask.error.code, PAWL_OK);
+    struct pawl_books books = disk.books;
+
+    assert_int_equal(pawl_books_recover(&books), 6);
+    assert_true(books.crash_bounded);
+    assert_int_equal(books.crash_after, 4);
+    assert_int_equal(books.crash_top, 10);
+    world_free(world);
+}
+
+/* Of what is in the stock, too, though none of it was drawn. */
+static void the_bounds_of_a_crash_hold_what_nobody_has_drawn(void **state)
+{
+    const pawl_definition definition = {.given = PAWL_GIVEN_BLOCK, .block = 50};
+    struct world *world = world_new(&definition);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+
+    (void)state;
+    open_ledger(world, &disk);
+    struct pawl_holding *holding = open_holding(world); /* one id, in stock */
+    (void)lease(world, 7, 10, 0);
+    struct pawl_books books = books_of(world);
+
+    assert_true(books.bounded);
+    assert_int_equal(books.top, world->store.record.next - 1);
+    assert_true(pawl_books_held(&books) > 0);
+    assert_int_equal(next_id(world, holding), books.after + 1);
+    (void)lease(world, 7, 10, 0);
+    books = books_of(world);
+    assert_int_equal(next_id(world, holding), books.after + 1);
+    pawl_holding_release(holding);
+    world_free(world);
+}
+
+/* Until a person moves it on: then it goes on, and how often it stopped is known still. */
+static void a_sequence_that_stops_is_told(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+    struct asking take = {.ask = {.kind = PAWL_ASK_TAKE, .count = 5}};
+    struct pawl_record record;
+    pawl_gaps gaps = {.since = 0};
+    struct pawl_ask read = {.kind = PAWL_ASK_READ, .record = &record, .gaps = &gaps};
+
+    (void)state;
+    open_ledger(world, &disk);
+    const struct pawl_counts *counts = pawl_keeper_counts(world->keeper);
+    const struct pawl_record backup = world->store.record;
+
+    do_ask(world, &read);
+    assert_int_equal(gaps.reserved, 0); /* nothing is known yet */
+    (void)lease(world, 7, 10, 0);
+    assert_int_equal(counts->stopped, 0);
+    world->store.record = backup;
+    world->store.refuses = true;
+    for (int i = 0; i < 2; i++) { /* once, however often it is asked for */
+        ask_as(world, 7, &take);
+        assert_int_equal(take.ask.error.code, PAWL_ROLLBACK);
+        assert_int_equal(counts->stopped, 1);
+        assert_int_equal(counts->stops, 1);
+        pass(world, 2);
+    }
+    read = (struct pawl_ask){.kind = PAWL_ASK_READ, .record = &record, .gaps = &gaps};
+    do_ask(world, &read);
+    assert_true(gaps.stopped);
+    assert_int_equal(gaps.stops, 1);
+    assert_true(gaps.reserved >= 10);
+    struct disk after = disk;
+
+    open_ledger(world, &after); /* a crash */
+    assert_true(books_of(world).stopped);
+    counts = pawl_keeper_counts(world->keeper);
+    struct pawl_ask fence = {.kind = PAWL_ASK_FENCE, .count = 500};
+
+    do_ask(world, &fence);
+    assert_int_equal(fence.error.code, PAWL_OK);
+    assert_int_equal(counts->stopped, 0);
+    assert_false(after.books.stopped);
+    (void)lease(world, 7, 10, 0);
+    struct pawl_books books = books_of(world);
+
+    assert_false(books.stopped);
+    assert_int_equal(books.stops, 1);
+    assert_int_equal(counts->stops, 0); /* of this keeper */
+    world_free(world);
+}
+
+static void a_sequence_that_stops_is_counted_while_it_rests(void **state)
+{
+    struct world *world = world_with(NULL, true);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+    struct asking take = {.ask = {.kind = PAWL_ASK_TAKE, .count = 5}};
+
+    (void)state;
+    open_ledger(world, &disk);
+    const struct pawl_counts *counts = pawl_keeper_counts(world->keeper);
+
+    world->store.fail = PAWL_ROLLBACK; /* for another cause than a floor */
+    ask_as(world, 7, &take);
+    assert_int_equal(counts->stopped, 1);
+    pass(world, 2 * PAWL_IDLE_INTERVALS);
+    assert_int_equal(counts->stopped, 1);
+    struct disk after = disk;
+
+    open_ledger(world, &after); /* which the next one knows when it is asked for it */
+    counts = pawl_keeper_counts(world->keeper);
+    ask_as(world, 7, &take);
+    assert_int_equal(counts->stopped, 1);
+    assert_int_equal(counts->stops, 0);
+    world->store.fail = PAWL_OK;
+    pass(world, 2);
+    (void)lease(world, 7, 10, 0);
+    assert_int_equal(counts->stopped, 0);
+    assert_false(after.books.stopped);
+    assert_int_equal(after.books.stops, 1);
+    world_free(world);
+}
+
+/* Dropped elsewhere: nothing is left that could be fenced. */
+static void a_stopped_sequence_that_is_no_more_is_not_counted(void **state)
+{
+    struct world *world = world_with(NULL, true);
+    struct disk disk = {.archive = {disk_load, disk_save}};
+    struct asking take = {.ask = {.kind = PAWL_ASK_TAKE, .count = 5}};
+    struct pawl_ask fence = {.kind = PAWL_ASK_FENCE, .count = 500};
+
+    (void)state;
+    open_ledger(world, &disk);
+    world->store.fail = PAWL_ROLLBACK;
+    ask_as(world, 7, &take);
+    assert_int_equal(pawl_keeper_counts(world->keeper)->stopped, 1);
+    world->store.fail = PAWL_NO_SEQUENCE;
+    do_ask(world, &fence);
+    assert_int_equal(fence.error.code, PAWL_NO_SEQUENCE);
+    assert_int_equal(pawl_keeper_counts(world->keeper)->stopped, 0);
+    world_free(world);
+}
+
 static void who_reads_a_record_is_told_its_gaps(void **state)
 {
     struct world *world = world_new(NULL);
@@ -399,6 +552,11 @@ int main(void)
         cmocka_unit_test(what_was_asked_for_in_the_last_moment_counts_too),
         cmocka_unit_test(a_clean_stop_is_no_crash),
         cmocka_unit_test(a_step_back_is_counted),
+        cmocka_unit_test(the_bounds_of_a_crash_hold_what_lies_before_a_lease),
+        cmocka_unit_test(the_bounds_of_a_crash_hold_what_nobody_has_drawn),
+        cmocka_unit_test(a_sequence_that_stops_is_told),
+        cmocka_unit_test(a_sequence_that_stops_is_counted_while_it_rests),
+        cmocka_unit_test(a_stopped_sequence_that_is_no_more_is_not_counted),
         cmocka_unit_test(who_reads_a_record_is_told_its_gaps),
         cmocka_unit_test(many_sequences_have_their_rows),
     };

@@ -41,6 +41,13 @@ static pawl_err drop(struct desk *desk)
     return desk_ask(desk, &ask);
 }
 
+static pawl_err drop_left(struct desk *desk)
+{
+    struct pawl_ask ask = {.kind = PAWL_ASK_DROP, .force = true};
+
+    return desk_ask(desk, &ask);
+}
+
 static struct pawl_record look(struct desk *desk)
 {
     struct pawl_record seen = {.epoch = 0};
@@ -120,8 +127,8 @@ static void what_has_left_says_where_to(void **state)
         struct pawl_ask ask = {.kind = others[i], .count = 1, .value = 700};
 
         assert_int_equal(desk_ask(&a, &ask), PAWL_NO_SEQUENCE);
-        assert_string_equal(ask.error.text,
-                            "sequence \"s\" was moved to another store (lmdb:/b): use it there");
+        assert_string_equal(ask.error.text, "sequence \"s\" was moved to another store (lmdb:/b): "
+                                            "use it there; its next id was 46");
     }
     assert_int_equal(desk_return(&a, &taken, 43).error.code, PAWL_NOT_KEPT);
     const pawl_definition lenient = {.given = PAWL_GIVEN_IF_NOT_EXISTS};
@@ -131,6 +138,27 @@ static void what_has_left_says_where_to(void **state)
     assert_non_null(strstr(created.error.text, PAWL_LEFT_WORDS));
     assert_non_null(strstr(created.error.text, "pawl drop"));
     assert_int_equal(pawl_err_advice(PAWL_DENIED), PAWL_ADVICE_FIX);
+}
+
+/* Whoever tidies up does not let others begin it anew, with ids that its new store gives. */
+static void what_is_left_stays_unless_by_force(void **state)
+{
+    struct pawl_ask ask = {.kind = PAWL_ASK_DROP};
+    struct desk a;
+    struct desk b;
+
+    (void)state;
+    pair(&a, &b);
+    assert_int_equal(move(&a, &b, "b"), PAWL_OK);
+    const struct pawl_record left = a.record;
+
+    assert_int_equal(desk_ask(&a, &ask), PAWL_DENIED);
+    assert_non_null(strstr(ask.error.text, PAWL_LEFT_WORDS));
+    assert_non_null(strstr(ask.error.text, "pawl drop --force"));
+    assert_same_record(&a.record, &left);
+    const pawl_definition lenient = {.given = PAWL_GIVEN_IF_NOT_EXISTS};
+
+    assert_int_equal(desk_create(&a, &lenient).error.code, PAWL_DENIED);
 }
 
 static void what_is_left_can_be_dropped_and_its_name_used(void **state)
@@ -143,9 +171,9 @@ static void what_is_left_can_be_dropped_and_its_name_used(void **state)
     uint64_t line = a.record.line;
 
     assert_int_equal(move(&a, &b, "b"), PAWL_OK);
-    assert_int_equal(drop(&a), PAWL_OK);
+    assert_int_equal(drop_left(&a), PAWL_OK);
     assert_true(a.record.dropped && !pawl_record_has_left(&a.record));
-    assert_int_equal(drop(&a), PAWL_NO_SEQUENCE);
+    assert_int_equal(drop_left(&a), PAWL_NO_SEQUENCE);
     /* The copy once more: a tombstone does not harm what arrived. */
     assert_int_equal(move(&a, &b, "b"), PAWL_OK);
     assert_false(b.record.dropped);
@@ -162,8 +190,9 @@ static void leaving_again_changes_nothing(void **state)
 
     (void)state;
     pair(&a, &b);
-    (void)leave(&a, "b", 0, &once);
-    assert_int_equal(leave(&a, "b", UINT32_MAX, &twice).error.code, PAWL_OK);
+    (void)leave(&a, "etcd://b:23#0123456789abcdef", 0, &once);
+    /* Another version cuts what people read of the URL otherwise: the mark counts. */
+    assert_int_equal(leave(&a, "etcd://b...#0123456789abcdef", 9, &twice).error.code, PAWL_OK);
     assert_same_record(&once, &twice);
 }
 
@@ -312,7 +341,7 @@ static void it_can_come_back(void **state)
         struct desk *from = turn % 2 == 0 ? &a : &b;
         struct desk *to = turn % 2 == 0 ? &b : &a;
 
-        if (turn == 4) assert_int_equal(drop(to), PAWL_OK); /* what was left of it there */
+        if (turn == 4) assert_int_equal(drop_left(to), PAWL_OK); /* what was left of it there */
         assert_int_equal(move(from, to, turn % 2 == 0 ? "b" : "a"), PAWL_OK);
         if (turn == 0) late = a.record;
         assert_true(pawl_record_has_left(&from->record) && !to->record.dropped);
@@ -322,7 +351,7 @@ static void it_can_come_back(void **state)
     /* The first mover was stopped before it asked: it is back at a, and stays there. */
     assert_int_equal(move(&a, &b, "b"), PAWL_OK);
     assert_int_equal(move(&b, &a, "a"), PAWL_OK);
-    assert_int_equal(drop(&b), PAWL_OK);
+    assert_int_equal(drop_left(&b), PAWL_OK);
     assert_int_equal(arrive(&b, &late).error.code, PAWL_OK);
     assert_true(b.record.dropped && !a.record.dropped);
 }
@@ -507,7 +536,7 @@ static void world_step(struct world *world)
 
         if (ask.error.code == PAWL_OK) give(world, &ask.grant);
     } else if (what < 18) {
-        (void)drop(desk);
+        (void)drop_left(desk);
     } else {
         (void)desk_create(desk, NULL);
     }
@@ -539,6 +568,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_goes_on_where_it_left_off),
         cmocka_unit_test(what_has_left_says_where_to),
+        cmocka_unit_test(what_is_left_stays_unless_by_force),
         cmocka_unit_test(what_is_left_can_be_dropped_and_its_name_used),
         cmocka_unit_test(leaving_again_changes_nothing),
         cmocka_unit_test(it_leaves_for_one_store_only),

@@ -162,6 +162,25 @@ static void forgets_what_was_used_least_recently(void **state)
     close_all(&fixture);
 }
 
+/* As in PostgreSQL: it makes an id current, but no sequence the last one that was asked. */
+static void setval_of_another_sequence_is_no_lastval(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    open_all(&fixture);
+    query(&fixture, 0, "CREATE SEQUENCE s; CREATE SEQUENCE t", "C(CREATE SEQUENCE) " CREATED);
+    query(&fixture, 0, "SELECT setval('t', 70)", "T(setval:20) D(70) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "SELECT lastval()", "T(lastval:20) " NO_LAST);
+    query(&fixture, 0, "SELECT nextval('s')", NEXT("1"));
+    query(&fixture, 0, "SELECT setval('t', 80)", "T(setval:20) D(80) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "SELECT lastval(), currval('t')",
+          "T(lastval:20,currval:20) D(1,80) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "SELECT setval('s', 90)", "T(setval:20) D(90) C(SELECT 1) Z(I)");
+    query(&fixture, 0, "SELECT lastval()", "T(lastval:20) D(90) C(SELECT 1) Z(I)");
+    close_all(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +190,7 @@ int main(void)
         cmocka_unit_test(minds_only_what_may_have_happened),
         cmocka_unit_test(forgets_all_after_more_drops_than_are_kept),
         cmocka_unit_test(forgets_what_was_used_least_recently),
+        cmocka_unit_test(setval_of_another_sequence_is_no_lastval),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,9 @@ static void reads_urls(void **state)
     url_means("postgres://u:a?table=x@h/db", "password", "a?table=x");
     url_means("postgres:///db?host=/run/postgresql", "host", "/run/postgresql");
     url_means("postgres://[::1]:5433/db", "host", "::1");
+    url_means("postgres://h/db?user=me@realm&ssl=true", "user", "me@realm");
+    url_means("postgres://u:a#b@h/db", "password", "a#b");
+    url_means("postgres://h/db?%73slmode=require", "sslmode", "require");
 }
 
 static void url_refused(const char *url, const char *names)
@@ -70,6 +73,11 @@ static void url_refused(const char *url, const char *names)
 static void refuses_urls_and_keeps_passwords(void **state)
 {
     (void)state;
+    url_refused("postgres://127.0.0.1:geheim/db", "port must be a number");
+    url_refused("postgres://a:1,b:65536/db", "port must be a number");
+    url_refused("postgres://h/db?port=0", "port must be a number");
+    url_refused("postgres://h/db?connect_timeout=soon", "connect_timeout=soon");
+    url_refused("postgres://h/db?sslmode=perhaps", "sslmode=perhaps");
     url_refused("postgres://u:secret@h/db?colour=red", "colour");
     url_refused("postgres://u:secret@h/db?table=", "table");
     url_refused("postgres://u:secret@h/db?table=a.b.c", "table");
@@ -79,10 +87,66 @@ static void refuses_urls_and_keeps_passwords(void **state)
     url_refused("postgres://u:secret@h/db?durability=some", "durability=some");
     url_refused("postgres://u:secret%zz@h/db", "password");
     url_refused("postgres://u:x%zzsecret/y@h/db", "password");
-    url_refused("postgres://u@h/db?password=secret&colour=red", "password");
+    url_refused("postgres://u@h/db?password=secret&colour=red", "colour");
     url_refused("postgres://u:secret@[::1/db", "URL");
     url_refused("postgres://u:secret@h/db?table", "table");
     url_refused("postgres://u:secret@h,g/db?target_session_attrs=standby", "target_session_attrs");
+    url_refused("postgres://u:secret@h/db?sslmode", "sslmode lacks its =");
+    url_refused("postgres://u:secret@h/db?colour=red", "sslrootcert");
+    url_refused("postgres://u:a%secret@h/db", "%25");
+    url_refused("postgres://a%secret@h/db", "%25");
+    url_refused("postgres://u:a@secret@h/db", "%40");
+    url_refused("postgres://u:a/secret@h/db", "%2F");
+    url_refused("postgres://u:12/secret@h/db", "%2F");
+    url_refused("postgres://u:a@b/secret@h/db", "%40");
+    url_refused("postgres://u:a@b#secret@h/db", "%23");
+    url_refused("postgres://u:a@b?secret@h/db", "%40");
+    url_refused("postgres://u:a/b?secret@h/db", "%40");
+    url_refused("postgres://u:a/b?secret=1@h/db", "%40");
+}
+
+/* What libpq says only when it connects would be taken for a server that is away. */
+static void refuses_values_that_no_server_could_make_right(void **state)
+{
+    (void)state;
+    url_refused("postgres://h/db?connect_timeout=", "connect_timeout=: must be whole seconds");
+    url_refused("postgres://h/db?connect_timeout=-1", "connect_timeout=-1");
+    url_refused("postgres://h/db?connect_timeout=2147483648", "connect_timeout=2147483648");
+    url_refused("postgres://h/db?keepalives=x", "keepalives=x: must be 0 or 1");
+    url_refused("postgres://h/db?keepalives_idle=5s", "keepalives_idle=5s");
+    url_refused("postgres://h/db?keepalives_interval=x", "keepalives_interval=x");
+    url_refused("postgres://h/db?keepalives_count=1.5", "keepalives_count=1.5");
+    url_refused("postgres://h/db?tcp_user_timeout=abc", "tcp_user_timeout=abc");
+    url_refused("postgres://h/db?tcp_user_timeout=%0a", "tcp_user_timeout=: must be");
+    url_refused("postgres://h/db?replication=true", "replication=true: ids come");
+    url_refused("postgres://h/db?replication=0", "leave it out");
+    url_refused("postgres://h/db?gssencmode=maybe", "disable, prefer and require");
+    url_refused("postgres://h/db?channel_binding=yes", "channel_binding=yes");
+    url_refused("postgres://h/db?sslcompression=on", "sslcompression=on");
+    url_refused("postgres://h/db?sslsni=2", "sslsni=2");
+    url_refused("postgres://h/db?sslmode=", "sslmode=");
+    url_refused("postgres://h/db?ssl_min_protocol_version=SSLv3", "TLSv1.2");
+    url_means("postgres://h/db?ssl_min_protocol_version=tlsv1.2", "ssl_min_protocol_version",
+              "tlsv1.2");
+    url_means("postgres://h/db?tcp_user_timeout=2147483647", "tcp_user_timeout", "2147483647");
+    url_means("postgres://h/db?keepalives=0&sslsni=0&channel_binding=require", "keepalives", "0");
+}
+
+static void refuses_what_is_given_twice_or_empty(void **state)
+{
+    (void)state;
+    url_refused("postgres://h/db?table=x&table=y", "table is given twice");
+    url_refused("postgres://h/db?table=x&sslmode=disable&table=x", "table is given twice");
+    url_refused("postgres://h/db?durability=on&durability=none", "durability is given twice");
+    url_refused("postgres://h/db?sslmode=disable&sslmode=require", "sslmode is given twice");
+    url_refused("postgres://h/db?sslmode=disable&%73slmode=require", "is given twice");
+    url_refused("postgres://u@h/db?password=secret&password=x", "password is given twice");
+    url_refused("postgres://h,/db", "one of the hosts is empty");
+    url_refused("postgres://,h/db", "one of the hosts is empty");
+    url_refused("postgres://a,,b/db", "one of the hosts is empty");
+    url_refused("postgres://a:1,:2/db", "one of the hosts is empty");
+    url_refused("postgres:///db?host=a,", "one of the hosts is empty");
+    url_means("postgres://h/db?table=x&keepalives=1&keepalives_idle=3", "keepalives_idle", "3");
 }
 
 static const char *param(const struct pawl_postgres_params *params, const char *key)
@@ -150,14 +214,15 @@ static const struct {
     {"58030", PAWL_STORE, false, false},       {"XX001", PAWL_STORE, false, true},
     {"08006", PAWL_STORE, false, true},        {"08P01", PAWL_STORE, false, true},
     {"28P01", PAWL_DENIED, false, true},       {"28000", PAWL_DENIED, false, true},
-    {"42501", PAWL_DENIED, false, true},       {"3D000", PAWL_BAD_REQUEST, false, true},
-    {"3F000", PAWL_STORE, false, true},        {"42P01", PAWL_STORE, false, true},
-    {"42703", PAWL_BAD_REQUEST, false, true},  {"42P10", PAWL_BAD_REQUEST, false, true},
-    {"42804", PAWL_BAD_REQUEST, false, true},  {"0A000", PAWL_BUSY, false, true},
-    {"26000", PAWL_BUSY, false, true},         {"22003", PAWL_BAD_REQUEST, false, false},
+    {"42501", PAWL_DENIED, false, true},       {"3D000", PAWL_DENIED, false, true},
+    {"3F000", PAWL_MISSING, false, true},      {"42P01", PAWL_MISSING, false, true},
+    {"42703", PAWL_DENIED, false, true},       {"42P10", PAWL_DENIED, false, true},
+    {"42804", PAWL_DENIED, false, true},       {"0A000", PAWL_DENIED, false, true},
+    {"26000", PAWL_BUSY, false, true},         {"22003", PAWL_DENIED, false, false},
     {"22021", PAWL_BAD_REQUEST, false, false}, {"22P05", PAWL_BAD_REQUEST, false, false},
-    {"22001", PAWL_BAD_REQUEST, false, false}, {"23505", PAWL_BAD_REQUEST, false, false},
-    {"23514", PAWL_BAD_REQUEST, false, false}, {"P0001", PAWL_STORE, false, true},
+    {"22001", PAWL_DENIED, false, false},      {"23505", PAWL_DENIED, false, false},
+    {"23514", PAWL_DENIED, false, false},      {"27000", PAWL_DENIED, false, false},
+    {"P0001", PAWL_DENIED, false, false},      {"428C9", PAWL_DENIED, false, true},
     {NULL, PAWL_STORE, false, true},
 };
 
@@ -174,6 +239,17 @@ static void maps_every_state(void **state)
         assert_true(found->advice[0] != '\0');
     }
     assert_non_null(strstr(pawl_postgres_state_of("42P01")->advice, "pawl store init"));
+}
+
+/* One state for what passes by itself, and for what no table of that kind can do. */
+static void tells_a_changed_table_by_the_server_function(void **state)
+{
+    (void)state;
+    assert_int_equal(pawl_postgres_state_at("0A000", "RevalidateCachedQuery")->code, PAWL_BUSY);
+    assert_int_equal(pawl_postgres_state_at("0A000", NULL)->code, PAWL_BUSY);
+    assert_int_equal(pawl_postgres_state_at("0A000", "RewriteQuery")->code, PAWL_DENIED);
+    assert_int_equal(pawl_postgres_state_at("23514", "RevalidateCachedQuery")->code, PAWL_DENIED);
+    assert_int_equal(pawl_postgres_state_at(NULL, NULL)->code, PAWL_STORE);
 }
 
 static const struct {
@@ -227,6 +303,14 @@ static void reads_libpq_texts(void **state)
     assert_true(pawl_postgres_state_find(verbose, sqlstate));
     assert_string_equal(sqlstate, "28P01");
     assert_false(pawl_postgres_state_find("connection refused\n\tIs the server", sqlstate));
+    assert_non_null(strstr(pawl_postgres_connect_advice("42601"), "options="));
+    assert_non_null(strstr(pawl_postgres_connect_advice("42501"), "GRANT CONNECT"));
+    assert_non_null(strstr(pawl_postgres_connect_advice("28P01"), "password"));
+    assert_non_null(pawl_postgres_refusal_advice("x failed: fe_sendauth: no password supplied\n"));
+    assert_non_null(pawl_postgres_refusal_advice("server does not support SSL, but SSL was "));
+    assert_non_null(pawl_postgres_refusal_advice("SSL error: certificate verify failed"));
+    assert_null(pawl_postgres_refusal_advice("connection refused\n\tIs the server running"));
+    assert_null(pawl_postgres_refusal_advice("server closed the connection unexpectedly"));
     assert_null(strchr(pawl_postgres_one_line(line, sizeof line, verbose), '\n'));
     assert_null(strstr(line, "LOCATION"));
     assert_string_equal(pawl_postgres_one_line(line, sizeof line, "a\n\tb\n"), "a; b");
@@ -361,9 +445,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_urls),
         cmocka_unit_test(refuses_urls_and_keeps_passwords),
+        cmocka_unit_test(refuses_values_that_no_server_could_make_right),
+        cmocka_unit_test(refuses_what_is_given_twice_or_empty),
         cmocka_unit_test(dials_places_around),
         cmocka_unit_test(takes_lists_apart),
         cmocka_unit_test(maps_every_state),
+        cmocka_unit_test(tells_a_changed_table_by_the_server_function),
         cmocka_unit_test(knows_what_is_certain),
         cmocka_unit_test(notices_a_cancelled_wait),
         cmocka_unit_test(reads_libpq_texts),

@@ -98,7 +98,7 @@ static void every_flipped_bit_is_refused(void **state)
     (void)state;
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
-        if (pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL) != PAWL_STORE) {
+        if (pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL) != PAWL_DENIED) {
             fail_msg("bit %zu of %zu went unnoticed", bit, size * 8);
         }
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
@@ -115,10 +115,10 @@ static void every_cut_and_every_tail_is_refused(void **state)
     (void)state;
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, cut}, NULL),
-                         PAWL_STORE);
+                         PAWL_DENIED);
     }
     assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size + 1}, NULL),
-                     PAWL_STORE);
+                     PAWL_DENIED);
 }
 
 /* One byte more than a record has, under a checksum that is right. */
@@ -136,7 +136,7 @@ static void a_longer_record_is_refused(void **state)
     for (int i = 0; i < 4; i++) {
         bytes[size++] = (char)(crc >> (8 * i));
     }
-    assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL), PAWL_STORE);
+    assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL), PAWL_DENIED);
 }
 
 static void a_newer_format_is_named(void **state)
@@ -150,7 +150,8 @@ static void a_newer_format_is_named(void **state)
     (void)state;
     assert_int_equal(bytes[0], PAWL_RECORD_FORMAT);
     bytes[0] = PAWL_RECORD_FORMAT + 1;
-    assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size}, &error), PAWL_STORE);
+    assert_int_equal(pawl_record_read(&back, (struct pawl_bytes){bytes, size}, &error),
+                     PAWL_DENIED);
     assert_non_null(strstr(error.text, "newer format"));
 }
 
@@ -175,7 +176,7 @@ static void what_cannot_be_is_refused(void **state)
         struct pawl_record back;
         size_t size = pawl_record_write(&bad[i], bytes);
 
-        if (pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL) != PAWL_STORE) {
+        if (pawl_record_read(&back, (struct pawl_bytes){bytes, size}, NULL) != PAWL_DENIED) {
             fail_msg("bad record %zu was read", i);
         }
         assert_int_equal(back.epoch, 0);

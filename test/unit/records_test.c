@@ -201,6 +201,7 @@ static void ask_change(struct world *world, struct deed *deed)
         return;
     case 2:
         deed->ask.kind = PAWL_ASK_DROP;
+        deed->ask.force = chance(world, 50);
         return;
     case 3:
         deed->ask.kind = PAWL_ASK_FENCE;

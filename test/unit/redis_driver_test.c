@@ -28,13 +28,18 @@
 
 _Static_assert(sizeof INFO - 1 == 50, "LOOK has its size");
 
+/* The type of the key. */
+#define HASH "$4\r\nhash\r\n"
+
 /* What is kept about the server: branch, position and whether replicas were waited for. */
-#define META_OF(branch, position, waited)        \
-    "*6\r\n$18\r\n" branch "\r\n$1\r\n" position \
-    "\r\n$1\r\nn\r\n$1\r\na\r\n$0\r\n\r\n$1\r\n" waited "\r\n"
-#define BRANCH "1-000000000000000a"
-#define META   META_OF(BRANCH, "8", "0")
-#define NONE   "*6\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
+#define META_WITH(branch, position, waited, format) \
+    "*8\r\n$18\r\n" branch "\r\n$1\r\n" position    \
+    "\r\n$1\r\nn\r\n$1\r\na\r\n$0\r\n\r\n$1\r\n" waited "\r\n" format HASH
+#define META_OF(branch, position, waited) META_WITH(branch, position, waited, "$1\r\n1\r\n")
+#define BRANCH                            "1-000000000000000a"
+#define META                              META_OF(BRANCH, "8", "0")
+#define NULLS                             "$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
+#define NONE                              "*8\r\n" NULLS "$4\r\nnone\r\n"
 
 struct world {
     struct fake_net net;
@@ -400,6 +405,38 @@ static void a_new_server_is_given_a_branch(void **state)
     world_end(&world);
 }
 
+/* What the store says of itself is looked at before anything else is asked of it. */
+static void a_store_that_is_not_this_pawls_is_refused(void **state)
+{
+    static const struct {
+        const char *meta, *says;
+    } rows[] = {
+        {META_WITH(BRANCH, "8", "0", "$1\r\n2\r\n"), "of a newer pawl"},
+        {META_WITH(BRANCH, "8", "0", "$2\r\n17\r\n"), "has format 17"},
+        {META_WITH(BRANCH, "8", "0", "$1\r\n0\r\n"), "is not pawl's"},
+        {META_WITH(BRANCH, "8", "0", "$1\r\nx\r\n"), "is not pawl's"},
+        {"*8\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$1\r\n2\r\n" HASH, "of a newer pawl"},
+        {"*8\r\n$1\r\nx\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n" HASH, "is not pawl's"},
+        {"*8\r\n" NULLS HASH, "is not pawl's"},
+    };
+    static const enum pawl_ask_kind kinds[] = {PAWL_ASK_PING, PAWL_ASK_INIT, PAWL_ASK_CREATE};
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows) * PAWL_COUNT(kinds); i++) {
+        struct world world;
+        size_t row = i / PAWL_COUNT(kinds);
+
+        world_begin(&world, "redis://h");
+        ask(&world, kinds[i % PAWL_COUNT(kinds)]);
+        open_link(&world);
+        (void)sent(&world);
+        fake_reply(world.link, "+OK\r\n" LOOK);
+        meet(&world, rows[row].meta);
+        answered(&world, PAWL_DENIED, rows[row].says);
+        world_end(&world);
+    }
+}
+
 /* The next connection meets a server that lacks what was seen before: a new branch is drawn, in
  * which the record, which bears the old one, is moved on. */
 static void a_server_that_lacks_what_was_seen_gets_another_branch(void **state)
@@ -480,6 +517,46 @@ static void an_answer_of_another_branch_is_looked_into(void **state)
     world_end(&world);
 }
 
+/* The server has the same branch, and is less far than before: it was put back under the
+ * connection. */
+static void an_answer_of_an_earlier_position_is_looked_into(void **state)
+{
+    struct world world;
+    char refused[1200];
+
+    (void)state;
+    (void)snprintf(refused, sizeof refused, "*2\r\n$7\r\nrefused\r\n%s", look_of("11", "7"));
+    take(&world, "redis://h");
+    world.position = 7; /* it told 8 when it was met */
+    reply(&world, refused);
+    assert_int_equal(world.answers, 0);
+    meet(&world, META_OF(BRANCH, "7", "0"));
+    assert_non_null(strstr(sent(&world), " 2-")); /* so that its records are moved on */
+    fake_reply(world.link, META_OF("2-00000000000000ff", "7", "0"));
+    answered(&world, PAWL_ROLLBACK, "\"orders\"");
+    world_end(&world);
+}
+
+/* One that goes on is no step back; and it is what later answers are held against. */
+static void a_position_that_rises_is_kept(void **state)
+{
+    struct world world;
+    char refused[1200];
+
+    (void)state;
+    (void)snprintf(refused, sizeof refused, "*2\r\n$7\r\nrefused\r\n%s", look_of("11", "7"));
+    take(&world, "redis://h");
+    world.position = 9;
+    reply(&world, refused);
+    turn(&world);
+    assert_null(strstr(sent(&world), "1 pawl:\tstore"));
+    world.position = 8; /* as far as when it was met, and not as since */
+    reply(&world, refused);
+    turn(&world);
+    assert_non_null(strstr(sent(&world), "1 pawl:\tstore"));
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,9 +570,12 @@ int main(void)
         cmocka_unit_test(a_write_that_replicas_do_not_have_is_burned),
         cmocka_unit_test(anothers_answer_is_none),
         cmocka_unit_test(a_new_server_is_given_a_branch),
+        cmocka_unit_test(a_store_that_is_not_this_pawls_is_refused),
         cmocka_unit_test(a_server_that_lacks_what_was_seen_gets_another_branch),
         cmocka_unit_test(a_promotion_counts_unless_replicas_were_waited_for),
         cmocka_unit_test(an_answer_of_another_branch_is_looked_into),
+        cmocka_unit_test(an_answer_of_an_earlier_position_is_looked_into),
+        cmocka_unit_test(a_position_that_rises_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "store/redis/answer.h"
 #include "store/redis/facts.h"
+#include "store/redis/meta.h"
 
 enum { TEXT_BYTES = 16 * 1024 };
 
@@ -59,7 +60,10 @@ static void a_wrong_part_of_a_url_is_named(void **state)
         {"redis://h/-1", "\"-1\" must be a database's number"},
         {"redis://a,b", "second host"},
         {"redis://h?prefx=a", "\"prefx\""},
-        {"redis://h?ca=/ca.pem", "\"ca\""},
+        {"redis://h?ca=/ca.pem", "\"ca\" is about TLS, which this URL does not ask for: begin it "
+                                 "with rediss://"},
+        {"rediss://h?cafile=/ca.pem", "no parameter \"cafile\"; there are: prefix, replicas, "
+                                      "durability, ca, cert, key, verify"},
         {"redis://h?prefix=", "prefix must be"},
         {"redis://h?prefix=a%0Ab", "prefix must be"},
         {"redis://h?replicas=many", "replicas"},
@@ -236,24 +240,32 @@ static const struct {
      PAWL_OP_FAILED, PAWL_STORE},
     {"UNBLOCKED force unblock from blocking operation, instance state changed", PAWL_OP_FAILED,
      PAWL_STORE},
-    {"MOVED 3999 127.0.0.1:6381", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
-    {"ASK 3999 127.0.0.1:6381", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
-    {"CROSSSLOT Keys in request don't hash to the same slot", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
-    {"CLUSTERDOWN The cluster is down", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
-    {"TRYAGAIN Multiple keys request during rehashing of slot", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
+    {"MOVED 3999 127.0.0.1:6381", PAWL_OP_FAILED, PAWL_DENIED},
+    {"ASK 3999 127.0.0.1:6381", PAWL_OP_FAILED, PAWL_DENIED},
+    {"CROSSSLOT Keys in request don't hash to the same slot", PAWL_OP_FAILED, PAWL_DENIED},
+    {"CLUSTERDOWN The cluster is down", PAWL_OP_FAILED, PAWL_DENIED},
+    {"TRYAGAIN Multiple keys request during rehashing of slot", PAWL_OP_FAILED, PAWL_DENIED},
     {"NOAUTH Authentication required.", PAWL_OP_FAILED, PAWL_DENIED},
     {"WRONGPASS invalid username-password pair or user is disabled.", PAWL_OP_FAILED, PAWL_DENIED},
     {"NOPERM this user has no permissions to run the 'evalsha' command", PAWL_OP_FAILED,
      PAWL_DENIED},
     {"DENIED Redis is running in protected mode because", PAWL_OP_FAILED, PAWL_DENIED},
     {"WRONGTYPE Operation against a key holding the wrong kind of value", PAWL_OP_FAILED,
-     PAWL_STORE},
+     PAWL_DENIED},
     {"ERR max number of clients reached", PAWL_OP_FAILED, PAWL_STORE},
     {"ERR The user executing the script can't run this command or subcommand script: 1",
+     PAWL_OP_UNKNOWN, PAWL_DENIED},
+    {"ERR The user executing the script can't access at least one of the keys mentioned in the "
+     "command arguments script: 1",
+     PAWL_OP_UNKNOWN, PAWL_DENIED},
+    {"ERR unknown command 'EVALSHA', with args beginning with: '0f'", PAWL_OP_FAILED, PAWL_DENIED},
+    {"ERR DB index is out of range", PAWL_OP_FAILED, PAWL_DENIED},
+    {"ERR AUTH <password> called without any password configured for the default user. Are you "
+     "sure your configuration is correct?",
      PAWL_OP_FAILED, PAWL_DENIED},
-    {"ERR unknown command 'EVALSHA', with args beginning with: '0f'", PAWL_OP_FAILED,
-     PAWL_BAD_REQUEST},
-    {"ERR DB index is out of range", PAWL_OP_FAILED, PAWL_BAD_REQUEST},
+    {"ERR Client sent AUTH, but no password is set", PAWL_OP_FAILED, PAWL_DENIED},
+    {"ERR invalid password", PAWL_OP_FAILED, PAWL_DENIED},
+    {"ERR wrong number of arguments for 'auth' command", PAWL_OP_FAILED, PAWL_DENIED},
     {"ERR Error running script (call to f_0f): @user_script:1: @user_script: 1: -OOM command not "
      "allowed when used memory > 'maxmemory'.",
      PAWL_OP_FAILED, PAWL_STORE},
@@ -287,6 +299,31 @@ static void every_error_is_the_right_ending(void **state)
 
     assert_int_equal(answer(&op, "-NOSCRIPT No matching script. Please use EVAL.\r\n"),
                      PAWL_REDIS_NO_SCRIPT);
+}
+
+/* What a command within a script was refused with: before the record was touched, or after. */
+static void a_script_that_breaks_off_says_where(void **state)
+{
+    static const char no_right[] =
+        "$75\r\nERR The user executing the script can't run this command "
+        "or subcommand scri\r\n";
+    static const char full[] = "$49\r\n@user_script: 1: -OOM command not allowed when us\r\n";
+    char text[512];
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        enum pawl_op_kind kind = i % 3 == 0   ? PAWL_OP_READ
+                                 : i % 3 == 1 ? PAWL_OP_WRITE
+                                              : PAWL_OP_ADVANCE;
+        struct pawl_op op = {.kind = kind, .record = record_make("orders")};
+        bool torn = i >= 6, denied = i % 6 < 3;
+
+        (void)snprintf(text, sizeof text, "*2\r\n%s\r\n%s", torn ? "$4\r\ntorn" : "$6\r\nfailed",
+                       denied ? no_right : full);
+        assert_int_equal(answer(&op, text), PAWL_REDIS_ENDS);
+        assert_int_equal(op.end, torn && kind != PAWL_OP_READ ? PAWL_OP_UNKNOWN : PAWL_OP_FAILED);
+        assert_int_equal(op.error.code, denied ? PAWL_DENIED : PAWL_STORE);
+    }
 }
 
 /* A look as the scripts answer it, with field `change` put to `value` (NULL: it is missing). */
@@ -377,7 +414,7 @@ static void what_is_not_ours_is_told_and_left_alone(void **state)
                 answer(&op, pass == 0 ? rows[i].text : with_word("refused", rows[i].text)),
                 PAWL_REDIS_ENDS);
             assert_int_equal(op.end, PAWL_OP_FAILED);
-            assert_int_equal(op.error.code, PAWL_STORE);
+            assert_int_equal(op.error.code, PAWL_DENIED);
             if (strstr(op.error.text, rows[i].words) == NULL) {
                 fail_msg("\"%s\" lacks \"%s\"", op.error.text, rows[i].words);
             }
@@ -389,10 +426,12 @@ static void what_is_not_ours_is_told_and_left_alone(void **state)
     assert_int_equal(answer(&op, with_word("damaged", look_of(&record, "-1", "next", "011"))),
                      PAWL_REDIS_ENDS);
     assert_int_equal(op.end, PAWL_OP_FAILED);
+    assert_int_equal(op.error.code, PAWL_DENIED);
     assert_non_null(strstr(op.error.text, "cannot count on"));
     op.kind = PAWL_OP_WRITE;
     assert_int_equal(answer(&op, "*2\r\n$5\r\nindex\r\n$6\r\nstring\r\n"), PAWL_REDIS_ENDS);
     assert_int_equal(op.end, PAWL_OP_FAILED);
+    assert_int_equal(op.error.code, PAWL_DENIED);
     assert_non_null(strstr(op.error.text, "no sorted set"));
 }
 
@@ -488,12 +527,12 @@ static void settings_that_lose_ids_are_refused_by_name(void **state)
     judged(&facts, "redis://h", PAWL_OK, "");
     judged(&facts, "redis://h?replicas=1", PAWL_OK, "");
     judged(&facts, "redis://h?replicas=2", PAWL_STORE, "1 of the 2 replicas");
-    JUDGED(appendonly, "no", PAWL_BAD_REQUEST, "CONFIG SET appendonly yes");
-    JUDGED(appendonly, "", PAWL_BAD_REQUEST, "does not let its settings be read");
-    JUDGED(appendfsync, "everysec", PAWL_BAD_REQUEST, "CONFIG SET appendfsync always");
-    JUDGED(no_appendfsync, "yes", PAWL_BAD_REQUEST, "CONFIG SET no-appendfsync-on-rewrite no");
-    JUDGED(maxmemory, "1000000", PAWL_BAD_REQUEST, "CONFIG SET maxmemory-policy noeviction");
-    JUDGED(cluster, "1", PAWL_BAD_REQUEST, "Redis Cluster");
+    JUDGED(appendonly, "no", PAWL_DENIED, "CONFIG SET appendonly yes");
+    JUDGED(appendonly, "", PAWL_DENIED, "does not let its settings be read");
+    JUDGED(appendfsync, "everysec", PAWL_DENIED, "CONFIG SET appendfsync always");
+    JUDGED(no_appendfsync, "yes", PAWL_DENIED, "CONFIG SET no-appendfsync-on-rewrite no");
+    JUDGED(maxmemory, "1000000", PAWL_DENIED, "CONFIG SET maxmemory-policy noeviction");
+    JUDGED(cluster, "1", PAWL_DENIED, "Redis Cluster");
     JUDGED(role, "slave", PAWL_STORE, "replica");
     JUDGED(loading, "1", PAWL_STORE, "reading its data");
     (void)snprintf(facts.aof_begins, sizeof facts.aof_begins, "1");
@@ -537,6 +576,7 @@ int main(void)
         cmocka_unit_test(requests_name_keys_conditions_and_fields),
         cmocka_unit_test(an_advance_goes_as_far_as_int64_does),
         cmocka_unit_test(every_error_is_the_right_ending),
+        cmocka_unit_test(a_script_that_breaks_off_says_where),
         cmocka_unit_test(looks_are_records),
         cmocka_unit_test(what_is_not_ours_is_told_and_left_alone),
         cmocka_unit_test(an_answer_to_something_else_is_none),

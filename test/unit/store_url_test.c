@@ -69,8 +69,8 @@ static void says_which_part_is_wrong(void **state)
         {"redis://a,,b", "host \"\" is empty"},
         {"redis://a:0", "port \"0\" must be"},
         {"redis://a:65536", "port \"65536\" must be"},
-        {"redis://a:x", "port \"x\" must be"},
-        {"redis://a:", "port \"\" must be"},
+        {"redis://a:x", "port of host \"a\" must be"},
+        {"redis://a:", "port of host \"a\" must be"},
         {"redis://[::1", "lacks its ]"},
         {"redis://[::1]7", "behind its ]"},
         {"redis://a%2", "without two hexadecimal digits"},
@@ -116,6 +116,8 @@ static void never_shows_a_password(void **state)
         "redis://u:1#secret@a/0",
         "redis://u:1/secret%zz@a",
         "redis://[secret/2@a",
+        "redis://u:secret",
+        "redis://u:secret/0",
     };
 
     (void)state;

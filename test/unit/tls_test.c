@@ -428,7 +428,7 @@ static void a_peer_without_tls_is_told_apart(void **state)
     world->dialled->events->opened(world->dialled);
     world->dialled->events->received(world->dialled, PAWL_BYTES("-ERR unknown command\r\n"));
     assert_null(world->dialled);
-    assert_non_null(strstr(world->reason, "does the port speak TLS?"));
+    assert_non_null(strstr(world->reason, "TLS: wrong version number"));
     world_end(world);
 }
 
@@ -447,15 +447,19 @@ static void an_end_below_is_an_end_above(void **state)
 
     (void)state;
     world->link.net->ops->dial(&world->link, "pawl.test", 6379);
+    assert_false(world->link.bare);
     hang_up(world, "cannot connect: connection refused");
     assert_string_equal(world->reason, "cannot connect: connection refused");
+    assert_false(world->link.bare); /* nothing stood */
     world->link.net->ops->dial(&world->link, "pawl.test", 6379);
     world->dialled->events->opened(world->dialled);
     hang_up(world, "closed by the peer");
     assert_string_equal(world->reason, "closed by the peer during the TLS handshake");
+    assert_true(world->link.bare); /* it stood, and TLS was not heard */
     dial(world, "pawl.test");
     hang_up(world, "connection reset by peer");
     assert_string_equal(world->reason, "connection reset by peer");
+    assert_false(world->link.bare);
     world->opened = false;
     dial(world, "pawl.test");
     SSL_shutdown(world->server);

@@ -283,6 +283,7 @@ static const char *state_of(pawl_err code)
     case PAWL_BUSY:
     case PAWL_LOST:
     case PAWL_STORE:
+    case PAWL_MISSING:
     case PAWL_CLOSED:
     case PAWL_FORKED:
         break;
@@ -340,6 +341,11 @@ void pg_explain(struct pg_session *session)
         if (renamed != NULL) {
             (void)snprintf(session->error.hint, sizeof session->error.hint,
                            "This server, pawl, has it under another name: it %s.", renamed);
+        }
+        const char *lost = strstr(text, PAWL_LOST_WORDS);
+        if (lost != NULL) {
+            (void)snprintf(session->error.hint, sizeof session->error.hint,
+                           "This server, pawl, knows it, but %s.", lost);
         }
         return;
     }

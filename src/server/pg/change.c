@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE, ALTER, DROP and renaming of sequences. They are carried out at once, and stay. */
 #include <stdio.h>
+#include <string.h>
 
 #include "server/pg/session.h"
 
@@ -66,12 +67,23 @@ bool pg_change_under_way(const struct pg_session *session)
            portal->plan->kind == SQL_PLAN_DROP || portal->plan->kind == SQL_PLAN_RENAME;
 }
 
+/* Not here any more, but its ids go on: whoever drops it is to know. */
+static bool has_left(const struct pg_session *session)
+{
+    return strstr(session->failure.text, PAWL_LEFT_WORDS) != NULL;
+}
+
 void pg_change_skipped(struct pg_session *session, const struct sql_name *name, const char *what)
 {
     bool schema = session->search.no_schema && strcmp(what, "sequence") == 0;
     struct pawl_bytes missing = schema ? name->schema : name->relation;
 
     session->wait = PG_WAIT_NOTHING;
+    if (has_left(session)) {
+        pg_explain(session);
+        pg_say_notice(session, "NOTICE", "00000", "%s, skipping", session->error.message);
+        return;
+    }
     pg_say_notice(session, "NOTICE", "00000", "%s \"%.*s\" does not exist, skipping",
                   schema ? "schema" : what, (int)missing.size, missing.at);
 }
@@ -203,6 +215,7 @@ static enum pg_step drop_missing(struct pg_session *session, const struct sql_ch
         session->wait = PG_WAIT_NOTHING;
         return PG_STEP_DONE;
     }
+    if (has_left(session)) return pg_change_explained(session);
     session->wait = PG_WAIT_NOTHING;
     (void)pg_no_relation(session, name, "sequence");
     session->error.position = 0;

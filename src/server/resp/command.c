@@ -156,3 +156,9 @@ bool words_take_u64(struct words *words, uint64_t *value)
     words->at++;
     return true;
 }
+
+bool words_take_floor(struct words *words, struct pawl_mark *floor)
+{
+    return words_take_u64(words, &floor->line) && words_take_u64(words, &floor->lap) &&
+           words_take_i64(words, &floor->id);
+}

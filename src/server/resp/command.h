@@ -55,6 +55,7 @@ bool words_take(struct words *words, const char *option);
 /* Takes a number; false: none is left, or it is none. */
 bool words_take_i64(struct words *words, int64_t *value);
 bool words_take_u64(struct words *words, uint64_t *value);
+bool words_take_floor(struct words *words, struct pawl_mark *floor); /* line lap id */
 
 /* options.c: [START n] … of SEQ.CREATE and SEQ.ALTER. false: error says what is wrong. */
 bool options_read(struct words *words, bool alter, pawl_definition *definition, pawl_error *error);

@@ -54,8 +54,13 @@ static void define(struct conn *conn, const struct pawl_resp_request *request, b
 {
     struct words words = {request, 2};
     pawl_definition definition;
+    struct pawl_mark floor = {0, 0, 0};
     pawl_error error = {0};
 
+    if (!alter && words_take(&words, "FLOOR") && !words_take_floor(&words, &floor)) {
+        say_error(conn, "ERR syntax: SEQ.CREATE name [FLOOR line lap id] [option value ...]");
+        return;
+    }
     if (!options_read(&words, alter, &definition, &error)) {
         say_failure(conn, &error);
         return;
@@ -73,6 +78,7 @@ static void define(struct conn *conn, const struct pawl_resp_request *request, b
                                   alter ? answer_changed : answer_ok);
     if (call == NULL) return;
     call->definition = definition;
+    call->sent.ask.floor = floor;
     call->sent.ask.definition = &call->definition;
     call_submit(call);
 }
@@ -89,9 +95,17 @@ void run_seq_alter(struct conn *conn, const struct pawl_resp_request *request)
 
 void run_seq_drop(struct conn *conn, const struct pawl_resp_request *request)
 {
-    struct call *call = conn_call(conn, PAWL_ASK_DROP, request->words[1], answer_changed);
+    struct words words = {request, 2};
+    bool force = words_take(&words, "FORCE");
 
-    if (call != NULL) call_submit(call);
+    if (words_left(&words)) {
+        say_error(conn, "ERR syntax: SEQ.DROP name [FORCE]");
+        return;
+    }
+    struct call *call = conn_call(conn, PAWL_ASK_DROP, request->words[1], answer_changed);
+    if (call == NULL) return;
+    call->sent.ask.force = force;
+    call_submit(call);
 }
 
 void run_seq_set(struct conn *conn, const struct pawl_resp_request *request)
@@ -142,13 +156,17 @@ void run_seq_fence(struct conn *conn, const struct pawl_resp_request *request)
     int64_t line = 0;
     bool good = true;
 
-    if (words_take(&words, "SKIP")) {
-        good = words_take_i64(&words, &skip) && skip >= 1;
-    } else if (words_take(&words, "BEYOND")) {
-        good = words_take_i64(&words, &line) && line >= 1;
+    while (good && words_left(&words)) {
+        if (words_take(&words, "SKIP")) {
+            good = words_take_i64(&words, &skip) && skip >= 1;
+        } else if (words_take(&words, "BEYOND")) {
+            good = words_take_i64(&words, &line) && line >= 1;
+        } else {
+            good = false;
+        }
     }
-    if (!good || words_left(&words)) {
-        say_error(conn, "ERR syntax: SEQ.FENCE name [SKIP n | BEYOND line], both 1 or more");
+    if (!good) {
+        say_error(conn, "ERR syntax: SEQ.FENCE name [SKIP n] [BEYOND line], both 1 or more");
         return;
     }
     struct call *call = conn_call(conn, PAWL_ASK_FENCE, request->words[1], answer_changed);
@@ -327,6 +345,10 @@ static bool answer_list(struct conn *conn, struct call *call)
     }
     if (call->text.failed) {
         say_fail(conn, PAWL_NO_MEMORY, "pawld has no memory for this answer");
+        return true;
+    }
+    if (call->page.unread.code != PAWL_OK) { /* who wants all must not take this for all */
+        say_failure(conn, &call->page.unread);
         return true;
     }
     if (call->page.more) {

@@ -73,12 +73,6 @@ static bool answer_next_count(struct conn *conn, struct call *call)
     return true;
 }
 
-static bool read_floor(struct words *words, struct pawl_mark *floor)
-{
-    return words_take_u64(words, &floor->line) && words_take_u64(words, &floor->lap) &&
-           words_take_i64(words, &floor->id);
-}
-
 void run_seq_next(struct conn *conn, const struct pawl_resp_request *request)
 {
     struct words words = {request, 2};
@@ -98,7 +92,7 @@ void run_seq_next(struct conn *conn, const struct pawl_resp_request *request)
         } else if (words_take(&words, "EXACT")) {
             exact = true;
         } else if (words_take(&words, "FLOOR")) {
-            good = read_floor(&words, &floor);
+            good = words_take_floor(&words, &floor);
         } else {
             good = false;
         }
@@ -155,7 +149,7 @@ static bool lease_read(const struct pawl_resp_request *request, struct lease *le
     if (!words_take_i64(&words, &lease->count) || lease->count < 0) return false;
     while (words_left(&words)) {
         if (words_take(&words, "FLOOR")) {
-            if (!read_floor(&words, &lease->floor)) return false;
+            if (!words_take_floor(&words, &lease->floor)) return false;
         } else if (words_take(&words, "RATE")) {
             if (!words_left(&words)) return false;
             if (!rate_read(request->words[words.at++], &lease->rate)) return false;

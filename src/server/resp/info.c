@@ -93,9 +93,12 @@ void info_add(struct text *text, const struct pawl_record *record, int64_t settl
 size_t info_add_gaps(struct text *text, const pawl_gaps *gaps)
 {
     char field[64];
-    size_t pairs = 3;
+    size_t pairs = 6;
 
     add_integer(text, "gaps_since", gaps->since);
+    add_unsigned(text, "reserved", gaps->reserved);
+    add_integer(text, "stopped", gaps->stopped);
+    add_unsigned(text, "stops", gaps->stops);
     add_unsigned(text, "steps_back", gaps->steps_back);
     add_unsigned(text, "step_back_ids", gaps->step_back_ids);
     for (int cause = 0; cause < PAWL_CAUSE_COUNT; cause++, pairs++) {
@@ -210,6 +213,8 @@ static void add_store(struct text *text, const struct desk *desk)
     add_line(text, "store_rollbacks:%" PRIu64, load(&facts->counts->rollbacks));
     add_line(text, "store_steps_back:%" PRIu64, load(&facts->counts->steps_back));
     add_line(text, "store_step_back_ids:%" PRIu64, load(&facts->counts->step_back_ids));
+    add_line(text, "store_stopped_sequences:%" PRIu64, load(&facts->counts->stopped));
+    add_line(text, "store_stops:%" PRIu64, load(&facts->counts->stops));
 }
 
 static void add_guard(struct text *text, const struct desk *desk)

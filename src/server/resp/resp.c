@@ -41,9 +41,9 @@ static size_t begin(struct conn *conn, struct pawl_bytes rest)
 {
     struct pawl_resp_request request;
 
-    /* No Redis client begins so: it is the length of PostgreSQL's first packet. */
+    /* No Redis client begins so: it is the length of PostgreSQL's first packet. Said in turn. */
     if (rest.at[0] == '\0') {
-        wrong_port(conn);
+        if (conn->pending_first == NULL) wrong_port(conn);
         return 0;
     }
     ptrdiff_t used = pawl_resp_parse(rest, &request);

@@ -105,8 +105,8 @@ void say_fail(struct conn *conn, pawl_err code, const char *format, ...)
 
 void say_no_sequence(struct conn *conn, struct pawl_bytes name, const pawl_error *error)
 {
-    if (pawl_error_says_elsewhere(error)) {
-        say_failure(conn, error); /* to create it would be the wrong advice */
+    if (pawl_error_says_elsewhere(error) || strstr(error->text, PAWL_LOST_WORDS) != NULL) {
+        say_failure(conn, error); /* just to create it would be the wrong advice */
         return;
     }
     say_error(conn,

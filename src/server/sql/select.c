@@ -303,7 +303,10 @@ static bool build_arms(struct sql_builder *builder, const json_t *fields, struct
         select->arms[i] = build(builder, trees[i], false);
         if (select->arms[i] == NULL) return false;
         if (select->arms[i]->column_count == select->arms[0]->column_count) continue;
-        struct sql_select *arm = select->arms[i];
+        const struct sql_select *arm = select->arms[i];
+        while (arm->kind == SQL_SELECT_UNION) { /* it has no targets of its own */
+            arm = arm->arms[0];
+        }
         uint32_t position = arm->column_count > 0 ? arm->targets[0]->position : 0;
 
         return sql_fail(builder->error, "42601", position,

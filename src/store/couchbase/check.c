@@ -11,6 +11,8 @@ struct look {
     struct pawl_kv_call call;
     struct pawl_kv_driver *driver;
     struct pawl_op *op;
+    bool ttl_known; /* of the collection */
+    int64_t ttl_s;  /* 0: the bucket's holds; negative: none */
 };
 
 static void say(struct pawl_check *check, const char *what, enum pawl_check_verdict verdict,
@@ -60,7 +62,6 @@ static void check_replicas(const struct pawl_kv_driver *driver, struct pawl_chec
 static void check_kind(const struct pawl_kv_driver *driver, struct pawl_check *check)
 {
     const struct pawl_kv_facts *facts = &driver->router.facts;
-    char found[32];
 
     switch (facts->kind) {
     case PAWL_KV_KIND_UNKNOWN:
@@ -75,14 +76,31 @@ static void check_kind(const struct pawl_kv_driver *driver, struct pawl_check *c
             "it keeps nothing on disk and drops documents: use one of the type couchbase");
         break;
     }
-    if (!facts->max_ttl_known) {
-        say(check, "max TTL", PAWL_CHECK_WARNS, "not visible",
+}
+
+/* What a collection says of itself stands above what its bucket says. */
+static void check_max_ttl(const struct look *look)
+{
+    const struct pawl_kv_facts *facts = &look->driver->router.facts;
+    struct pawl_check *check = look->op->check;
+    bool own = look->ttl_known && look->ttl_s != 0;
+    unsigned long long ttl_s = own ? (unsigned long long)look->ttl_s : facts->max_ttl_s;
+    char found[64];
+
+    if (own && look->ttl_s < 0) {
+        say(check, "max TTL", PAWL_CHECK_KEEPS, "none", NULL);
+    } else if (own || (facts->max_ttl_known && ttl_s > 0)) {
+        (void)snprintf(found, sizeof found, "%llu s, by the %s", ttl_s,
+                       own ? "collection" : "bucket");
+        say(check, "max TTL", PAWL_CHECK_BREAKS, found,
+            "records expire, and sequences begin again: set the maximum TTL to 0 there");
+    } else if (!facts->max_ttl_known || !look->ttl_known) {
+        (void)snprintf(found, sizeof found, "%s: not visible",
+                       facts->max_ttl_known ? "the collection's" : "the bucket's");
+        say(check, "max TTL", PAWL_CHECK_WARNS, found,
             "see that bucket and collection have none: records would expire");
     } else {
-        (void)snprintf(found, sizeof found, "%llu s", (unsigned long long)facts->max_ttl_s);
-        say(check, "max TTL", facts->max_ttl_s == 0 ? PAWL_CHECK_KEEPS : PAWL_CHECK_BREAKS,
-            facts->max_ttl_s == 0 ? "none" : found,
-            "records expire, and sequences begin again: set the bucket's maximum TTL to 0");
+        say(check, "max TTL", PAWL_CHECK_KEEPS, "none", NULL);
     }
 }
 
@@ -112,19 +130,45 @@ static void end(struct look *look)
     pawl_op_end(op, &driver->driver);
 }
 
+/* INIT and CHECK end with what the user lacks, CHECK as an item, too. */
+static void lacks_right(struct look *look, const char *found, const char *role)
+{
+    struct pawl_kv_driver *driver = look->driver;
+    struct pawl_kv_call *call = &look->call;
+    struct pawl_op *op = look->op;
+    bool denied = call->error.code == PAWL_DENIED;
+    char advice[160];
+
+    (void)snprintf(advice, sizeof advice, "give the user the role %s on the bucket or collection",
+                   role);
+    if (op->kind == PAWL_OP_CHECK) {
+        say(op->check, "rights", PAWL_CHECK_WARNS, denied ? found : call->error.text,
+            denied ? advice : "look again");
+        if (!denied) {
+            end(look);
+            return;
+        }
+    }
+    if (denied) {
+        (void)pawl_fail(&call->error, PAWL_DENIED, "couchbase: the user \"%.60s\" %s: %s",
+                        driver->settings.url.user, found, advice);
+    }
+    call->end = PAWL_KV_FAILED; /* whatever became of it, nothing was written */
+    pawl_kv_op_call_failed(driver, op, call);
+    free(look);
+}
+
 /* What a write came to that could not be made. */
 static void probed(struct pawl_kv_call *call)
 {
     struct look *look = PAWL_OWNER(call, struct look, call);
-    struct pawl_check *check = look->op->check;
 
-    if (call->end == PAWL_KV_ANSWERED) {
-        say(check, "privileges", PAWL_CHECK_KEEPS, "may read and write", NULL);
-    } else if (call->error.code == PAWL_DENIED) {
-        say(check, "privileges", PAWL_CHECK_WARNS, "may not write",
-            "give the user the roles Data Reader and Data Writer on the bucket or collection");
-    } else {
-        say(check, "privileges", PAWL_CHECK_WARNS, call->error.text, "look again");
+    if (call->end != PAWL_KV_ANSWERED) {
+        lacks_right(look, "may not write", "Data Writer");
+        return;
+    }
+    if (look->op->kind == PAWL_OP_CHECK) {
+        say(look->op->check, "rights", PAWL_CHECK_KEEPS, "may read and write", NULL);
     }
     end(look);
 }
@@ -148,6 +192,63 @@ static void probe(struct look *look)
     pawl_kv_router_begin(&look->driver->router, call);
 }
 
+static void probe_read(struct pawl_kv_call *call)
+{
+    struct look *look = PAWL_OWNER(call, struct look, call);
+
+    if (call->end == PAWL_KV_ANSWERED) {
+        probe(look);
+    } else {
+        lacks_right(look, "may not read", "Data Reader");
+    }
+}
+
+/* Of a document that is there or not. */
+static void probe_begin(struct look *look)
+{
+    struct pawl_kv_call *call = &look->call;
+
+    *call = (struct pawl_kv_call){.opcode = PAWL_MCBP_GET, .done = probe_read};
+    pawl_kv_key_index(&call->key, &look->driver->settings, 0);
+    pawl_kv_router_begin(&look->driver->router, call);
+}
+
+static void check_all(struct look *look)
+{
+    struct pawl_check *check = look->op->check;
+
+    check_durability(look->driver, check);
+    check_replicas(look->driver, check);
+    check_kind(look->driver, check);
+    check_max_ttl(look);
+    check_rest(look->driver, check);
+    probe_begin(look);
+}
+
+/* It tells only of what the user may use. */
+static void told_manifest(struct pawl_kv_call *call)
+{
+    struct look *look = PAWL_OWNER(call, struct look, call);
+
+    if (call->end == PAWL_KV_ANSWERED && call->reply.status == PAWL_MCBP_SUCCESS) {
+        look->ttl_known = pawl_kv_manifest_max_ttl(
+            call->reply.value, look->driver->router.collection_id, &look->ttl_s);
+    }
+    check_all(look);
+}
+
+/* Whichever node is asked. */
+static void pinned_begin(struct look *look, uint8_t opcode, void (*done)(struct pawl_kv_call *call))
+{
+    look->call = (struct pawl_kv_call){
+        .opcode = opcode,
+        .pinned = true,
+        .vbucket = -1,
+        .done = done,
+    };
+    pawl_kv_router_begin(&look->driver->router, &look->call);
+}
+
 static void looked(struct pawl_kv_call *call)
 {
     struct look *look = PAWL_OWNER(call, struct look, call);
@@ -159,15 +260,20 @@ static void looked(struct pawl_kv_call *call)
         free(look);
         return;
     }
-    if (op->kind != PAWL_OP_CHECK) {
+    if (op->kind == PAWL_OP_PING) {
         end(look);
         return;
     }
-    check_durability(driver, op->check);
-    check_replicas(driver, op->check);
-    check_kind(driver, op->check);
-    check_rest(driver, op->check);
-    probe(look);
+    if (op->kind == PAWL_OP_INIT) {
+        probe_begin(look);
+        return;
+    }
+    if (driver->router.map.collections) {
+        pinned_begin(look, PAWL_MCBP_GET_COLLECTIONS_MANIFEST, told_manifest);
+    } else {
+        look->ttl_known = true;
+        check_all(look);
+    }
 }
 
 /* Any node's map will do: whoever has it is connected, logged in and has chosen the bucket. */
@@ -182,9 +288,5 @@ void pawl_kv_check(struct pawl_kv_driver *driver, struct pawl_op *op)
     }
     look->driver = driver;
     look->op = op;
-    look->call.opcode = PAWL_MCBP_GET_CLUSTER_CONFIG;
-    look->call.pinned = true;
-    look->call.vbucket = -1;
-    look->call.done = looked;
-    pawl_kv_router_begin(&driver->router, &look->call);
+    pinned_begin(look, PAWL_MCBP_GET_CLUSTER_CONFIG, looked);
 }

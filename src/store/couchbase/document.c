@@ -216,7 +216,7 @@ static const json_t *next_of(const json_t *root)
 
 static pawl_err fail_foreign(const struct pawl_record *record, const char *what, pawl_error *error)
 {
-    return pawl_fail(error, PAWL_STORE, "the record of \"%.*s\" is not pawl's, or damaged: %s",
+    return pawl_fail(error, PAWL_DENIED, "the record of \"%.*s\" is not pawl's, or damaged: %s",
                      (int)record->name.size, record->name.at, what);
 }
 
@@ -287,7 +287,7 @@ pawl_err pawl_kv_plain_read(struct pawl_record *record, const struct pawl_kv_set
     uint64_t next = 0;
 
     if (!plain_number(document, &next)) {
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "the document \"%.*s\" is no unsigned whole number: it is not a plain "
                          "counter, or damaged",
                          (int)name.size, name.at);

@@ -40,7 +40,7 @@ char *pawl_kv_document_write(const struct pawl_record *record, size_t *size);
 /*
  * record's name must be set, the rest is.
  *
- * Errors:   PAWL_STORE  it is not pawl's, damaged, another sequence's, or of a newer format
+ * Errors:   PAWL_DENIED  it is not pawl's, damaged, another sequence's, or of a newer format
  */
 pawl_err pawl_kv_document_read(struct pawl_record *record, struct pawl_bytes document,
                                pawl_error *error);

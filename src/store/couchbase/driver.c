@@ -68,6 +68,13 @@ static const struct pawl_driver_ops driver_ops = {
     .forked = driver_forked,
 };
 
+bool pawl_couchbase_is_plain(const char *url)
+{
+    struct pawl_kv_settings settings = {.plain = false};
+
+    return pawl_kv_settings_read(&settings, url, NULL) == PAWL_OK && settings.plain;
+}
+
 pawl_err pawl_couchbase_open(const char *url, const struct pawl_store_options *options,
                              struct pawl_source **store, pawl_error *error)
 {

@@ -143,15 +143,21 @@ static void got_hello(struct pawl_kv_node *node, const struct pawl_mcbp_reply *r
         node->collection_size = pawl_mcbp_leb128(0, node->collection);
     }
     if (settings->durability != PAWL_MCBP_NOT_DURABLE && !node->features.durable) {
-        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+        pawl_kv_node_fail(node, PAWL_DENIED,
                           "the server has no durable writes (Couchbase 6.5 has): a failover could "
                           "lose ids that were handed out; ?durability=none accepts that");
     } else if (settings->collection[0] != '\0' && !node->features.collections) {
-        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+        pawl_kv_node_fail(node, PAWL_DENIED,
                           "the server has no collections (Couchbase 7.0 has): leave \"%.60s\" out "
                           "of the URL",
                           settings->collection);
     }
+}
+
+static void login_failed(struct pawl_kv_node *node, const pawl_error *error)
+{
+    pawl_kv_node_fail(node, error->code, "the user \"%.60s\" cannot log in: %s",
+                      node->router->settings->url.user, error->text);
 }
 
 static void got_mechanisms(struct pawl_kv_node *node, const struct pawl_mcbp_reply *reply)
@@ -171,7 +177,7 @@ static void got_mechanisms(struct pawl_kv_node *node, const struct pawl_mcbp_rep
     }
     if (pawl_kv_sasl_new(&node->sasl, reply->value, &login, &error) != PAWL_OK ||
         pawl_kv_sasl_step(node->sasl, (struct pawl_bytes){NULL, 0}, &answer, &error) != PAWL_OK) {
-        pawl_kv_node_fail(node, error.code, "%s", error.text);
+        login_failed(node, &error);
         return;
     }
     ask(node, PAWL_MCBP_SASL_AUTH, text_bytes(pawl_kv_sasl_mechanism(node->sasl)), answer);
@@ -184,19 +190,20 @@ static void got_login(struct pawl_kv_node *node, const struct pawl_mcbp_reply *r
 
     if (reply->status == PAWL_MCBP_AUTH_CONTINUE) {
         if (pawl_kv_sasl_step(node->sasl, reply->value, &answer, &error) != PAWL_OK) {
-            pawl_kv_node_fail(node, error.code, "%s", error.text);
+            login_failed(node, &error);
             return;
         }
         ask(node, PAWL_MCBP_SASL_STEP, text_bytes(pawl_kv_sasl_mechanism(node->sasl)), answer);
     } else if (reply->status == PAWL_MCBP_SUCCESS) {
         if (pawl_kv_sasl_finish(node->sasl, reply->value, &error) != PAWL_OK) {
-            pawl_kv_node_fail(node, error.code, "%s", error.text);
+            login_failed(node, &error);
             return;
         }
         ask_bucket(node);
     } else if (reply->status == PAWL_MCBP_AUTH_ERROR || reply->status == PAWL_MCBP_EACCESS) {
         pawl_kv_node_fail(node, PAWL_DENIED,
-                          "it refuses the user \"%.60s\" or its password: correct the URL",
+                          "the login was refused: there is no user \"%.60s\", or its password is "
+                          "another: correct user:password@ in the URL",
                           node->router->settings->url.user);
     } else {
         pawl_kv_node_fail(node, PAWL_STORE, "the login failed with status 0x%02x", reply->status);
@@ -219,7 +226,7 @@ static void got_bucket(struct pawl_kv_node *node, const struct pawl_mcbp_reply *
                           "there is no bucket \"%.100s\", or the user \"%.60s\" may not use it",
                           settings->bucket, settings->url.user);
     } else if (reply->status == PAWL_MCBP_KEY_ENOENT) {
-        pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+        pawl_kv_node_fail(node, PAWL_DENIED,
                           "there is no bucket \"%.100s\": create it, or correct the URL",
                           settings->bucket);
     } else {
@@ -252,6 +259,7 @@ static void got_collection(struct pawl_kv_node *node, const struct pawl_mcbp_rep
         uint32_t id = (uint32_t)pawl_mcbp_get(reply->extras.at + COLLECTION_ID_AT, 4);
 
         node->collection_size = pawl_mcbp_leb128(id, node->collection);
+        node->router->collection_id = id;
         return;
     }
     pawl_kv_node_fail(node, row == NULL ? PAWL_STORE : row->code,
@@ -296,7 +304,7 @@ static bool got_fact(struct pawl_kv_node *node, const struct pawl_mcbp_reply *re
     } else if (pawl_bytes_equal(reply->value, PAWL_BYTES("ephemeral"))) {
         facts->kind = PAWL_KV_KIND_EPHEMERAL;
         if (node->router->settings->durability != PAWL_MCBP_NOT_DURABLE) {
-            pawl_kv_node_fail(node, PAWL_BAD_REQUEST,
+            pawl_kv_node_fail(node, PAWL_DENIED,
                               "bucket \"%.100s\" is ephemeral: it keeps nothing on disk, and may "
                               "drop documents when memory is short; use one of the type couchbase",
                               node->router->settings->bucket);

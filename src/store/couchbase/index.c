@@ -122,7 +122,7 @@ static json_t *names_of(const json_t *root)
 
 static pawl_err fail_foreign(pawl_error *error)
 {
-    return pawl_fail(error, PAWL_STORE,
+    return pawl_fail(error, PAWL_DENIED,
                      "couchbase: a document in the place of pawl's index is not pawl's, or "
                      "damaged: choose another prefix= for this store, or put it right");
 }

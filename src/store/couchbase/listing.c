@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { READS_MAX = 256, LOG_NAME_BYTES = 600 };
+enum { READS_MAX = 256 };
 
 #define NAMES_KEPT_NS (5 * PAWL_NS_PER_S)
 
@@ -101,12 +101,7 @@ static void record_came(struct pawl_kv_call *call)
 
     if (call->end == PAWL_KV_ANSWERED && call->reply.status == PAWL_MCBP_SUCCESS &&
         pawl_kv_document_read(&read->record, call->reply.value, &error) != PAWL_OK) {
-        char name[LOG_NAME_BYTES];
-
-        /* One that cannot be read does not hide the others: whoever asks for it hears why. */
-        pawl_log(PAWL_LOG_WARN, "couchbase record cannot be listed", "seq=%s why=\"%s\"",
-                 pawl_log_quote(name, sizeof name, pawl_name_bytes(&read->record.name)),
-                 error.text);
+        pawl_page_unread(listing->op->page, &read->record.name, &error);
         read->record.epoch = 0;
     }
     read_done(listing, call);

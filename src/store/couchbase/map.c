@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/couchbase/map.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { UID_BYTES = 9 };
 
 /* What a map is read from. */
 struct source {
@@ -181,7 +184,7 @@ static pawl_err read_root(struct pawl_kv_map *map, struct source *source,
     const char *uuid = text_of(source->root, "uuid");
 
     if (locator != NULL && strcmp(locator, "ketama") == 0) {
-        return pawl_fail(error, PAWL_BAD_REQUEST,
+        return pawl_fail(error, PAWL_DENIED,
                          "couchbase: bucket \"%s\" is of the type memcached, which keeps nothing: "
                          "use one of the type couchbase",
                          settings->bucket);
@@ -235,4 +238,41 @@ uint16_t pawl_kv_map_vbucket(const struct pawl_kv_map *map, struct pawl_bytes ke
     uint32_t crc = pawl_bytes_crc32(key);
 
     return (uint16_t)(((crc >> 16) & 0x7fff) % map->vbucket_count);
+}
+
+static bool is_collection(const json_t *entry, uint32_t id)
+{
+    const char *uid = text_of(entry, "uid");
+    char text[UID_BYTES];
+
+    (void)snprintf(text, sizeof text, "%" PRIx32, id);
+    return uid != NULL && strcmp(uid, text) == 0;
+}
+
+static bool read_max_ttl(const json_t *entry, int64_t *max_ttl_s)
+{
+    const json_t *value = json_object_get(entry, "maxTTL");
+
+    *max_ttl_s = json_integer_value(value); /* 0 of NULL */
+    return value == NULL || json_is_integer(value);
+}
+
+bool pawl_kv_manifest_max_ttl(struct pawl_bytes json, uint32_t collection, int64_t *max_ttl_s)
+{
+    json_t *root = json_loadb(json.at, json.size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *scope;
+    json_t *entry;
+    bool found = false;
+    size_t i;
+    size_t j;
+
+    json_array_foreach(json_object_get(root, "scopes"), i, scope)
+    {
+        json_array_foreach(json_object_get(scope, "collections"), j, entry)
+        {
+            if (is_collection(entry, collection)) found = read_max_ttl(entry, max_ttl_s);
+        }
+    }
+    json_decref(root);
+    return found;
 }

@@ -28,7 +28,7 @@ struct pawl_kv_map {
  *
  * Memory:   map is ended by pawl_kv_map_clear
  * Errors:   PAWL_STORE        it is no map, or not whole
- *           PAWL_BAD_REQUEST  of a bucket that forgets (memcached)
+ *           PAWL_DENIED       of a bucket that forgets (memcached)
  *           PAWL_NO_MEMORY
  */
 pawl_err pawl_kv_map_read(struct pawl_kv_map *map, struct pawl_bytes json, const char *host,
@@ -39,5 +39,9 @@ void pawl_kv_map_clear(struct pawl_kv_map *map);
 bool pawl_kv_map_newer(const struct pawl_kv_map *a, const struct pawl_kv_map *b);
 /* Of a key without its collection. */
 uint16_t pawl_kv_map_vbucket(const struct pawl_kv_map *map, struct pawl_bytes key);
+
+/* How long documents of a collection stay, as the bucket's manifest has it: 0: as in the bucket;
+ * negative: for ever. false: it does not tell of the collection. */
+bool pawl_kv_manifest_max_ttl(struct pawl_bytes json, uint32_t collection, int64_t *max_ttl_s);
 
 #endif

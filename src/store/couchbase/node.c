@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/secure.h"
+
 enum {
     BUFFER_BYTES = 16 * 1024,
     BUFFER_BYTES_MAX = PAWL_MCBP_BODY_BYTES_MAX + 64 * 1024,
@@ -46,6 +48,7 @@ static void part(struct pawl_kv_node *node)
     buffer_free(&node->in);
     buffer_free(&node->out);
     node->state = PAWL_KV_APART;
+    node->given_up_count = 0;
     node->cooling = true;
     node->failures++;
     for (size_t i = 0; i < PAWL_KV_FLIGHT_MAX && node->flight_count > 0; i++) {
@@ -59,6 +62,13 @@ static void part(struct pawl_kv_node *node)
     pawl_kv_routes_down(router, node);
 }
 
+static const char *hint_at_tls(const struct pawl_kv_node *node)
+{
+    bool met = node->heard || node->heard_ns != 0;
+
+    return node->link.bare && !met ? PAWL_SECURE_HINT("couchbase://") : "";
+}
+
 void pawl_kv_node_fail(struct pawl_kv_node *node, pawl_err code, const char *format, ...)
 {
     va_list arguments;
@@ -68,8 +78,8 @@ void pawl_kv_node_fail(struct pawl_kv_node *node, pawl_err code, const char *for
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    (void)pawl_fail(&node->error, code, "couchbase node %.100s:%u: %.300s", node->address.host,
-                    node->address.port, what);
+    (void)pawl_fail(&node->error, code, "couchbase node %.100s:%u: %.300s%s", node->address.host,
+                    node->address.port, what, hint_at_tls(node));
     node->link.net->ops->close(&node->link);
     part(node);
 }
@@ -98,6 +108,7 @@ static bool received_reply(struct pawl_kv_node *node, const struct pawl_mcbp_rep
         if (reply->opcode == PAWL_MCBP_STAT && reply->key.size > 0) return true;
         node->flight[slot] = NULL;
         node->flight_count--;
+        node->given_up_count--;
         return true;
     }
     if (call == NULL || call->opaque != reply->opaque || call->opcode != reply->opcode) {
@@ -158,8 +169,8 @@ static void link_closed(struct pawl_link *link, const char *reason)
 {
     struct pawl_kv_node *node = PAWL_OWNER(link, struct pawl_kv_node, link);
 
-    (void)pawl_fail(&node->error, PAWL_STORE, "couchbase node %.100s:%u: %.300s",
-                    node->address.host, node->address.port, reason);
+    (void)pawl_fail(&node->error, PAWL_STORE, "couchbase node %.100s:%u: %.300s%s",
+                    node->address.host, node->address.port, reason, hint_at_tls(node));
     part(node);
 }
 
@@ -241,7 +252,10 @@ void pawl_kv_node_flush(struct pawl_kv_node *node)
     node->out.size = 0;
 }
 
-/* Calls whose time is over. If nothing came since one was sent, the peer is gone. */
+/*
+ * Calls whose time is over. If nothing came since one was sent, the peer is gone. Where others are
+ * answered, these leave no room for more in the end unless their answers come: then it begins anew.
+ */
 static uint64_t expire(struct pawl_kv_node *node)
 {
     uint64_t now_ns = node->router->now_ns;
@@ -259,11 +273,16 @@ static uint64_t expire(struct pawl_kv_node *node)
         }
         silent = silent || node->heard_ns <= call->sent_ns; /* heard before it was sent */
         node->flight[i] = &node->given_up;
+        node->given_up_count++;
         (void)pawl_fail(&error, PAWL_STORE, "couchbase node %.100s:%u: no answer in time",
                         node->address.host, node->address.port);
         pawl_kv_router_cut(node->router, call, &error);
     }
-    if (silent) pawl_kv_node_fail(node, PAWL_STORE, "it does not answer any more");
+    if (silent) {
+        pawl_kv_node_fail(node, PAWL_STORE, "it does not answer any more");
+    } else if (node->given_up_count >= PAWL_KV_GIVEN_UP_MAX) {
+        pawl_kv_node_fail(node, PAWL_STORE, "it leaves too many requests without an answer");
+    }
     return next_ns;
 }
 

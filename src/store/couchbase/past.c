@@ -9,6 +9,10 @@
 #include "store/couchbase/tokens.h"
 
 enum { ENTRY_BYTES = 16, HALF_BYTES = 8, UUID_DIGITS = 16, LOG_BYTES_MAX = 64 * ENTRY_BYTES };
+enum {
+    NAME_TEXT_BYTES = PAWL_KV_UUID_BYTES_MAX + PAWL_KV_PREFIX_BYTES_MAX + 16,
+    NAME_PLACE_MAX = PAWL_STORE_NAME_BYTES_MAX - UUID_DIGITS - 1, /* what a hash leaves */
+};
 
 static const struct pawl_kv_past *past_of(const struct pawl_kv_router *router, uint16_t vbucket)
 {
@@ -108,11 +112,31 @@ struct pawl_branch pawl_kv_past_branch(const struct pawl_kv_router *router, uint
     return branch;
 }
 
+/* '#' and ':' are in no prefix. */
+static uint8_t store_name(const struct pawl_kv_router *router, char to[PAWL_STORE_NAME_BYTES_MAX])
+{
+    const struct pawl_kv_settings *settings = router->settings;
+    char text[NAME_TEXT_BYTES];
+    size_t place =
+        (size_t)snprintf(text, sizeof text, "%s/%" PRIx32, router->map.uuid, router->collection_id);
+    size_t size = place + (size_t)snprintf(text + place, sizeof text - place, "%s%s",
+                                           settings->plain ? ":plain" : "/",
+                                           settings->plain ? "" : settings->prefix);
+
+    if (size > PAWL_STORE_NAME_BYTES_MAX) {
+        uint64_t hash = pawl_bytes_hash((struct pawl_bytes){text, size}, 0);
+
+        if (place > NAME_PLACE_MAX) place = NAME_PLACE_MAX;
+        size = place + (size_t)snprintf(text + place, sizeof text - place, "#%016" PRIx64, hash);
+    }
+    memcpy(to, text, size);
+    return (uint8_t)size;
+}
+
 struct pawl_identity pawl_kv_past_identity(const struct pawl_kv_router *router)
 {
     struct pawl_identity identity = {.position = 0};
 
-    identity.name_size = (uint8_t)strlen(router->map.uuid);
-    memcpy(identity.name, router->map.uuid, identity.name_size);
+    if (router->map.uuid[0] != '\0') identity.name_size = store_name(router, identity.name);
     return identity;
 }

@@ -20,7 +20,7 @@ void pawl_kv_past_forget(struct pawl_kv_router *router);
  * answer to a write; 0: the newest that is known. */
 struct pawl_branch pawl_kv_past_branch(const struct pawl_kv_router *router, uint16_t vbucket,
                                        uint64_t uuid, struct pawl_bytes was);
-/* The bucket, and no branch. */
+/* Bucket, collection, and whose documents in it; no branch. A collection made anew is another. */
 struct pawl_identity pawl_kv_past_identity(const struct pawl_kv_router *router);
 
 #endif

@@ -71,6 +71,9 @@ pawl_err pawl_kv_plain_judge(const struct pawl_kv_settings *settings, const stru
     const struct pawl_record *expected = &op->expected;
 
     if (op->kind != PAWL_OP_WRITE) return PAWL_OK;
+    if (record->moved_to.size > 0) {
+        return refuse(error, "be renamed", "others increment the document under its key");
+    }
     if (record->dropped) {
         return refuse(error, "be dropped", "delete the document once nobody increments it");
     }

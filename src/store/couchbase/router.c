@@ -90,7 +90,7 @@ static struct pawl_kv_node *node_of(struct pawl_kv_router *router, struct pawl_k
         return NULL;
     }
     if (router->map.nodes[index].host[0] == '\0') {
-        (void)pawl_fail(&call->error, PAWL_BAD_REQUEST,
+        (void)pawl_fail(&call->error, PAWL_DENIED,
                         "couchbase: the map has no %saddress for a node of bucket \"%.100s\"",
                         router->settings->tls ? "TLS " : "", router->settings->bucket);
         return NULL;
@@ -107,7 +107,7 @@ static enum way look_for_node(struct pawl_kv_router *router, struct pawl_kv_call
     struct pawl_kv_node *node = node_of(router, call);
 
     if (node == NULL) {
-        if (call->error.code == PAWL_BAD_REQUEST) {
+        if (call->error.code == PAWL_DENIED) {
             call_fail(call, PAWL_KV_FAILED, &call->error);
             return WAY_OVER;
         }
@@ -123,8 +123,24 @@ static enum way look_for_node(struct pawl_kv_router *router, struct pawl_kv_call
     return pawl_kv_node_send(node, call) ? WAY_SENT : WAY_WAITS;
 }
 
+/* What others put into a document may be more than a server takes, or than a request has room for.
+ */
+static void refuse_size(const struct pawl_kv_router *router, struct pawl_kv_call *call)
+{
+    (void)pawl_fail(&call->error, PAWL_LIMIT,
+                    "couchbase bucket \"%.100s\": document \"%.*s\" would have %zu bytes, and can "
+                    "have %d: if it holds what is not pawl's, take that out",
+                    router->settings->bucket, call->key.size, call->key.at, call->value.size,
+                    PAWL_MCBP_DOCUMENT_BYTES_MAX);
+    call_fail(call, PAWL_KV_FAILED, &call->error);
+}
+
 static enum way look_at(struct pawl_kv_router *router, struct pawl_kv_call *call)
 {
+    if (call->value.size > PAWL_MCBP_DOCUMENT_BYTES_MAX) {
+        refuse_size(router, call);
+        return WAY_OVER;
+    }
     if (call->deadline_ns == 0) call->deadline_ns = router->now_ns + PAWL_KV_CALL_NS;
     if (call->delay_ns != 0) call->due_ns = router->now_ns + call->delay_ns;
     call->delay_ns = 0;

@@ -19,6 +19,7 @@
 
 enum {
     PAWL_KV_FLIGHT_MAX = 1024,    /* requests on one connection that have no answer yet */
+    PAWL_KV_GIVEN_UP_MAX = 256,   /* of those, whose time is over: then it is closed */
     PAWL_KV_DURABILITY_MS = 2250, /* 0.9 of the limit below */
     PAWL_KV_SEEDS_MAX = PAWL_URL_HOSTS_MAX + PAWL_KV_NODES_MAX,
 };
@@ -87,8 +88,8 @@ struct pawl_kv_node {
     char collection[PAWL_MCBP_LEB128_BYTES_MAX];
     size_t collection_size;
     struct pawl_kv_buffer in, out;
-    uint32_t opaque; /* of the last call sent */
-    size_t flight_count;
+    uint32_t opaque;                                 /* of the last call sent */
+    size_t flight_count, given_up_count;             /* these are part of those */
     struct pawl_kv_call *flight[PAWL_KV_FLIGHT_MAX]; /* by opaque */
     struct pawl_kv_call given_up;                    /* stands for calls whose time was over */
 };
@@ -103,6 +104,7 @@ struct pawl_kv_router {
     bool closing;
     struct pawl_kv_node *nodes;
     struct pawl_kv_map map; /* vbucket_count 0: there is none yet */
+    uint32_t collection_id; /* as it was last told; 0: the default one */
     struct pawl_kv_facts facts;
     pawl_error unusable; /* what the map shows: no write would be kept */
     struct pawl_kv_error_map *error_map;

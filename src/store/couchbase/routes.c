@@ -63,7 +63,7 @@ static void judge_map(struct pawl_kv_router *router)
 {
     router->unusable = (pawl_error){.code = PAWL_OK};
     if (router->settings->durability == PAWL_MCBP_NOT_DURABLE || router->map.durable_write) return;
-    (void)pawl_fail(&router->unusable, PAWL_BAD_REQUEST,
+    (void)pawl_fail(&router->unusable, PAWL_DENIED,
                     "couchbase: bucket \"%.100s\" has no durable writes (durableWrite): a failover "
                     "could lose ids that were handed out; use a bucket of the type couchbase on "
                     "6.5 or later, or accept that with ?durability=none",

@@ -67,7 +67,7 @@ static pawl_err start(struct pawl_kv_sasl *sasl, struct pawl_bytes names, bool t
     sasl->mechanism = choose(sasl->gsasl, names, tls);
     if (sasl->mechanism == NULL) {
         return pawl_fail(error, PAWL_DENIED,
-                         "couchbase: the server offers no way to log in that is safe here "
+                         "the server offers no way to log in that is safe here "
                          "(\"%.*s\"): enable SCRAM, or use couchbases://",
                          shown, names.at);
     }
@@ -132,6 +132,17 @@ static bool too_many_iterations(const struct pawl_kv_sasl *sasl, struct pawl_byt
     return false;
 }
 
+/* SCRAM's "e=invalid-proof" in the server's last message (RFC 5802, 7), which GNU SASL cannot read;
+ * some say a signature before it. */
+static bool is_refusal(const struct pawl_kv_sasl *sasl, struct pawl_bytes message)
+{
+    const struct pawl_bytes behind = PAWL_BYTES(",e=");
+
+    return sasl->mechanism->scram &&
+           (pawl_bytes_begin(message, PAWL_BYTES("e=")) ||
+            (message.size > 0 && memmem(message.at, message.size, behind.at, behind.size) != NULL));
+}
+
 pawl_err pawl_kv_sasl_step(struct pawl_kv_sasl *sasl, struct pawl_bytes message,
                            struct pawl_bytes *answer, pawl_error *error)
 {
@@ -139,7 +150,7 @@ pawl_err pawl_kv_sasl_step(struct pawl_kv_sasl *sasl, struct pawl_bytes message,
 
     if (message.size > MESSAGE_BYTES_MAX || too_many_iterations(sasl, message)) {
         return pawl_fail(error, PAWL_DENIED,
-                         "couchbase: the server's login message cannot be meant (more than %d "
+                         "the server's login message cannot be meant (more than %d "
                          "iterations?)",
                          ITERATIONS_MAX);
     }
@@ -147,12 +158,16 @@ pawl_err pawl_kv_sasl_step(struct pawl_kv_sasl *sasl, struct pawl_bytes message,
     sasl->answer = NULL;
     int status = gsasl_step(sasl->session, message.at, message.size, &sasl->answer, &size);
 
+    if (status != GSASL_OK && status != GSASL_NEEDS_MORE && is_refusal(sasl, message)) {
+        return pawl_fail(error, PAWL_DENIED,
+                         "the login was refused: there is no such user, or its password is "
+                         "another: correct user:password@ in the URL");
+    }
     if (status != GSASL_OK && status != GSASL_NEEDS_MORE) {
-        return pawl_fail(
-            error, PAWL_DENIED,
-            "couchbase: the login by %s failed: %s; correct user and password in the URL, or "
-            "is this the wrong server?",
-            sasl->mechanism->couchbase, gsasl_strerror(status));
+        return pawl_fail(error, PAWL_DENIED,
+                         "the login by %s failed: %s; correct user and password in the URL, or "
+                         "is this the wrong server?",
+                         sasl->mechanism->couchbase, gsasl_strerror(status));
     }
     sasl->over = status == GSASL_OK;
     *answer = (struct pawl_bytes){sasl->answer, size};
@@ -169,6 +184,5 @@ pawl_err pawl_kv_sasl_finish(struct pawl_kv_sasl *sasl, struct pawl_bytes messag
 
     if (err != PAWL_OK) return err;
     if (sasl->over) return PAWL_OK;
-    return pawl_fail(error, PAWL_DENIED,
-                     "couchbase: the server has not shown that it knows the password");
+    return pawl_fail(error, PAWL_DENIED, "the server has not shown that it knows the password");
 }

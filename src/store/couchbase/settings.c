@@ -58,6 +58,11 @@ static pawl_err read_prefix(struct pawl_kv_settings *settings, pawl_error *error
 {
     const char *prefix = pawl_url_option(&settings->url, "prefix");
 
+    if (prefix != NULL && settings->plain) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "couchbase: prefix means nothing with counter=plain, whose documents have "
+                         "the sequences' names as their keys: leave it out");
+    }
     if (prefix == NULL) prefix = "pawl";
     struct pawl_bytes bytes = {prefix, strlen(prefix)};
 
@@ -139,18 +144,24 @@ pawl_err pawl_kv_settings_read(struct pawl_kv_settings *settings, const char *ur
                                pawl_error *error)
 {
     struct pawl_url_rules rules = {
-        .scheme = "couchbase://", .port = PAWL_KV_PORT, .keys = keys, .example = EXAMPLE};
+        .scheme = "couchbase://",
+        .secure = "couchbases://",
+        .port = PAWL_KV_PORT,
+        .keys = keys,
+        .example = EXAMPLE,
+    };
 
     *settings = (struct pawl_kv_settings){.tls = begins(url, "couchbases://")};
     if (settings->tls) {
         rules.scheme = "couchbases://";
+        rules.secure = NULL;
         rules.port = PAWL_KV_TLS_PORT;
         rules.example = TLS_EXAMPLE;
         rules.keys = tls_keys;
     }
     if (pawl_url_read(&settings->url, url, &rules, error) != PAWL_OK ||
-        read_path(settings, error) != PAWL_OK || read_prefix(settings, error) != PAWL_OK ||
-        read_words(settings, error) != PAWL_OK || read_counter(settings, error) != PAWL_OK) {
+        read_path(settings, error) != PAWL_OK || read_words(settings, error) != PAWL_OK ||
+        read_prefix(settings, error) != PAWL_OK || read_counter(settings, error) != PAWL_OK) {
         return PAWL_BAD_REQUEST;
     }
     return PAWL_OK;

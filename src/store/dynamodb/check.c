@@ -6,7 +6,7 @@
 
 #include "store/dynamodb/dynamodb_own.h"
 
-enum { FOUND_BYTES_MAX = 200, SKEW_S_SHOWN = 60 };
+enum { FOUND_BYTES_MAX = 200, SKEW_S_SHOWN = 60, ITEMS_MAX = 1000 };
 
 static const char unseen[] = "could not be seen";
 
@@ -23,7 +23,8 @@ static const char *text_at(const json_t *object, const char *outer, const char *
     return text != NULL ? text : "";
 }
 
-static void check_key(struct pawl_dynamodb *store, struct pawl_op *op, const json_t *table)
+/* false: the key is not pawl's, which refuses that table: no setting of it matters. */
+static bool check_key(struct pawl_dynamodb *store, struct pawl_op *op, const json_t *table)
 {
     const char *status = json_string_value(json_object_get(table, "TableStatus"));
     const char *id = json_string_value(json_object_get(table, "TableId"));
@@ -32,11 +33,19 @@ static void check_key(struct pawl_dynamodb *store, struct pawl_op *op, const jso
 
     (void)snprintf(found, sizeof found, "%.40s in %s, id %.64s", status != NULL ? status : "?",
                    store->region, id != NULL ? id : "not told");
-    if (pawl_dynamodb_table_judge(store, table, &error) == PAWL_OK) {
-        item(op, "table", PAWL_CHECK_KEEPS, found, NULL);
-    } else {
-        item(op, "table", PAWL_CHECK_BREAKS, found, error.text);
+    if (pawl_dynamodb_key_judge(store, table, &error) != PAWL_OK) {
+        item(op, "table", PAWL_CHECK_WARNS, found, "it is not pawl's");
+        pawl_op_fail(op, &store->driver, PAWL_OP_FAILED, error.code, "%s", error.text);
+        return false;
     }
+    if (id == NULL) {
+        item(op, "table", PAWL_CHECK_WARNS, found,
+             "an emulator's, perhaps: a restored or copied table is not noticed; after a restore, "
+             "fence every sequence");
+    } else {
+        item(op, "table", PAWL_CHECK_KEEPS, found, NULL);
+    }
+    return true;
 }
 
 static void check_regions(struct pawl_dynamodb *store, struct pawl_op *op, const json_t *table)
@@ -117,11 +126,89 @@ static void check_access(struct pawl_op *op, const struct pawl_dynamodb_call *ca
     }
 }
 
+/* describe=optional: nobody may look at the table, and the URL says that this is meant. */
+static void check_hidden(struct pawl_op *op)
+{
+    item(op, "table", PAWL_CHECK_WARNS, "may not be described (describe=optional)",
+         "allow dynamodb:DescribeTable, or mind that a restored or copied table is not noticed: "
+         "fence every sequence then");
+    item(op, "replicas", PAWL_CHECK_WARNS, unseen,
+         "every pawl on this table must name the same home_region");
+    item(op, "deletion protection", PAWL_CHECK_WARNS, unseen, "look in the console");
+    item(op, "billing", PAWL_CHECK_WARNS, unseen, "look in the console");
+}
+
 static const char *unseen_because(const struct pawl_dynamodb_verdict *verdict)
 {
     return verdict->error.code == PAWL_DENIED
                ? "the role may not look: allow it this action, or look in the console"
                : "look in the console";
+}
+
+static void check_done(struct pawl_dynamodb *store, struct pawl_op *op)
+{
+    op->end = PAWL_OP_DONE;
+    pawl_op_end(op, &store->driver);
+}
+
+/* Of the table's first items: to look at more costs what reading them costs. */
+static void scanned(struct pawl_dynamodb_call *call)
+{
+    struct pawl_dynamodb *store = call->store;
+    struct pawl_op *op = call->op;
+    const json_t *items = json_object_get(call->verdict.json, "Items");
+    const char *more = json_object_get(call->verdict.json, "LastEvaluatedKey") != NULL
+                           ? ", of the first ones; those behind them were not looked at"
+                           : "";
+    char found[FOUND_BYTES_MAX + sizeof op->error.text];
+    size_t index = 0, unread = 0;
+    json_t *one = NULL;
+    pawl_error first = {.code = PAWL_OK};
+
+    if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
+        item(op, "records", PAWL_CHECK_WARNS, "were not looked at", call->verdict.error.text);
+        check_done(store, op);
+        return;
+    }
+    json_array_foreach(items, index, one)
+    {
+        struct pawl_record record = {.epoch = 0};
+        pawl_error why;
+
+        /* What has no name for a sequence is in nobody's way. */
+        if (pawl_name_set(&record.name, pawl_dynamodb_key(one), NULL) != PAWL_OK ||
+            pawl_dynamodb_item(&record, one, &why) == PAWL_OK) {
+            continue;
+        }
+        if (unread++ == 0) first = why;
+    }
+    if (unread == 0) {
+        (void)snprintf(found, sizeof found, "%zu, all can be read%s", index, more);
+        item(op, "records", PAWL_CHECK_KEEPS, found, NULL);
+    } else {
+        (void)snprintf(found, sizeof found, "%zu of %zu cannot be read%s: %s", unread, index, more,
+                       first.text);
+        item(op, "records", PAWL_CHECK_WARNS, found,
+             "pawl list says so, pawl backup and store copy fail with it, and who asks for such a "
+             "sequence is refused");
+    }
+    check_done(store, op);
+}
+
+/* What is missing ends the check, too. */
+static void tried(struct pawl_dynamodb *store, struct pawl_op *op, const pawl_error *error)
+{
+    if (error->code == PAWL_OK) {
+        const struct pawl_dynamodb_call scan = {
+            .target = "Scan", .reads = true, .op = op, .done = scanned};
+        const struct pawl_bytes from = {NULL, 0};
+
+        item(op, "rights", PAWL_CHECK_KEEPS, "the role may read, write and list", NULL);
+        pawl_dynamodb_call(store, &scan, pawl_dynamodb_scan(store->table, from, ITEMS_MAX));
+        return;
+    }
+    item(op, "rights", PAWL_CHECK_WARNS, error->text, NULL);
+    pawl_op_fail(op, &store->driver, PAWL_OP_FAILED, error->code, "%s", error->text);
 }
 
 static void backups_answered(struct pawl_dynamodb_call *call)
@@ -142,16 +229,18 @@ static void backups_answered(struct pawl_dynamodb_call *call)
              "switch it on: without it a deleted item is gone, and nobody knows how far its "
              "sequence had come");
     }
-    op->end = PAWL_OP_DONE;
-    pawl_op_end(op, &call->store->driver);
+    pawl_dynamodb_try(call->store, op, call->tried);
 }
 
 static void ttl_answered(struct pawl_dynamodb_call *call)
 {
     struct pawl_op *op = call->op;
     const char *status = text_at(call->verdict.json, "TimeToLiveDescription", "TimeToLiveStatus");
-    const struct pawl_dynamodb_call like = {
-        .target = "DescribeContinuousBackups", .reads = true, .op = op, .done = backups_answered};
+    const struct pawl_dynamodb_call like = {.target = "DescribeContinuousBackups",
+                                            .reads = true,
+                                            .op = op,
+                                            .tried = call->tried,
+                                            .done = backups_answered};
 
     if (call->verdict.ran != PAWL_DYNAMODB_RAN || status[0] == '\0') {
         item(op, "time to live", PAWL_CHECK_WARNS, unseen, unseen_because(&call->verdict));
@@ -164,20 +253,58 @@ static void ttl_answered(struct pawl_dynamodb_call *call)
     pawl_dynamodb_call(call->store, &like, pawl_dynamodb_about(call->store->table));
 }
 
-static void table_answered(struct pawl_dynamodb_call *call)
+/* That there is such a table, with such a key, an item that no sequence has tells. */
+static void hidden_answered(struct pawl_dynamodb_call *call)
 {
     struct pawl_dynamodb *store = call->store;
     struct pawl_op *op = call->op;
-    const json_t *table = json_object_get(call->verdict.json, "Table");
-    const struct pawl_dynamodb_call like = {
-        .target = "DescribeTimeToLive", .reads = true, .op = op, .done = ttl_answered};
+    const struct pawl_dynamodb_call like = {.target = "DescribeTimeToLive",
+                                            .reads = true,
+                                            .op = op,
+                                            .tried = tried,
+                                            .done = ttl_answered};
 
     if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
         pawl_dynamodb_op_fail(store, op, &call->verdict);
         return;
     }
     check_access(op, call);
-    check_key(store, op, table);
+    check_hidden(op);
+    pawl_dynamodb_call(store, &like, pawl_dynamodb_about(store->table));
+}
+
+static void table_answered(struct pawl_dynamodb_call *call)
+{
+    struct pawl_dynamodb *store = call->store;
+    struct pawl_op *op = call->op;
+    const json_t *table = json_object_get(call->verdict.json, "Table");
+    const struct pawl_dynamodb_call like = {.target = "DescribeTimeToLive",
+                                            .reads = true,
+                                            .op = op,
+                                            .tried = tried,
+                                            .done = ttl_answered};
+
+    if (store->may_be_hidden && pawl_dynamodb_is(&call->verdict, "AccessDeniedException")) {
+        const struct pawl_name nobody = {.size = 1, .at = {'\t'}};
+        const struct pawl_dynamodb_call get = {
+            .target = "GetItem", .reads = true, .op = op, .done = hidden_answered};
+
+        pawl_dynamodb_call(store, &get, pawl_dynamodb_get(store->table, &nobody));
+        return;
+    }
+    if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
+        pawl_dynamodb_op_fail(store, op, &call->verdict);
+        return;
+    }
+    pawl_error error;
+
+    /* Before any item is said: who asked then waits for a table that is being made. */
+    if (pawl_dynamodb_status_judge(store, table, &error) != PAWL_OK) {
+        pawl_op_fail(op, &store->driver, PAWL_OP_FAILED, error.code, "%s", error.text);
+        return;
+    }
+    check_access(op, call);
+    if (!check_key(store, op, table)) return; /* another's table is left alone */
     check_regions(store, op, table);
     check_protection(op, table);
     check_billing(op, table);

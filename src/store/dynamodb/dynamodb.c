@@ -8,7 +8,7 @@
 #include "store/dynamodb/dynamodb_own.h"
 #include "store/schemes.h"
 
-enum { SCAN_ITEMS_MAX = 1000, LOG_NAME_BYTES = 600 };
+enum { SCAN_ITEMS_MAX = 1000 };
 
 static struct pawl_dynamodb *store_of(struct pawl_driver *driver)
 {
@@ -35,7 +35,7 @@ static void op_done(struct pawl_dynamodb *store, struct pawl_op *op, enum pawl_o
     pawl_op_end(op, &store->driver);
 }
 
-/* Sets op->found from item, or to "there is none". PAWL_STORE: it is not ours. */
+/* Sets op->found from item, or to "there is none". PAWL_DENIED: it is not ours. */
 static pawl_err find(struct pawl_op *op, const json_t *item, pawl_error *error)
 {
     struct pawl_bytes wanted = pawl_name_bytes(&op->record.name);
@@ -131,7 +131,6 @@ static void begin_advance(struct pawl_dynamodb *store, struct pawl_op *op)
 
 static void scan(struct pawl_dynamodb *store, struct pawl_op *op, struct pawl_bytes after);
 
-/* One that cannot be read does not hide the others: whoever asks for it hears why. */
 static void list_items(struct pawl_page *page, const json_t *items)
 {
     size_t index = 0;
@@ -140,19 +139,15 @@ static void list_items(struct pawl_page *page, const json_t *items)
     json_array_foreach(items, index, item)
     {
         struct pawl_record record = {.epoch = 0};
-        char name[LOG_NAME_BYTES];
-        char why[LOG_NAME_BYTES];
         pawl_error error;
 
         if (pawl_name_set(&record.name, pawl_dynamodb_key(item), NULL) != PAWL_OK) continue;
         if (pawl_dynamodb_item(&record, item, &error) == PAWL_OK) {
             pawl_page_record(page, &record);
-            continue;
+        } else {
+            page->after = record.name;
+            pawl_page_unread(page, &record.name, &error);
         }
-        pawl_log(
-            PAWL_LOG_WARN, "dynamodb item cannot be listed", "seq=%s why=%s",
-            pawl_log_quote(name, sizeof name, pawl_name_bytes(&record.name)),
-            pawl_log_quote(why, sizeof why, (struct pawl_bytes){error.text, strlen(error.text)}));
     }
 }
 

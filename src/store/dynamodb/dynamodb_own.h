@@ -13,10 +13,10 @@ enum {
     PAWL_DYNAMODB_TABLE_BYTES_MAX = 255,
     PAWL_DYNAMODB_REGION_BYTES_MAX = 63,
     PAWL_DYNAMODB_ENDPOINT_BYTES_MAX = 511,
-    PAWL_DYNAMODB_LIMIT_MS = 2500,  /* of one operation, retries included */
-    PAWL_DYNAMODB_INIT_MS = 60000,  /* of making a table */
-    PAWL_DYNAMODB_QUEUE_MS = 30000, /* in which it may wait for a connection to be free */
-    PAWL_DYNAMODB_BUDGET = 500,     /* for retries, at most */
+    PAWL_DYNAMODB_LIMIT_MS = 2500, /* of one operation, retries included */
+    PAWL_DYNAMODB_INIT_MS = 60000, /* of making a table */
+    PAWL_DYNAMODB_QUEUE_MS = 2500, /* before that, of waiting for a connection to be free */
+    PAWL_DYNAMODB_BUDGET = 500,    /* for retries, at most */
 };
 
 /* A table that was not heard of for so long is looked at again first: it may be another one of the
@@ -25,12 +25,17 @@ enum {
 
 struct pawl_dynamodb;
 
+/* error: PAWL_OK, or what is missing. */
+typedef void pawl_dynamodb_tried(struct pawl_dynamodb *store, struct pawl_op *op,
+                                 const pawl_error *error);
+
 /* One request, with its retries. From pawl_dynamodb_call until done has returned. */
 struct pawl_dynamodb_call {
     struct pawl_dynamodb *store;
-    const char *target; /* "UpdateItem" */
-    bool reads;         /* carried out twice, nothing differs */
-    struct pawl_op *op; /* the caller's; may be NULL */
+    const char *target;         /* "UpdateItem" */
+    bool reads;                 /* carried out twice, nothing differs */
+    struct pawl_op *op;         /* the caller's; may be NULL */
+    pawl_dynamodb_tried *tried; /* tries.c's */
     /* RAN, CONDITION, NOT, or, unless it only reads, PERHAPS. */
     struct pawl_dynamodb_verdict verdict;
     int64_t skew_s; /* our clock less the service's, as far as it told; 0: it did not */
@@ -98,6 +103,13 @@ void pawl_dynamodb_op_fail(struct pawl_dynamodb *store, struct pawl_op *op,
 /* Whether the table, as DescribeTable has it, can be used: PAWL_OK, or what is wrong. */
 pawl_err pawl_dynamodb_table_judge(const struct pawl_dynamodb *store, const json_t *table,
                                    pawl_error *error);
+/* The same of a part of it: of its key; and whether it can be used now. */
+pawl_err pawl_dynamodb_key_judge(const struct pawl_dynamodb *store, const json_t *table,
+                                 pawl_error *error);
+pawl_err pawl_dynamodb_status_judge(const struct pawl_dynamodb *store, const json_t *table,
+                                    pawl_error *error);
+/* tries.c: whether the role may do what is done all the time; writes nothing. Uses op's records. */
+void pawl_dynamodb_try(struct pawl_dynamodb *store, struct pawl_op *op, pawl_dynamodb_tried *tried);
 /* Adds op to those that wait until the table is known, and looks at it. */
 void pawl_dynamodb_look(struct pawl_dynamodb *store, struct pawl_op *op);
 /* dynamodb.c: one that waited can be carried out now. */

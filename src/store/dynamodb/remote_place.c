@@ -91,8 +91,9 @@ void pawl_aws_remote_fail(struct pawl_aws_remote *remote, const char *who)
                       who);
     } else {
         pawl_aws_fail(credentials, refuses ? PAWL_DENIED : PAWL_STORE,
-                      "no AWS credentials from %s: HTTP status %d, %.*s", who, exchange->status,
-                      shown_size(exchange->answer), exchange->answer.at);
+                      "no AWS credentials from %s: HTTP status %d, %.*s; let it give a role's, or "
+                      "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                      who, exchange->status, shown_size(exchange->answer), exchange->answer.at);
     }
     pawl_aws_remote_free(remote);
 }

@@ -65,6 +65,20 @@ static pawl_err read_region(struct pawl_dynamodb *store, const char *what, const
     return PAWL_OK;
 }
 
+/* Nothing, or a colon and a port, behind a host that may be an IPv6 address in brackets. */
+static bool port_fits(const char *host, size_t size)
+{
+    const char *bracket = memrchr(host, ']', size);
+    const char *colon = memrchr(host, ':', size);
+    uint64_t port = 0;
+
+    if (colon == NULL || (bracket != NULL && colon < bracket)) return true;
+    return colon > host &&
+           pawl_bytes_to_u64((struct pawl_bytes){colon + 1, (size_t)(host + size - colon - 1)},
+                             &port) &&
+           port > 0 && port <= UINT16_MAX;
+}
+
 /* scheme://host[:port][/] and nothing more. */
 static pawl_err read_endpoint(struct pawl_dynamodb *store, const char *endpoint, pawl_error *error)
 {
@@ -76,7 +90,18 @@ static pawl_err read_endpoint(struct pawl_dynamodb *store, const char *endpoint,
     }
     size_t size = host != NULL ? strcspn(host, "/") : 0;
 
-    if (size == 0 || strpbrk(host, "@?# \t\r\n") != NULL || strlen(host + size) > 1 ||
+    if (strchr(endpoint, '@') != NULL) { /* not shown: a password may stand before it */
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "dynamodb://: the endpoint has an @: no user can be given; one is like "
+                         "http://127.0.0.1:8000");
+    }
+    if (size > 0 && !port_fits(host, size)) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "dynamodb://: the port of endpoint \"%.100s\" must be a number from 1 to "
+                         "65535",
+                         endpoint);
+    }
+    if (size == 0 || strpbrk(host, "?# \t\r\n") != NULL || strlen(host + size) > 1 ||
         strlen(endpoint) >= PAWL_DYNAMODB_ENDPOINT_BYTES_MAX) {
         return pawl_fail(error, PAWL_BAD_REQUEST,
                          "dynamodb://: endpoint \"%.100s\" cannot be meant; one is like "

@@ -117,37 +117,51 @@ static bool takes_data(const char *status)
     return strcmp(status, "ACTIVE") == 0 || strcmp(status, "UPDATING") == 0;
 }
 
-pawl_err pawl_dynamodb_table_judge(const struct pawl_dynamodb *store, const json_t *table,
-                                   pawl_error *error)
+pawl_err pawl_dynamodb_key_judge(const struct pawl_dynamodb *store, const json_t *table,
+                                 pawl_error *error)
+{
+    char shown[REGIONS_SHOWN_MAX];
+
+    if (key_is_ours(table)) return PAWL_OK;
+    describe_key(table, shown, sizeof shown);
+    return pawl_fail(error, PAWL_DENIED,
+                     "table %.100s in %s has the key %s; pawl needs a table whose key is "
+                     "k (S) HASH alone: name another one, and make it with pawl store init URL",
+                     store->table, store->region, shown);
+}
+
+pawl_err pawl_dynamodb_status_judge(const struct pawl_dynamodb *store, const json_t *table,
+                                    pawl_error *error)
 {
     const char *status = text_of(table, "TableStatus");
-    char shown[REGIONS_SHOWN_MAX];
-    bool strong = false;
 
     if (!json_is_object(table)) {
         return pawl_fail(error, PAWL_STORE, "DynamoDB does not describe table %.100s",
                          store->table);
     }
-    if (!key_is_ours(table)) {
-        describe_key(table, shown, sizeof shown);
-        return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "table %.100s in %s has the key %s; pawl needs a table whose key is "
-                         "k (S) HASH alone: name another one, and make it with pawl store init URL",
-                         store->table, store->region, shown);
+    if (takes_data(status)) return PAWL_OK;
+    return pawl_fail(error, PAWL_STORE, "table %.100s in %s is %.40s, not ACTIVE yet", store->table,
+                     store->region, status);
+}
+
+pawl_err pawl_dynamodb_table_judge(const struct pawl_dynamodb *store, const json_t *table,
+                                   pawl_error *error)
+{
+    char shown[REGIONS_SHOWN_MAX];
+    bool strong = false;
+
+    if (json_is_object(table)) {
+        if (pawl_dynamodb_key_judge(store, table, error) != PAWL_OK) return error->code;
+        if (pawl_dynamodb_regions(table, &strong) > 1 && !strong && !store->has_home) {
+            list_regions(table, shown, sizeof shown);
+            return pawl_fail(error, PAWL_DENIED,
+                             "table %.100s is replicated to several regions (%s), and each region "
+                             "judges conditions by its own copy, so that ids would be handed out "
+                             "twice: add home_region=... to the URL, the same one everywhere",
+                             store->table, shown);
+        }
     }
-    if (pawl_dynamodb_regions(table, &strong) > 1 && !strong && !store->has_home) {
-        list_regions(table, shown, sizeof shown);
-        return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "table %.100s is replicated to several regions (%s), and each region "
-                         "judges conditions by its own copy, so that ids would be handed out "
-                         "twice: add home_region=... to the URL, the same one everywhere",
-                         store->table, shown);
-    }
-    if (!takes_data(status)) {
-        return pawl_fail(error, PAWL_STORE, "table %.100s in %s is %.40s, not ACTIVE yet",
-                         store->table, store->region, status);
-    }
-    return PAWL_OK;
+    return pawl_dynamodb_status_judge(store, table, error);
 }
 
 /* All that waited: begun if the table can be used, or failed. */
@@ -264,18 +278,23 @@ void pawl_dynamodb_look(struct pawl_dynamodb *store, struct pawl_op *op)
 
 /* Making the table. */
 
-static void init_end(struct pawl_dynamodb *store, const pawl_error *error)
+static void init_end(struct pawl_dynamodb *store, struct pawl_op *op, const pawl_error *error)
 {
-    struct pawl_op *op = store->init;
 
     store->init = NULL;
     store->init_due_ns = PAWL_NEVER;
-    if (error == NULL) {
+    if (error->code == PAWL_OK) {
         op->end = PAWL_OP_DONE;
         pawl_op_end(op, &store->driver);
     } else {
         pawl_op_fail(op, &store->driver, PAWL_OP_FAILED, error->code, "%s", error->text);
     }
+}
+
+static void init_tries(struct pawl_dynamodb *store)
+{
+    store->init_due_ns = PAWL_NEVER;
+    pawl_dynamodb_try(store, store->init, init_end);
 }
 
 static void init_look_later(struct pawl_dynamodb *store)
@@ -300,12 +319,12 @@ static void init_looked(struct pawl_dynamodb_call *call)
         error.code = pawl_dynamodb_table_judge(store, table, &error);
     }
     if (error.code == PAWL_OK) {
-        init_end(store, NULL);
-    } else if (error.code == PAWL_STORE && !store->closing &&
+        init_tries(store);
+    } else if ((error.code == PAWL_STORE || error.code == PAWL_MISSING) && !store->closing &&
                pawl_clock_ns() < store->init_end_ns) {
         init_look_later(store);
     } else {
-        init_end(store, &error);
+        init_end(store, store->init, &error);
     }
 }
 
@@ -333,7 +352,7 @@ static void created(struct pawl_dynamodb_call *call)
         strstr(call->body, "DeletionProtection") != NULL) {
         create_table(store, false);
     } else if (refused) {
-        init_end(store, &verdict->error);
+        init_end(store, store->init, &verdict->error);
     } else {
         init_look(store);
     }
@@ -354,8 +373,10 @@ static void init_first_looked(struct pawl_dynamodb_call *call)
     if (call->verdict.ran != PAWL_DYNAMODB_RAN &&
         pawl_dynamodb_is(&call->verdict, "ResourceNotFoundException")) {
         create_table(store, true);
+    } else if (store->may_be_hidden && pawl_dynamodb_is(&call->verdict, "AccessDeniedException")) {
+        init_tries(store);
     } else if (call->verdict.ran != PAWL_DYNAMODB_RAN) {
-        init_end(store, &call->verdict.error);
+        init_end(store, store->init, &call->verdict.error);
     } else {
         init_looked(call);
     }
@@ -385,7 +406,7 @@ uint64_t pawl_dynamodb_init_turn(struct pawl_dynamodb *store, uint64_t now_ns)
         pawl_error error;
 
         (void)pawl_fail(&error, PAWL_CLOSED, "the store is being closed");
-        init_end(store, &error);
+        init_end(store, store->init, &error);
         return PAWL_NEVER;
     }
     if (store->init_due_ns <= now_ns) init_look(store);

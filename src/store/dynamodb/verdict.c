@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/secure.h"
+
 enum {
     MESSAGE_SHOWN_MAX = 240,
     SKEW_S_MAX = 240, /* AWS takes signatures from 5 minutes on either side at least */
@@ -54,7 +56,7 @@ static const struct row rows[] = {
     {"RequestTimeout", PAWL_DYNAMODB_PERHAPS, PAWL_STORE, TELL_MESSAGE, NULL},
     {"RequestTimeoutException", PAWL_DYNAMODB_PERHAPS, PAWL_STORE, TELL_MESSAGE, NULL},
 
-    {"ResourceNotFoundException", PAWL_DYNAMODB_NOT, PAWL_STORE, TELL_MESSAGE,
+    {"ResourceNotFoundException", PAWL_DYNAMODB_NOT, PAWL_MISSING, TELL_MESSAGE,
      "create the table with pawl store init URL, or correct its name and region"},
     {"ResourceInUseException", PAWL_DYNAMODB_NOT, PAWL_STORE, TELL_MESSAGE, NULL},
     {"ItemCollectionSizeLimitExceededException", PAWL_DYNAMODB_NOT, PAWL_STORE, TELL_MESSAGE, NULL},
@@ -166,7 +168,10 @@ void pawl_dynamodb_judge(struct pawl_dynamodb_verdict *verdict,
     *verdict = (struct pawl_dynamodb_verdict){.ran = PAWL_DYNAMODB_PERHAPS};
     if (exchange->end != PAWL_HTTP_ANSWERED) {
         if (exchange->end == PAWL_HTTP_NOT_SENT) verdict->ran = PAWL_DYNAMODB_NOT;
-        (void)pawl_fail(&verdict->error, PAWL_STORE, "%s: %s", what, exchange->error);
+        bool hints = exchange->bare && strstr(exchange->url, ".amazonaws.com") == NULL;
+
+        (void)pawl_fail(&verdict->error, PAWL_STORE, "%s: %s%s", what, exchange->error,
+                        hints ? PAWL_SECURE_HINT("endpoint=http://") : "");
         return;
     }
     if (exchange->answer.size > 0) {

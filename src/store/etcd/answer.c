@@ -96,7 +96,7 @@ pawl_err pawl_etcd_pair_read(struct etcd_pair *pair, const json_t *kv, pawl_erro
 
     if (!decode(json_object_get(kv, "key"), key, sizeof key, &pair->key.size) ||
         pair->key.size == 0 || pair->key.size > sizeof pair->key.at) {
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "a key below pawl's prefix is longer than any of pawl's: move it away, or "
                          "give pawl a prefix of its own");
     }
@@ -105,7 +105,7 @@ pawl_err pawl_etcd_pair_read(struct etcd_pair *pair, const json_t *kv, pawl_erro
         pair->value_size > PAWL_ETCD_VALUE_BYTES_MAX) {
         struct pawl_bytes bytes = {pair->key.at, pair->key.size};
 
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "the value of the key %.300s is longer than any of pawl's: move that key "
                          "away, or give pawl a prefix of its own",
                          pawl_etcd_key_show(shown, bytes));
@@ -156,7 +156,7 @@ static const struct fault faults[] = {
     {"database space exceeded", MAYBE, PAWL_STORE, PAWL_ETCD_FULL,
      "compact and defragment it, then etcdctl alarm disarm; or raise --quota-backend-bytes"},
     {"too many requests", NOT_RUN, PAWL_BUSY, PAWL_ETCD_ENDS, NULL},
-    {"request is too large", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS,
+    {"request is too large", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS,
      "set --max-request-bytes to its default"},
     {"corrupt cluster", NOT_RUN, PAWL_STORE, PAWL_ETCD_ENDS,
      "a member's data differs from the others': see etcdctl alarm list"},
@@ -182,8 +182,7 @@ static const struct {
     {CODE_PERMISSION_DENIED, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, NULL}},
     {CODE_FAILED_PRECONDITION, {"", NOT_RUN, PAWL_STORE, PAWL_ETCD_ENDS, NULL}},
     {CODE_OUT_OF_RANGE, {"", NOT_RUN, PAWL_STORE, PAWL_ETCD_ENDS, NULL}},
-    {CODE_UNIMPLEMENTED,
-     {"", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS, "etcd 3.4 or newer is needed"}},
+    {CODE_UNIMPLEMENTED, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, "etcd 3.4 or newer is needed"}},
     {CODE_UNAVAILABLE, {"", MAYBE, PAWL_STORE, PAWL_ETCD_ELSEWHERE, NULL}},
     {CODE_UNAUTHENTICATED, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_LOGIN, NULL}},
 };
@@ -193,15 +192,14 @@ static const struct {
     int status;
     struct fault fault;
 } statuses[] = {
-    {400,
-     {"", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS, "is it etcd, and does it want etcds://?"}},
+    {400, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, "is it etcd, and does it want etcds://?"}},
     {401, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, NULL}},
     {403, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, NULL}},
     {404,
-     {"", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS,
+     {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS,
       "it has no JSON gateway at /v3: etcd 3.4 or newer is needed, with --enable-grpc-gateway"}},
-    {405, {"", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS, "is it etcd?"}},
-    {413, {"", NOT_RUN, PAWL_BAD_REQUEST, PAWL_ETCD_ENDS, NULL}},
+    {405, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, "is it etcd?"}},
+    {413, {"", NOT_RUN, PAWL_DENIED, PAWL_ETCD_ENDS, NULL}},
     {429, {"", NOT_RUN, PAWL_BUSY, PAWL_ETCD_ENDS, NULL}},
 };
 

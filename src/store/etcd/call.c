@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/secure.h"
 
 #define LIMIT_NS      (PAWL_ETCD_CALL_MS * PAWL_NS_PER_MS)
 #define REST_LEAST_NS (100 * PAWL_NS_PER_MS)
@@ -264,10 +265,12 @@ static void call_lost(struct etcd_call *call)
     member_failed(etcd, call->member);
     const char *hint = "";
 
-    if (etcd->answered_ns == 0 && sent && !etcd->settings.tls) {
+    /* A server that wants TLS ends the connection; one that is silent is away. */
+    if (etcd->answered_ns == 0 && sent && !etcd->settings.tls &&
+        strstr(exchange->error, "timed out") == NULL) {
         hint = "; if it wants TLS, the URL begins with etcds://";
-    } else if (etcd->answered_ns == 0 && strstr(exchange->error, "SSL") != NULL) {
-        hint = "; if it does not speak TLS, the URL begins with etcd://";
+    } else if (etcd->answered_ns == 0 && exchange->bare) {
+        hint = PAWL_SECURE_HINT("etcd://");
     }
     (void)pawl_fail(&call->error, PAWL_STORE, "etcd at %s %s: %s%s", shown(call),
                     sent ? "gave no answer" : "cannot be reached", exchange->error, hint);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pawl store check: asks what can be seen over the gateway, one call after the other, and says it
- * item by item. A step that is not allowed is an item that could not be seen; only the first two,
- * by which the cluster answers at all, fail the check.
+ * item by item. A step that is not allowed is an item that could not be seen; only the keys and the
+ * status, by which the cluster answers at all, fail the check, a store of a newer pawl, and a right
+ * that pawl needs (tries.c).
  */
-#include "store/etcd/etcd.h"
+#include "store/etcd/job.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,9 +23,11 @@ struct check {
     size_t step;
     char body[PAWL_ETCD_REQUEST_BYTES_MAX];
     uint64_t db_size, db_used, quota;
-    uint64_t keys, leased;
+    uint64_t keys, leased, unread, others;
     struct etcd_key after; /* the last key looked at */
-    char leased_key[PAWL_ETCD_SHOWN_BYTES];
+    char leased_key[PAWL_ETCD_SHOWN_BYTES], others_key[PAWL_ETCD_SHOWN_BYTES];
+    pawl_error unread_first;
+    pawl_error error; /* with one the check ends */
     char version[32];
 };
 
@@ -34,7 +37,7 @@ struct step {
     size_t (*body)(struct check *check);
     bool (*took)(struct check *check);
     const char *what; /* the item if it cannot be seen; NULL: the check fails */
-    bool writes, plain;
+    bool plain;
 };
 
 static void say(struct check *check, const char *what, enum pawl_check_verdict verdict,
@@ -43,12 +46,8 @@ static void say(struct check *check, const char *what, enum pawl_check_verdict v
     check->op->check->item(check->op->check, what, verdict, found, advice);
 }
 
-static struct pawl_bytes key_bytes(const struct etcd_key *key)
-{
-    return (struct pawl_bytes){key->at, key->size};
-}
-
-/* A read that cannot be stale, and at the same time leases: page after page of the keys. */
+/* A read that cannot be stale, and at the same time leases and what is not this store's: page after
+ * page of the keys and their values. */
 
 static size_t keys_body(struct check *check)
 {
@@ -59,10 +58,9 @@ static size_t keys_body(struct check *check)
         pawl_etcd_key_after(&check->after, &check->etcd->settings, &none);
     }
     pawl_etcd_key_end(&end, &check->etcd->settings);
-    struct etcd_range range = {.key = key_bytes(&check->after),
-                               .end = key_bytes(&end),
-                               .limit = KEYS_PER_PAGE,
-                               .keys_only = true};
+    struct etcd_range range = {.key = pawl_etcd_key_bytes(&check->after),
+                               .end = pawl_etcd_key_bytes(&end),
+                               .limit = KEYS_PER_PAGE};
 
     return pawl_etcd_range_write(check->body, &range);
 }
@@ -80,33 +78,136 @@ static void say_leases(struct check *check)
                    "%" PRIu64 " of %" PRIu64 " keys have one, the key %s first", check->leased,
                    check->keys, check->leased_key);
     say(check, "leases", PAWL_CHECK_BREAKS, found,
-        "a record vanishes with its lease, and its ids begin again: put the value back without one "
-        "(etcdctl put KEY VALUE), and let nobody else write below the prefix");
+        "a record vanishes with its lease, and its ids begin again: put it without one, as it is "
+        "(etcdctl put --ignore-value KEY), and let nobody else write below the prefix");
+}
+
+static void say_others(struct check *check)
+{
+    char found[PAWL_ETCD_SHOWN_BYTES + TEXT_BYTES];
+
+    if (check->others == 0) {
+        say(check, "prefix", PAWL_CHECK_KEEPS, "no other store's begins with it", NULL);
+        return;
+    }
+    (void)snprintf(found, sizeof found,
+                   "%" PRIu64 " of %" PRIu64 " keys below it are another pawl store's, the key %s "
+                   "first",
+                   check->others, check->keys, check->others_key);
+    say(check, "prefix", PAWL_CHECK_BREAKS, found,
+        "choose prefixes of which none begins with another, and move one of the stores (pawl store "
+        "copy): where they overlap two sequences may have one key");
+}
+
+static void say_unread(struct check *check)
+{
+    char found[sizeof check->unread_first.text + TEXT_BYTES];
+
+    if (check->unread == 0) {
+        (void)snprintf(found, sizeof found, "all of %" PRIu64 " keys can be read",
+                       check->keys - check->others);
+        say(check, "records", PAWL_CHECK_KEEPS, found, NULL);
+        return;
+    }
+    (void)snprintf(found, sizeof found, "%" PRIu64 " of %" PRIu64 " keys: %s", check->unread,
+                   check->keys, check->unread_first.text);
+    say(check, "records", PAWL_CHECK_WARNS, found,
+        "pawl list says so, pawl store copy moves nothing, and who asks for such a sequence is "
+        "refused");
+}
+
+static void judge_value(struct check *check, const struct etcd_pair *pair)
+{
+    const struct pawl_bytes value = {pair->value, pair->value_size};
+    struct pawl_record record = {.epoch = 0};
+    pawl_error error = {.code = PAWL_OK};
+
+    if (pawl_etcd_key_name(&record.name, &check->etcd->settings, pawl_etcd_key_bytes(&pair->key),
+                           &error) == PAWL_OK) {
+        const struct pawl_name name = record.name;
+
+        if (pawl_etcd_value_read(&record, value, &error) == PAWL_OK) return;
+        if (pawl_etcd_value_overlaps(&name, value)) {
+            if (check->others++ == 0) {
+                (void)pawl_etcd_key_show(check->others_key, pawl_etcd_key_bytes(&pair->key));
+            }
+            return;
+        }
+    }
+    if (check->unread++ == 0) check->unread_first = error;
+}
+
+/* A key that is longer than any of pawl's cannot be gone on from. */
+static bool judge_key(struct check *check, const json_t *kv, struct etcd_pair *pair)
+{
+    pawl_error error = {.code = PAWL_OK};
+
+    check->keys++;
+    *pair = (struct etcd_pair){.revision = 0};
+    if (pawl_etcd_pair_read(pair, kv, &error) != PAWL_OK) {
+        if (check->unread++ == 0) check->unread_first = error;
+        return pair->key.size > 0 && pair->key.size <= sizeof pair->key.at;
+    }
+    judge_value(check, pair);
+    if (pair->leased && check->leased++ == 0) {
+        (void)pawl_etcd_key_show(check->leased_key, pawl_etcd_key_bytes(&pair->key));
+    }
+    return true;
 }
 
 static bool keys_took(struct check *check)
 {
     const json_t *kvs = json_object_get(check->call.answer.root, "kvs");
-    pawl_error error = {.code = PAWL_OK};
     struct etcd_pair pair = {.revision = 0};
+    bool good = true;
 
     for (size_t i = 0; i < json_array_size(kvs); i++) {
-        if (pawl_etcd_pair_read(&pair, json_array_get(kvs, i), &error) != PAWL_OK) {
-            say(check, "leases", PAWL_CHECK_WARNS, error.text, NULL);
-            return false;
-        }
-        check->keys++;
-        if (!pair.leased) continue;
-        if (check->leased++ == 0) {
-            (void)pawl_etcd_key_show(check->leased_key, key_bytes(&pair.key));
-        }
+        good = judge_key(check, json_array_get(kvs, i), &pair);
     }
-    if (pawl_etcd_true(check->call.answer.root, "more") && json_array_size(kvs) > 0) {
+    if (pawl_etcd_true(check->call.answer.root, "more") && json_array_size(kvs) > 0 && good) {
         check->after = pair.key;
         check->after.at[check->after.size++] = '\0';
         return true;
     }
     say_leases(check);
+    say_others(check);
+    say_unread(check);
+    return false;
+}
+
+/* What the store says of itself. */
+
+static size_t format_body(struct check *check)
+{
+    struct etcd_key key;
+
+    pawl_etcd_key_meta(&key, &check->etcd->settings);
+    const struct etcd_range range = {.key = pawl_etcd_key_bytes(&key)};
+
+    return pawl_etcd_range_write(check->body, &range);
+}
+
+static bool format_took(struct check *check)
+{
+    const json_t *kv = json_array_get(json_object_get(check->call.answer.root, "kvs"), 0);
+    struct etcd_pair pair = {.revision = 0};
+    struct pawl_tag tag;
+    uint64_t cluster_id = 0;
+    pawl_error error;
+
+    if (kv == NULL) {
+        say(check, "format", PAWL_CHECK_KEEPS, "nothing was written yet", NULL);
+        return false;
+    }
+    bool whole = pawl_etcd_pair_read(&pair, kv, &error) == PAWL_OK;
+    const struct pawl_bytes value = {pair.value, pair.value_size};
+
+    if (whole && pawl_etcd_meta_format(value, &check->error) != PAWL_OK) return false;
+    if (whole && pawl_etcd_meta_read(&tag, &cluster_id, value)) {
+        say(check, "format", PAWL_CHECK_KEEPS, "1", NULL);
+        return false;
+    }
+    (void)pawl_etcd_meta_foreign(check->etcd, &check->error);
     return false;
 }
 
@@ -223,23 +324,6 @@ static void say_size(struct check *check)
         advice);
 }
 
-/* Privileges: a write whose condition cannot hold, of a key that can be no sequence. */
-
-static size_t probe_body(struct check *check)
-{
-    struct pawl_name none = {.size = 0};
-    struct etcd_key key;
-
-    pawl_etcd_key_of(&key, &check->etcd->settings, &none);
-    return pawl_etcd_probe_write(check->body, key_bytes(&key));
-}
-
-static bool probe_took(struct check *check)
-{
-    say(check, "privileges", PAWL_CHECK_KEEPS, "may read and write below the prefix", NULL);
-    return false;
-}
-
 /* What needs no call. */
 
 static bool is_loopback(const char *host)
@@ -281,21 +365,25 @@ static void say_login(struct check *check)
 }
 
 static const struct step steps[] = {
-    {"/v3/kv/range", keys_body, keys_took, NULL, false, false},
-    {"/v3/maintenance/status", empty_body, status_took, NULL, false, false},
-    {"/v3/cluster/member/list", empty_body, members_took, "members", false, false},
-    {"/metrics", NULL, metrics_took, "quota", false, true},
-    {"/v3/kv/txn", probe_body, probe_took, "privileges", true, false},
+    {"/v3/kv/range", keys_body, keys_took, NULL, false},
+    {"/v3/kv/range", format_body, format_took, "format", false},
+    {"/v3/maintenance/status", empty_body, status_took, NULL, false},
+    {"/v3/cluster/member/list", empty_body, members_took, "members", false},
+    {"/metrics", NULL, metrics_took, "quota", true},
 };
 
 static void check_end(struct check *check)
 {
+    struct etcd *etcd = check->etcd;
+    struct pawl_op *op = check->op;
+
     say_size(check);
     say_tls(check);
     say_login(check);
-    check->op->end = PAWL_OP_DONE;
-    pawl_op_end(check->op, &check->etcd->driver);
     free(check);
+    struct etcd_job *job = pawl_etcd_job_new(etcd, op);
+
+    if (job != NULL) pawl_etcd_job_try(job);
 }
 
 static void check_done(struct etcd_call *call);
@@ -307,10 +395,15 @@ static void check_call(struct check *check)
     check->call.path = step->path;
     check->call.body = check->body;
     check->call.body_size = step->body != NULL ? step->body(check) : 0;
-    check->call.writes = step->writes;
     check->call.plain = step->plain;
     check->call.done = check_done;
     pawl_etcd_call(check->etcd, &check->call);
+}
+
+static void check_fail(struct check *check, const pawl_error *error)
+{
+    pawl_op_fail(check->op, &check->etcd->driver, PAWL_OP_FAILED, error->code, "%s", error->text);
+    free(check);
 }
 
 static void check_done(struct etcd_call *call)
@@ -318,18 +411,21 @@ static void check_done(struct etcd_call *call)
     struct check *check = PAWL_OWNER(call, struct check, call);
     const struct step *step = &steps[check->step];
 
+    bool again = false;
+
     if (call->end != PAWL_OP_DONE && (step->what == NULL || check->etcd->closing)) {
-        pawl_op_fail(check->op, &check->etcd->driver, PAWL_OP_FAILED, call->error.code, "%s",
-                     call->error.text);
-        free(check);
+        check_fail(check, &call->error);
         return;
     }
-    bool again = false;
 
     if (call->end == PAWL_OP_DONE) {
         again = step->took(check);
     } else {
         say(check, step->what, PAWL_CHECK_WARNS, call->error.text, NULL);
+    }
+    if (check->error.code != PAWL_OK) {
+        check_fail(check, &check->error);
+        return;
     }
     if (!again) check->step++;
     if (check->step < PAWL_COUNT(steps)) {

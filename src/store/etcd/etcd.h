@@ -3,7 +3,8 @@
  * The store etcd://: a cluster that is asked over HTTP, one call after the other for each
  * operation.
  *
- *     operation -> job (etcd.c, check.c) -> call (call.c): which member, which token -> exchange
+ *     operation -> job (etcd.c, write.c, check.c)
+ *               -> call (call.c): which member, which token -> exchange
  */
 #ifndef PAWL_ETCD_H
 #define PAWL_ETCD_H
@@ -86,7 +87,7 @@ struct etcd_login {
 enum etcd_meta_state {
     ETCD_META_UNSEEN,
     ETCD_META_KNOWN,
-    ETCD_META_WITHOUT, /* it cannot be had */
+    ETCD_META_WITHOUT, /* it cannot be had, and never was by this process */
 };
 
 /* The store's branch, as last seen. */
@@ -98,13 +99,15 @@ struct etcd_meta {
     bool back;      /* the store was seen to go back, and no other branch since */
     uint64_t backs; /* how often it was */
     bool was_without;
+    uint64_t again_ns; /* WITHOUT: when it is looked for again */
 };
 
 /* A look at the branch. Lives inside whoever looks. */
 struct etcd_look {
     struct pawl_tag redraw; /* in: if it is still this one, or an older one, it is drawn anew */
     void (*done)(struct etcd_look *look);
-    pawl_error error; /* out: PAWL_OK: the branch is known, or can certainly not be */
+    pawl_error error; /* out: PAWL_OK: the branch is known, or never was and cannot be; PAWL_DENIED:
+                       * the store is of a newer pawl, or it was known and cannot be any more */
 
     /* meta.c's */
     struct etcd *etcd;
@@ -123,7 +126,8 @@ struct etcd {
     uv_loop_t *loop;
     struct pawl_http *http; /* NULL before the first call */
     uint64_t random;
-    bool closing;
+    bool closing, looks_only;
+    bool may_write;                 /* below the prefix: a PING has found that out */
     struct etcd_calls queue;        /* not begun */
     struct etcd_calls ready, ended; /* calls_run's: to be tried, to be told */
     size_t under_way;               /* begun, and not told yet */
@@ -155,6 +159,8 @@ void pawl_etcd_calls_end(struct etcd *etcd);
 void pawl_etcd_look(struct etcd *etcd, struct etcd_look *look);
 /* An answer shows that the store went back: whoever goes on looks first. */
 void pawl_etcd_went_back(struct etcd *etcd);
+/* PAWL_DENIED: the branch's key has what is another program's. */
+pawl_err pawl_etcd_meta_foreign(const struct etcd *etcd, pawl_error *error);
 struct pawl_identity pawl_etcd_identity(const struct etcd *etcd);
 
 /* check.c: pawl store check. */

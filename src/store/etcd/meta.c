@@ -10,14 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { DRAWS_MAX = 8 }; /* of one look, against others' */
 
-static struct pawl_bytes key_bytes(const struct etcd_key *key)
-{
-    return (struct pawl_bytes){key->at, key->size};
-}
+#define AGAIN_NS (2 * PAWL_NS_PER_S) /* after which a right may have been given */
 
 void pawl_etcd_went_back(struct etcd *etcd)
 {
@@ -50,12 +48,25 @@ static void look_fail(struct etcd_look *look, const pawl_error *error)
     look_end(look);
 }
 
-/* The user may not have that key, or somebody else does: records are not compared with it then. */
+/*
+ * The user may not have that key: records are not compared with it then. But who knew the branch,
+ * and has lost the right to it, does not write without that condition.
+ */
 static void go_without(struct etcd_look *look, const char *why)
 {
     struct etcd_meta *meta = &look->etcd->meta;
     char text[600];
 
+    meta->again_ns = pawl_clock_ns() + AGAIN_NS;
+    if (meta->tag.number != 0) {
+        meta->state = ETCD_META_UNSEEN;
+        (void)pawl_fail(&look->error, PAWL_DENIED,
+                        "the store's branch, in the key %.*s/, was known and cannot be read any "
+                        "more, so nothing is written: %.300s",
+                        (int)look->etcd->settings.prefix.size, look->etcd->settings.prefix.at, why);
+        look_end(look);
+        return;
+    }
     if (!meta->was_without) {
         pawl_log(PAWL_LOG_WARN, "restored backups will not be noticed", "store=etcd why=%s",
                  pawl_log_quote(text, sizeof text, (struct pawl_bytes){why, strlen(why)}));
@@ -77,6 +88,11 @@ static void keep(struct etcd_look *look, const struct pawl_tag *tag, struct pawl
         return;
     }
     PAWL_ASSERT(value.size <= sizeof meta->value);
+    if (meta->was_without) {
+        pawl_log(PAWL_LOG_INFO, "restored backups will be noticed from now on",
+                 "store=etcd branch=%" PRIu64, tag->number);
+    }
+    meta->was_without = false;
     meta->state = ETCD_META_KNOWN;
     meta->tag = *tag;
     meta->back = false;
@@ -124,7 +140,7 @@ static void draw(struct etcd_look *look, const struct etcd_pair *pair)
     look->value_size = pawl_etcd_meta_write(&look->drawn, etcd->cluster_id, look->value);
     pawl_etcd_key_meta(&key, &etcd->settings);
     look->call.path = PAWL_ETCD_TXN;
-    look->call.body_size = pawl_etcd_put_write(look->body, key_bytes(&key), &condition,
+    look->call.body_size = pawl_etcd_put_write(look->body, pawl_etcd_key_bytes(&key), &condition,
                                                (struct pawl_bytes){look->value, look->value_size});
     look->call.writes = true;
     look->call.done = drawn;
@@ -147,6 +163,29 @@ static bool is_past(const struct etcd_look *look, uint64_t cluster_id)
     return meta->back && pawl_tag_equal(seen, &meta->tag);
 }
 
+pawl_err pawl_etcd_meta_foreign(const struct etcd *etcd, pawl_error *error)
+{
+    return pawl_fail(
+        error, PAWL_DENIED,
+        "the key %.*s/ is where pawl keeps the store's branch, and what is there is "
+        "not pawl's: move that key away, or choose another prefix. Nothing was changed",
+        (int)etcd->settings.prefix.size, etcd->settings.prefix.at);
+}
+
+/* false: what is there is not pawl's; or, with an error, a newer pawl's. */
+static bool reads(struct etcd_look *look, const json_t *kv, struct etcd_pair *pair,
+                  uint64_t *cluster_id)
+{
+    pawl_error unused;
+
+    if (pawl_etcd_pair_read(pair, kv, &unused) != PAWL_OK) return false;
+    const struct pawl_bytes value = {pair->value, pair->value_size};
+
+    return pawl_etcd_meta_format(value, &look->error) == PAWL_OK &&
+           value.size <= PAWL_ETCD_META_BYTES_MAX &&
+           pawl_etcd_meta_read(&look->seen, cluster_id, value);
+}
+
 static void decide(struct etcd_look *look, const json_t *range)
 {
     const json_t *kv = json_array_get(json_object_get(range, "kvs"), 0);
@@ -154,16 +193,19 @@ static void decide(struct etcd_look *look, const json_t *range)
     uint64_t cluster_id = 0;
 
     look->seen = (struct pawl_tag){.number = 0};
-    if (kv != NULL && (pawl_etcd_pair_read(&pair, kv, &look->error) != PAWL_OK ||
-                       pair.value_size > PAWL_ETCD_META_BYTES_MAX ||
-                       !pawl_etcd_meta_read(&look->seen, &cluster_id,
-                                            (struct pawl_bytes){pair.value, pair.value_size}))) {
-        look->error.code = PAWL_OK;
-        go_without(look, "the key of the prefix with a slash behind it is not pawl's");
+    if (kv != NULL && !reads(look, kv, &pair, &cluster_id)) {
+        if (look->error.code == PAWL_OK) {
+            (void)pawl_etcd_meta_foreign(look->etcd, &look->error);
+        }
+        look_end(look);
         return;
     }
     if (kv != NULL && !is_past(look, cluster_id)) {
         keep(look, &look->seen, (struct pawl_bytes){pair.value, pair.value_size});
+    } else if (look->etcd->looks_only) {
+        look->etcd->meta.state = ETCD_META_WITHOUT;
+        look->etcd->meta.again_ns = pawl_clock_ns() + AGAIN_NS;
+        look_end(look);
     } else if (look->draws++ < DRAWS_MAX) {
         draw(look, &pair);
     } else {
@@ -191,7 +233,7 @@ static void look_begin(struct etcd_look *look)
     struct etcd_key key;
 
     pawl_etcd_key_meta(&key, &etcd->settings);
-    const struct etcd_range range = {.key = key_bytes(&key)};
+    const struct etcd_range range = {.key = pawl_etcd_key_bytes(&key)};
 
     look->backs = etcd->meta.backs;
     look->call.path = PAWL_ETCD_RANGE;

@@ -21,6 +21,7 @@ static const char *const verify_words[] = {"no", "yes", NULL};
 
 static const struct pawl_url_rules plain_rules = {
     .scheme = PLAIN,
+    .secure = SECURE,
     .port = PAWL_ETCD_PORT,
     .keys = plain_keys,
     .example = "etcd://user:password@host1:2379,host2:2379/pawl",

@@ -8,7 +8,7 @@
 
 #include "store/fields.h"
 
-enum { REAL_BYTES_MAX = 32, FIELD_NAME_BYTES_MAX = 16 };
+enum { REAL_BYTES_MAX = 32, FIELD_NAME_BYTES_MAX = 16, META_FORMAT = 1 };
 
 /* Each byte of a text takes six in JSON at most. */
 _Static_assert(PAWL_FIELDS *(FIELD_NAME_BYTES_MAX + 4 + 32) +
@@ -62,7 +62,7 @@ pawl_err pawl_etcd_key_name(struct pawl_name *name, const struct etcd_settings *
         pawl_name_set(name, (struct pawl_bytes){key.at + skip, key.size - skip}, &why) == PAWL_OK) {
         return PAWL_OK;
     }
-    return pawl_fail(error, PAWL_STORE,
+    return pawl_fail(error, PAWL_DENIED,
                      "the key %.300s is not pawl's: move it away, or give pawl a prefix of its own",
                      pawl_etcd_key_show(shown, key));
 }
@@ -135,11 +135,24 @@ size_t pawl_etcd_value_write(const struct pawl_record *record,
     for (size_t field = 0; field < PAWL_FIELDS; field++) {
         if (field != PAWL_FIELD_next) put_field(&writer, &fields, (enum pawl_field)field);
     }
+    put_bytes(&writer, PAWL_BYTES(",\"name\":"));
+    put_string(&writer, pawl_name_bytes(&record->name));
     put_bytes(&writer, PAWL_BYTES("}"));
     return writer.size;
 }
 
 /* Reading them. */
+
+/* Where one store's prefix begins with another's, a name of the one may have the key of the other's
+ * record. Records of older pawls do not say of which name they are, until they are written. */
+static bool is_of_another(const struct pawl_record *record, const json_t *root)
+{
+    const json_t *name = json_object_get(root, "name");
+
+    return json_is_string(name) &&
+           !pawl_bytes_equal((struct pawl_bytes){json_string_value(name), json_string_length(name)},
+                             pawl_name_bytes(&record->name));
+}
 
 /* A number's text goes to room, a string's stays in json. NULL: it is neither. */
 static struct pawl_bytes text_of(const json_t *json, char room[REAL_BYTES_MAX])
@@ -167,10 +180,19 @@ pawl_err pawl_etcd_value_read(struct pawl_record *record, struct pawl_bytes valu
 
     if (!json_is_object(root)) {
         json_decref(root);
-        return pawl_fail(error, PAWL_STORE,
+        return pawl_fail(error, PAWL_DENIED,
                          "the record of \"%.*s\" is not pawl's, or damaged: its value is no JSON "
                          "object; move that key away, or give pawl a prefix of its own",
                          (int)record->name.size, record->name.at);
+    }
+    if (is_of_another(record, root)) {
+        json_decref(root);
+        return pawl_fail(
+            error, PAWL_DENIED,
+            "the key of \"%.*s\" is the record of another sequence, in a store whose "
+            "prefix overlaps with this one's: choose prefixes of which none begins with "
+            "another",
+            (int)record->name.size, record->name.at);
     }
     for (size_t field = 0; field < PAWL_FIELDS; field++) {
         const json_t *json = json_object_get(root, pawl_field_name((enum pawl_field)field));
@@ -190,8 +212,8 @@ size_t pawl_etcd_meta_write(const struct pawl_tag *tag, uint64_t cluster_id,
 {
     char text[PAWL_TAG_BYTES_MAX];
     int size = snprintf(value, PAWL_ETCD_META_BYTES_MAX,
-                        "{\"format\":1,\"branch\":\"%.*s\",\"cluster\":\"%" PRIx64 "\"}",
-                        (int)pawl_tag_write(tag, text), text, cluster_id);
+                        "{\"format\":%d,\"branch\":\"%.*s\",\"cluster\":\"%" PRIx64 "\"}",
+                        META_FORMAT, (int)pawl_tag_write(tag, text), text, cluster_id);
 
     PAWL_ASSERT(size > 0 && size < PAWL_ETCD_META_BYTES_MAX);
     return (size_t)size;
@@ -216,10 +238,38 @@ bool pawl_etcd_meta_read(struct pawl_tag *tag, uint64_t *cluster_id, struct pawl
     json_t *root = json_loadb(value.at, value.size, JSON_REJECT_DUPLICATES, &wrong);
     const json_t *branch = json_object_get(root, "branch");
     struct pawl_bytes text = {json_string_value(branch), json_string_length(branch)};
-    bool ours = json_integer_value(json_object_get(root, "format")) == 1 &&
+    bool ours = json_integer_value(json_object_get(root, "format")) == META_FORMAT &&
                 read_hex(json_string_value(json_object_get(root, "cluster")), cluster_id) &&
                 json_is_string(branch) && pawl_tag_read(tag, text);
 
     json_decref(root);
     return ours;
+}
+
+pawl_err pawl_etcd_meta_format(struct pawl_bytes value, pawl_error *error)
+{
+    json_error_t wrong;
+    json_t *root = json_loadb(value.at, value.size, JSON_REJECT_DUPLICATES, &wrong);
+    int64_t format = json_integer_value(json_object_get(root, "format"));
+
+    json_decref(root);
+    if (format <= META_FORMAT) return PAWL_OK;
+    return pawl_fail(error, PAWL_DENIED,
+                     "the store has format %" PRId64 ", it is of a newer pawl; this one knows "
+                     "format %d: use the newer pawl. Nothing was changed",
+                     format, META_FORMAT);
+}
+
+bool pawl_etcd_value_overlaps(const struct pawl_name *name, struct pawl_bytes value)
+{
+    const struct pawl_record record = {.name = *name};
+    json_error_t wrong;
+    json_t *root = json_loadb(value.at, value.size, JSON_REJECT_DUPLICATES, &wrong);
+    bool branch = name->size > 0 && name->at[name->size - 1] == '/' &&
+                  json_is_string(json_object_get(root, "branch")) &&
+                  json_is_string(json_object_get(root, "cluster"));
+    bool overlaps = branch || is_of_another(&record, root);
+
+    json_decref(root);
+    return overlaps;
 }

@@ -48,6 +48,11 @@ struct etcd_key {
     size_t size;
 };
 
+static inline struct pawl_bytes pawl_etcd_key_bytes(const struct etcd_key *key)
+{
+    return (struct pawl_bytes){key->at, key->size};
+}
+
 void pawl_etcd_key_of(struct etcd_key *key, const struct etcd_settings *settings,
                       const struct pawl_name *name);
 /* Where the branch is. */
@@ -57,7 +62,7 @@ void pawl_etcd_key_end(struct etcd_key *key, const struct etcd_settings *setting
 /* The first key that can lie behind name's. name's size 0: the first of all. */
 void pawl_etcd_key_after(struct etcd_key *key, const struct etcd_settings *settings,
                          const struct pawl_name *name);
-/* A key of the range as a sequence's name. PAWL_STORE: it cannot be one. */
+/* A key of the range as a sequence's name. PAWL_DENIED: it cannot be one. */
 pawl_err pawl_etcd_key_name(struct pawl_name *name, const struct etcd_settings *settings,
                             struct pawl_bytes key, pawl_error *error);
 /* As people may read it; returns text. */
@@ -68,7 +73,7 @@ const char *pawl_etcd_key_show(char text[PAWL_ETCD_SHOWN_BYTES], struct pawl_byt
 /* The same record always gives the same bytes. Returns their size. */
 size_t pawl_etcd_value_write(const struct pawl_record *record,
                              char value[PAWL_ETCD_VALUE_BYTES_MAX]);
-/* record's name must be set. PAWL_STORE: foreign, damaged or of a newer pawl. */
+/* record's name must be set. PAWL_DENIED: foreign, damaged or of a newer pawl. */
 pawl_err pawl_etcd_value_read(struct pawl_record *record, struct pawl_bytes value,
                               pawl_error *error);
 
@@ -77,6 +82,11 @@ size_t pawl_etcd_meta_write(const struct pawl_tag *tag, uint64_t cluster_id,
                             char value[PAWL_ETCD_META_BYTES_MAX]);
 /* false: it is none. */
 bool pawl_etcd_meta_read(struct pawl_tag *tag, uint64_t *cluster_id, struct pawl_bytes value);
+/* PAWL_DENIED: what stands in the branch's place is a newer pawl's, and so is the store. */
+pawl_err pawl_etcd_meta_format(struct pawl_bytes value, pawl_error *error);
+/* Whether what stands at that name is another pawl store's: a record of another name, or a branch.
+ * Its prefix begins with this one's. */
+bool pawl_etcd_value_overlaps(const struct pawl_name *name, struct pawl_bytes value);
 
 /* Requests: each is a body, its size returned. */
 
@@ -132,7 +142,7 @@ struct etcd_pair {
     bool leased;
 };
 
-/* kv of an answer's kvs. PAWL_STORE: it cannot be one of ours. */
+/* kv of an answer's kvs. PAWL_DENIED: it cannot be one of ours. */
 pawl_err pawl_etcd_pair_read(struct etcd_pair *pair, const json_t *kv, pawl_error *error);
 /* The range over the key in the answer to a put whose condition did not hold; index 1: over
  * meta_key. NULL: the answer has none. */

@@ -126,7 +126,7 @@ static pawl_err read_row(const PGresult *result, int row, struct pawl_record *re
     }
     if (pawl_name_set(&record->name, cell(result, row, PAWL_POSTGRES_NAME_COLUMN), error) !=
         PAWL_OK) {
-        return pawl_fail(error, PAWL_STORE, "a row's name is no name of a sequence");
+        return pawl_fail(error, PAWL_DENIED, "a row's name is no name of a sequence");
     }
     for (int i = 0; i < PAWL_FIELDS; i++) {
         fields.values[i] = cell(result, row, PAWL_POSTGRES_FIELDS_COLUMN + i);
@@ -142,7 +142,13 @@ static bool take_row(const PGresult *result, struct pg_ride *ride)
     op->found = (struct pawl_record){.name = op->record.name};
     op->found_token = 0;
     if (PQntuples(result) == 0) return false;
-    if (read_row(result, 0, &op->found, &op->error) != PAWL_OK) {
+    if (PQntuples(result) > 1) {
+        ride->unclear = true;
+        (void)pawl_fail(&op->error, PAWL_DENIED,
+                        "postgres has %d rows of that name: keep the one that has come furthest, "
+                        "and let a unique index see to it",
+                        PQntuples(result));
+    } else if (read_row(result, 0, &op->found, &op->error) != PAWL_OK) {
         ride->unclear = true;
     } else if (!pawl_bytes_equal(pawl_name_bytes(&op->found.name),
                                  pawl_name_bytes(&op->record.name))) {
@@ -341,11 +347,50 @@ static void read_result(struct pg_driver *driver, struct pg_group *group, const 
     }
 }
 
+/* See TRUE_OF in sql.c. */
+static bool says_untrue(const struct pg_driver *driver, const struct pawl_op *op)
+{
+    bool advances = op->kind == PAWL_OP_ADVANCE;
+    const struct pawl_record *record = advances ? &op->found : &op->record;
+    const struct pawl_bytes waits = PAWL_BYTES(PAWL_POSTGRES_WAITS);
+
+    if (!advances && op->found.epoch != op->record.epoch) return false;
+    if (driver->history.waits || record->branch_size < waits.size) return false;
+    return memcmp(record->branch + record->branch_size - waits.size, waits.at, waits.size) == 0;
+}
+
+/*
+ * Nobody wrote the record since, and what a write of it asks for is there: it was not refused by
+ * its condition. Then it is refused however often it is sent.
+ */
+static bool is_swallowed(const struct pg_driver *driver, const struct pg_ride *ride)
+{
+    const struct pawl_op *op = ride->op;
+    const struct pawl_record *found = &op->found;
+    const struct pawl_record *expected = &op->expected;
+
+    if (expected->epoch == 0 || found->epoch == 0) return expected->epoch == found->epoch;
+    if (found->tag != expected->tag || found->version != expected->version) return false;
+    if (says_untrue(driver, op)) return false;
+    if (op->kind != PAWL_OP_ADVANCE) return true;
+    return found->epoch == expected->epoch && found->lap == expected->lap && !found->dropped &&
+           !found->ended && op->low <= found->next && found->next <= op->high;
+}
+
 static void read_over(struct pg_driver *driver, const struct pg_group *group, struct pg_ride *ride)
 {
+    pawl_error error;
+
     if (ride->unclear) {
         ride->op->end = PAWL_OP_FAILED;
         pawl_pg_ride_end(driver, ride);
+    } else if (ride->written && ride->refused && is_swallowed(driver, ride)) {
+        (void)pawl_fail(&error, PAWL_DENIED,
+                        "postgres, table %s: a write of this sequence did nothing, though nobody "
+                        "else wrote it; drop what swallows it: a trigger, a rule or row security "
+                        "(see pawl store check URL)",
+                        driver->target.table);
+        pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &error);
     } else if (ride->written) {
         ride->op->end = ride->refused ? PAWL_OP_REFUSED : PAWL_OP_DONE;
         pawl_pg_ride_end(driver, ride);
@@ -382,8 +427,6 @@ void pawl_pg_batch_reads(struct pg_driver *driver, struct pg_rides *rides)
     pawl_pg_group_send(driver, group);
 }
 
-/* A page of a listing ends before a row that cannot be read. */
-
 static uint32_t page_rows(const struct pawl_page *page)
 {
     if (page->count_max == 0) return 1;
@@ -401,13 +444,14 @@ static void list_result(struct pg_driver *driver, struct pg_group *group, const 
     page->more = (uint32_t)rows == page_rows(page);
     for (int row = 0; row < rows; row++) {
         struct pawl_record record;
+        pawl_error why;
 
-        if (read_row(result, row, &record, &ride->op->error) != PAWL_OK) {
-            ride->unclear = true;
+        if (read_row(result, row, &record, &why) == PAWL_OK) {
+            pawl_page_record(page, &record);
+        } else {
             if (record.name.size > 0) page->after = record.name;
-            return;
+            pawl_page_unread(page, &record.name, &why);
         }
-        pawl_page_record(page, &record);
     }
 }
 

@@ -44,7 +44,7 @@ void pawl_pg_init(struct pg_driver *driver, struct pg_ride *ride)
         pawl_pg_ride_end(driver, ride);
         return;
     }
-    if (driver->facts.has_table || !driver->facts.server_good) {
+    if (driver->facts.error.code != PAWL_MISSING) {
         pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &driver->facts.error);
         return;
     }
@@ -64,6 +64,7 @@ void pawl_pg_init(struct pg_driver *driver, struct pg_ride *ride)
 enum column {
     COLUMN_VERSION,
     COLUMN_RECOVERY,
+    COLUMN_READ_ONLY,
     COLUMN_FSYNC,
     COLUMN_FULL_PAGES,
     COLUMN_COMMIT,
@@ -110,7 +111,7 @@ static enum pawl_check_verdict unless(bool good, enum pawl_check_verdict verdict
     return good ? PAWL_CHECK_KEEPS : verdict;
 }
 
-static void check_server(const struct answers *answers)
+static void check_server(const struct pg_driver *driver, const struct answers *answers)
 {
     bool remembers =
         says(answers, COLUMN_COMMIT, "on") || says(answers, COLUMN_COMMIT, "remote_apply");
@@ -121,6 +122,14 @@ static void check_server(const struct answers *answers)
     item(answers, "in recovery (standby)", COLUMN_RECOVERY,
          unless(says(answers, COLUMN_RECOVERY, "f"), PAWL_CHECK_WARNS),
          "name the primary in the URL, or all hosts");
+    item(answers, "default_transaction_read_only", COLUMN_READ_ONLY,
+         unless(says(answers, COLUMN_READ_ONLY, "off"), PAWL_CHECK_WARNS),
+         "set it to off for this user: no ids can be taken");
+    if (!driver->target.lasting) {
+        answers->check->item(answers->check, "durability", PAWL_CHECK_BREAKS, "none, by the URL",
+                             "it gives up the promise: leave durability=none out, and put right "
+                             "what is refused then");
+    }
     item(answers, "fsync", COLUMN_FSYNC,
          unless(says(answers, COLUMN_FSYNC, "on"), PAWL_CHECK_BREAKS),
          "set fsync = on: a crash loses what was committed");
@@ -176,7 +185,7 @@ static void check_identity(const struct pg_driver *driver, struct pawl_check *ch
                 seen ? NULL
                      : "a restored database, a promoted standby or another cluster under this URL "
                        "would not be noticed; GRANT EXECUTE ON FUNCTION pg_control_system(), "
-                       "pg_walfile_name(pg_lsn), pg_current_wal_lsn()");
+                       "pg_walfile_name(pg_lsn), pg_current_wal_lsn() TO the user");
     check->item(check, "connection", PAWL_CHECK_KEEPS,
                 driver->facts.direct ? "direct" : "through a pooler", NULL);
 }
@@ -184,31 +193,33 @@ static void check_identity(const struct pg_driver *driver, struct pawl_check *ch
 static void check_table(const struct pg_driver *driver, const struct answers *answers)
 {
     struct pawl_check *check = answers->check;
+    bool good = driver->facts.usable || !driver->facts.server_good;
 
     if (!driver->facts.has_table) {
         check->item(check, "table", PAWL_CHECK_WARNS, "missing",
                     "make it with: pawl store init URL");
         return;
     }
-    check->item(check, "table", unless(driver->facts.usable, PAWL_CHECK_WARNS),
-                driver->facts.usable ? driver->target.table : driver->facts.error.text, NULL);
+    if (!driver->facts.shaped) return; /* what another's table is like is not pawl's to judge */
+    check->item(check, "table", unless(good, PAWL_CHECK_WARNS),
+                good ? driver->target.table : driver->facts.error.text, NULL);
     item(answers, "table logged", COLUMN_PERSISTENCE,
          unless(says(answers, COLUMN_PERSISTENCE, "p"), PAWL_CHECK_BREAKS),
          "ALTER TABLE ... SET LOGGED: a crash empties an unlogged table");
     item(answers, "unique key on name", COLUMN_KEYS,
          unless(!says(answers, COLUMN_KEYS, "0"), PAWL_CHECK_BREAKS),
-         "ALTER TABLE ... ADD PRIMARY KEY (name)");
+         "CREATE UNIQUE INDEX ON ... (name): with two rows of one name it gives ids twice");
     item(answers, "collation of name", COLUMN_COLLATION,
          unless(says(answers, COLUMN_COLLATION, "C"), PAWL_CHECK_WARNS),
          "ALTER TABLE ... ALTER name TYPE text COLLATE \"C\": listings sort");
     item(answers, "triggers", COLUMN_TRIGGERS,
          unless(says(answers, COLUMN_TRIGGERS, "0"), PAWL_CHECK_WARNS),
-         "drop them: they run at every refill, and may change or refuse it");
+         "drop them: they run at every refill, and may change, refuse or swallow it");
     item(answers, "row security", COLUMN_ROW_SECURITY,
          unless(says(answers, COLUMN_ROW_SECURITY, "f"), PAWL_CHECK_WARNS),
          "ALTER TABLE ... DISABLE ROW LEVEL SECURITY: it can hide sequences");
     item(answers, "rules", COLUMN_RULES, unless(says(answers, COLUMN_RULES, "f"), PAWL_CHECK_WARNS),
-         "drop them");
+         "drop them: pawl's statements need a table without");
     item(answers, "may delete rows", COLUMN_MAY_DELETE,
          unless(says(answers, COLUMN_MAY_DELETE, "f"), PAWL_CHECK_WARNS),
          "REVOKE DELETE, TRUNCATE: SELECT, INSERT and UPDATE are enough (an owner keeps them: "
@@ -221,7 +232,7 @@ static void check_result(struct pg_driver *driver, struct pg_group *group, const
     const struct answers answers = {.check = ride->op->check, .result = result};
 
     if (PQntuples(result) != 1 || PQnfields(result) != COLUMNS) return;
-    check_server(&answers);
+    check_server(driver, &answers);
     check_standbys(&answers);
     check_database(&answers);
     check_identity(driver, ride->op->check);
@@ -238,6 +249,11 @@ static void check_over(struct pg_driver *driver, struct pg_group *group)
             (void)pawl_fail(&group->error, PAWL_STORE, "postgres answers what cannot be");
         }
         pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &group->error);
+        return;
+    }
+    /* An item says what breaks. */
+    if (!driver->facts.usable && !driver->facts.breaks) {
+        pawl_pg_ride_fail(driver, ride, PAWL_OP_FAILED, &driver->facts.error);
         return;
     }
     ride->op->end = PAWL_OP_DONE;

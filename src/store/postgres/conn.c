@@ -71,12 +71,16 @@ static void fail_connect(struct pawl_postgres_conn *conn)
     char sqlstate[6] = "57P03";
     const char *message = conn->pg != NULL ? PQerrorMessage(conn->pg) : "no memory";
     bool told = pawl_postgres_state_find(message, sqlstate);
-    const struct pawl_postgres_state *state = pawl_postgres_state_of(sqlstate);
+    const char *refusal = told ? NULL : pawl_postgres_refusal_advice(message);
+    const char *advice = told ? pawl_postgres_connect_advice(sqlstate) : refusal;
+    pawl_err code = pawl_postgres_state_of(sqlstate)->code;
 
     (void)pawl_postgres_one_line(line, sizeof line, message);
-    (void)snprintf(text, sizeof text, "cannot connect to postgres: %s%s%s", line, told ? "; " : "",
-                   told ? state->advice : "");
-    fail(conn, !told && is_misused(line) ? PAWL_BAD_REQUEST : state->code, text);
+    (void)snprintf(text, sizeof text, "cannot connect to postgres: %s%s%s", line,
+                   advice != NULL ? "; " : "", advice != NULL ? advice : "");
+    if (refusal != NULL) code = PAWL_DENIED;
+    if (!told && is_misused(line)) code = PAWL_BAD_REQUEST;
+    fail(conn, code, text);
 }
 
 static void lose(struct pawl_postgres_conn *conn)

@@ -31,14 +31,38 @@ static const char *text_of(const PGresult *result, int column)
     return PQgetisnull(result, 0, column) != 0 ? "" : PQgetvalue(result, 0, column);
 }
 
-static bool server_is_good(struct pg_driver *driver, const PGresult *result)
+/*
+ * A server may be read-only for a while (a disk that is full, a planned switch to another). What is
+ * set for a user or in the URL stays until a person changes it.
+ */
+static bool is_read_only(const PGresult *result, pawl_error *error)
 {
-    pawl_error *error = &driver->facts.error;
+    const char *by = text_of(result, PAWL_POSTGRES_FACT_READ_ONLY_BY);
+
+    if (strstr(by, "user") != NULL) {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the user may only read: ALTER ROLE %s RESET default_transaction_read_only",
+                        text_of(result, PAWL_POSTGRES_FACT_USER));
+    } else if (strcmp(by, "client") == 0) {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "default_transaction_read_only is set to on by the URL (options=) or "
+                        "PGOPTIONS: leave it out");
+    } else {
+        (void)pawl_fail(error, PAWL_STORE,
+                        "the server is read-only (default_transaction_read_only, by %s): ids "
+                        "cannot be taken there",
+                        by);
+    }
+    return false;
+}
+
+static bool server_is_good(struct pg_driver *driver, const PGresult *result, pawl_error *error)
+{
     long version = strtol(text_of(result, PAWL_POSTGRES_FACT_VERSION), NULL, 10);
 
     if (version < VERSION_LEAST) {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
-                        "the server is PostgreSQL %ld; pawl needs 10 or newer", version / 10000);
+        (void)pawl_fail(error, PAWL_DENIED, "the server is PostgreSQL %ld; pawl needs 10 or newer",
+                        version / 10000);
         return false;
     }
     if (strcmp(text_of(result, PAWL_POSTGRES_FACT_RECOVERY), "t") == 0) {
@@ -47,23 +71,44 @@ static bool server_is_good(struct pg_driver *driver, const PGresult *result)
         return false;
     }
     if (strcmp(text_of(result, PAWL_POSTGRES_FACT_READ_ONLY), "on") == 0) {
-        (void)pawl_fail(error, PAWL_STORE,
-                        "the server is read-only for this user (default_transaction_read_only): "
-                        "ids cannot be taken there");
-        return false;
+        return is_read_only(result, error);
     }
-    if (driver->target.lasting && strcmp(text_of(result, PAWL_POSTGRES_FACT_FSYNC), "on") != 0) {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+    driver->facts.breaks =
+        driver->target.lasting && strcmp(text_of(result, PAWL_POSTGRES_FACT_FSYNC), "on") != 0;
+    if (driver->facts.breaks) {
+        (void)pawl_fail(error, PAWL_DENIED,
                         "the server runs with fsync = off: after a crash it may give ids twice; "
                         "set fsync = on, or accept that with ?durability=none");
-        return false;
     }
-    return true;
+    return !driver->facts.breaks;
 }
 
-static bool table_is_good(struct pg_driver *driver, const PGresult *result)
+/* A crash, or two rows of one name, would give ids again. */
+static bool table_gives_twice(const struct pg_driver *driver, const PGresult *result,
+                              pawl_error *error)
 {
-    pawl_error *error = &driver->facts.error;
+    const char *table = driver->target.table;
+
+    if (driver->target.lasting &&
+        strcmp(text_of(result, PAWL_POSTGRES_FACT_PERSISTENCE), "p") != 0) {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the table %s is not logged: a crash empties it; ALTER TABLE %s SET "
+                        "LOGGED, or accept that with ?durability=none",
+                        table, table);
+        return true;
+    }
+    if (strcmp(text_of(result, PAWL_POSTGRES_FACT_KEYS), "0") == 0) {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the table %s has no unique key on name: with two rows of one name it "
+                        "gives ids twice; CREATE UNIQUE INDEX ON %s (name)",
+                        table, table);
+        return true;
+    }
+    return false;
+}
+
+static bool table_is_good(struct pg_driver *driver, const PGresult *result, pawl_error *error)
+{
     const char *table = driver->target.table;
     const char *kind = text_of(result, PAWL_POSTGRES_FACT_KIND);
     const char *missing = text_of(result, PAWL_POSTGRES_FACT_GRANTS);
@@ -71,35 +116,33 @@ static bool table_is_good(struct pg_driver *driver, const PGresult *result)
 
     driver->facts.has_table = kind[0] != '\0';
     if (!driver->facts.has_table) {
-        (void)pawl_fail(error, PAWL_STORE,
+        (void)pawl_fail(error, PAWL_MISSING,
                         "there is no table %s in the database; make it with: pawl store init URL",
                         table);
         return false;
     }
     if (strcmp(kind, "r") != 0 && strcmp(kind, "p") != 0) {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+        (void)pawl_fail(error, PAWL_DENIED,
                         "%s is not a table; name another one in the URL: ?table=NAME", table);
         return false;
     }
     if (pawl_postgres_columns_wrong(text_of(result, PAWL_POSTGRES_FACT_COLUMNS), wrong,
                                     sizeof wrong)) {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
+        (void)pawl_fail(error, PAWL_DENIED,
                         "the table %s is not pawl's: %s; name another one in the URL: ?table=NAME",
                         table, wrong);
         return false;
     }
-    if (driver->target.lasting &&
-        strcmp(text_of(result, PAWL_POSTGRES_FACT_PERSISTENCE), "p") != 0) {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
-                        "the table %s is not logged: a crash empties it; ALTER TABLE %s SET "
-                        "LOGGED, or accept that with ?durability=none",
-                        table, table);
+    driver->facts.shaped = true;
+    if (table_gives_twice(driver, result, error)) {
+        driver->facts.breaks = true;
         return false;
     }
     if (missing[0] != '\0') {
         (void)pawl_fail(error, PAWL_DENIED,
-                        "the user lacks %s on the table %s: GRANT SELECT, INSERT, UPDATE ON %s",
-                        missing, table, table);
+                        "the user lacks %s on the table %s: GRANT SELECT, INSERT, UPDATE ON "
+                        "%s TO %s",
+                        missing, table, table, text_of(result, PAWL_POSTGRES_FACT_USER));
         return false;
     }
     return true;
@@ -110,20 +153,21 @@ static void judge(struct pg_driver *driver, const PGresult *result)
 {
     struct pg_facts *facts = &driver->facts;
 
+    pawl_error wrong;
+
     facts->known = PQntuples(result) == 1 && PQnfields(result) == PAWL_POSTGRES_FACTS_COUNT;
-    facts->server_good = facts->usable = false;
+    facts->has_table = facts->server_good = facts->shaped = facts->usable = facts->breaks = false;
     if (!facts->known) {
         (void)pawl_fail(&facts->error, PAWL_STORE, "postgres answers what cannot be");
         return;
     }
     (void)snprintf(facts->place, sizeof facts->place, "%s",
                    text_of(result, PAWL_POSTGRES_FACT_PLACE));
-    facts->server_good = server_is_good(driver, result);
-    if (facts->server_good) {
-        facts->usable = table_is_good(driver, result);
-    } else {
-        facts->has_table = text_of(result, PAWL_POSTGRES_FACT_KIND)[0] != '\0';
-    }
+    facts->server_good = server_is_good(driver, result, &facts->error);
+    bool table_good = table_is_good(driver, result, &wrong);
+
+    if (facts->server_good && !table_good) facts->error = wrong;
+    facts->usable = facts->server_good && table_good;
 }
 
 static void no_result(struct pg_driver *driver, struct pg_group *group, const PGresult *result)
@@ -140,12 +184,20 @@ static void fail_opening(struct pg_driver *driver, const struct pg_group *group)
     pawl_pg_opening_end(driver);
 }
 
-/* Statements that cannot be prepared (there is no table yet) go unnamed. */
+/*
+ * A statement that the server refuses for what the table is (rules, generated columns) would be
+ * refused on every connection: it is dialled again when somebody asks again. One that was in the
+ * way of a lock goes unnamed.
+ */
 static void prepared(struct pg_driver *driver, struct pg_group *group)
 {
     bool good = !group->rolled_back && !group->doubtful;
 
     if (group->statement < PAWL_POSTGRES_STATEMENTS) driver->prepared[group->statement] = good;
+    if (group->rolled_back && driver->anew && driver->facts.usable) {
+        driver->facts.usable = false;
+        driver->facts.error = group->error;
+    }
     if (group->doubtful) {
         fail_opening(driver, group);
     } else if (group->statement + 1 == PAWL_POSTGRES_STATEMENTS) {

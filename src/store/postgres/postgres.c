@@ -208,7 +208,8 @@ static void spoil(struct pg_driver *driver, struct pg_group *group, const PGresu
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    const struct pawl_postgres_state *state = pawl_postgres_state_of(sqlstate);
+    const struct pawl_postgres_state *state =
+        pawl_postgres_state_at(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION));
 
     if (state->anew || group->skip > 0) driver->anew = true; /* what stands before the rides */
     if (group->rolled_back || group->doubtful) return;
@@ -416,6 +417,7 @@ static void group_late(struct pg_driver *driver, struct pg_group *group)
     pawl_error error;
 
     group->late = true;
+    group->at = group->culprit = NULL; /* the answers that still come are nobody's */
     (void)pawl_fail(&error, PAWL_STORE,
                     "postgres has not answered within %" PRIu64
                     " ms; does it wait for a synchronous standby?",

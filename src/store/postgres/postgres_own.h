@@ -86,8 +86,10 @@ struct pg_facts {
     bool known;
     bool direct; /* no pooler stands between: settings and prepared statements last */
     bool has_table;
-    bool server_good;                      /* whatever the table is */
-    bool usable;                           /* for records */
+    bool server_good; /* whatever the table is */
+    bool shaped;      /* the table is one of pawl's, by its columns */
+    bool usable;      /* for records */
+    bool breaks;      /* an id could be given twice, and that is why it is not usable */
     char place[PAWL_POSTGRES_PLACE_BYTES]; /* of the table; empty: there is none */
     pawl_error error;                      /* why not */
 };

@@ -17,6 +17,13 @@ enum { COLUMN_BYTES_MAX = 64 };
  */
 #define TRUE_OF(branch) branch " NOT LIKE '%%" PAWL_POSTGRES_WAITS "' OR " WAITS
 
+/* Unique indexes on the name and nothing else; PostgreSQL 10 has no indnkeyatts. */
+#define KEYS                                                                                     \
+    "(SELECT count(*) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND "       \
+    "a.attnum = i.indkey[0] WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate "      \
+    "AND i.indisvalid AND i.indpred IS NULL AND coalesce((to_jsonb(i) ->> 'indnkeyatts')::int, " \
+    "i.indnatts) = 1 AND a.attname = 'name')"
+
 #define HOW     ", current_setting('synchronous_commit'), " WAITS
 #define ANSWERS " RETURNING " COLUMNS HOW
 
@@ -92,8 +99,10 @@ static void put_facts(FILE *to)
             "a.atttypmod), E'\\n') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "
             "AND NOT a.attisdropped), (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', "
             "'INSERT', 'UPDATE']) p WHERE NOT has_table_privilege(c.oid, p)), (SELECT d.oid FROM "
-            "pg_database d WHERE d.datname = current_database()) || '/' || c.oid "
-            "FROM (SELECT to_regclass($1::text)::oid AS oid) t LEFT JOIN pg_class c ON c.oid = "
+            "pg_database d WHERE d.datname = current_database()) || '/' || c.oid, " KEYS
+            ", quote_ident(current_user), (SELECT source FROM pg_settings WHERE name = "
+            "'default_transaction_read_only') FROM (SELECT to_regclass($1::text)::oid AS oid) t "
+            "LEFT JOIN pg_class c ON c.oid = "
             "t.oid");
 }
 
@@ -138,7 +147,8 @@ static void put_check(FILE *to)
 {
     (void)fprintf(
         to,
-        "SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('fsync'), "
+        "SELECT current_setting('server_version'), pg_is_in_recovery(), "
+        "current_setting('default_transaction_read_only'), current_setting('fsync'), "
         "current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings WHERE name = "
         "'synchronous_commit'), current_setting('synchronous_standby_names'), (SELECT count(*) "
         "FROM pg_stat_replication), (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN "
@@ -146,10 +156,8 @@ static void put_check(FILE *to)
         "= current_database()), c.relpersistence, (SELECT count(*) FROM pg_trigger g WHERE "
         "g.tgrelid = c.oid AND NOT g.tgisinternal), c.relrowsecurity, c.relhasrules, (SELECT "
         "l.collname FROM pg_attribute a JOIN pg_collation l ON l.oid = a.attcollation WHERE "
-        "a.attrelid = c.oid AND a.attname = 'name'), (SELECT count(*) FROM pg_index i JOIN "
-        "pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE i.indrelid = c.oid "
-        "AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnatts = 1 AND a.attname "
-        "= 'name'), has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, "
+        "a.attrelid = c.oid AND a.attname = 'name'), " KEYS
+        ", has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, "
         "'TRUNCATE') FROM (SELECT to_regclass($1::text)::oid AS oid) t LEFT JOIN pg_class c ON "
         "c.oid "
         "= t.oid");

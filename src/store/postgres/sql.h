@@ -45,11 +45,14 @@ enum pawl_postgres_fact {
     PAWL_POSTGRES_FACT_RECOVERY,  /* t or f */
     PAWL_POSTGRES_FACT_READ_ONLY, /* on or off */
     PAWL_POSTGRES_FACT_FSYNC,
-    PAWL_POSTGRES_FACT_KIND,        /* of the table: r, p, v ...; NULL: there is none */
-    PAWL_POSTGRES_FACT_PERSISTENCE, /* p, u (unlogged), t */
-    PAWL_POSTGRES_FACT_COLUMNS,     /* "name type", one a line */
-    PAWL_POSTGRES_FACT_GRANTS,      /* what is missing of SELECT, INSERT, UPDATE; NULL: nothing */
-    PAWL_POSTGRES_FACT_PLACE,       /* "DATABASE/TABLE", by their oids; NULL: there is no table */
+    PAWL_POSTGRES_FACT_KIND,         /* of the table: r, p, v ...; NULL: there is none */
+    PAWL_POSTGRES_FACT_PERSISTENCE,  /* p, u (unlogged), t */
+    PAWL_POSTGRES_FACT_COLUMNS,      /* "name type", one a line */
+    PAWL_POSTGRES_FACT_GRANTS,       /* what is missing of SELECT, INSERT, UPDATE; NULL: nothing */
+    PAWL_POSTGRES_FACT_PLACE,        /* "DATABASE/TABLE", by their oids; NULL: there is no table */
+    PAWL_POSTGRES_FACT_KEYS,         /* how many see to it that a name is there once */
+    PAWL_POSTGRES_FACT_USER,         /* whose rights count, quoted */
+    PAWL_POSTGRES_FACT_READ_ONLY_BY, /* where default_transaction_read_only is set */
     PAWL_POSTGRES_FACTS_COUNT,
 };
 

@@ -7,8 +7,9 @@
 
 enum { SQLSTATE_SIZE = 5, STORY_BYTES_MAX = 300 };
 
-#define INIT_ADVICE  "make the table with: pawl store init URL"
-#define OTHER_ADVICE "another program's table? name another one in the URL: ?table=NAME"
+#define INIT_ADVICE    "make the table with: pawl store init URL"
+#define OTHER_ADVICE   "another program's table? name another one in the URL: ?table=NAME"
+#define TRIGGER_ADVICE "drop the trigger on the table"
 
 /* The first that fits counts. */
 static const struct pawl_postgres_state states[] = {
@@ -31,19 +32,23 @@ static const struct pawl_postgres_state states[] = {
     {"42501", PAWL_DENIED, false, true,
      "grant USAGE on the schema and SELECT, INSERT, UPDATE on "
      "the table (CREATE on the schema for pawl store init)"},
-    {"3D000", PAWL_BAD_REQUEST, false, true, "create the database, or name another in the URL"},
-    {"3F000", PAWL_STORE, false, true, "create the schema first: CREATE SCHEMA"},
-    {"42P01", PAWL_STORE, false, true, INIT_ADVICE},
-    {"42703", PAWL_BAD_REQUEST, false, true, OTHER_ADVICE},
-    {"42P10", PAWL_BAD_REQUEST, false, true, OTHER_ADVICE},
-    {"42", PAWL_BAD_REQUEST, false, true, OTHER_ADVICE},
-    {"0A000", PAWL_BUSY, false, true, "the table has changed"},
+    {"3D000", PAWL_DENIED, false, true, "create the database, or name another in the URL"},
+    {"3F000", PAWL_MISSING, false, true, "create the schema first: CREATE SCHEMA"},
+    {"42P01", PAWL_MISSING, false, true, INIT_ADVICE},
+    {"428C9", PAWL_DENIED, false, true,
+     "pawl writes all columns of its own: make none of them GENERATED"},
+    {"42703", PAWL_DENIED, false, true, OTHER_ADVICE},
+    {"42P10", PAWL_DENIED, false, true, OTHER_ADVICE},
+    {"42", PAWL_DENIED, false, true, OTHER_ADVICE},
+    {"0A000", PAWL_DENIED, false, true, "drop the rules on the table"},
     {"26", PAWL_BUSY, false, true, "a pooler stands between and changed the connection"},
     {"22021", PAWL_BAD_REQUEST, false, false, "the database should be made with ENCODING 'UTF8'"},
     {"22P05", PAWL_BAD_REQUEST, false, false, "the database should be made with ENCODING 'UTF8'"},
-    {"22003", PAWL_BAD_REQUEST, false, false, "a column is narrower than pawl made it"},
-    {"22", PAWL_BAD_REQUEST, false, false, OTHER_ADVICE},
-    {"23", PAWL_BAD_REQUEST, false, false, OTHER_ADVICE},
+    {"22003", PAWL_DENIED, false, false, "a column is narrower than pawl made it"},
+    {"22", PAWL_DENIED, false, false, OTHER_ADVICE},
+    {"23", PAWL_DENIED, false, false, "drop what was added to the table that pawl made"},
+    {"27", PAWL_DENIED, false, false, TRIGGER_ADVICE},
+    {"P0", PAWL_DENIED, false, false, TRIGGER_ADVICE},
     {"", PAWL_STORE, false, true, "look into the server's log"},
 };
 
@@ -56,6 +61,57 @@ const struct pawl_postgres_state *pawl_postgres_state_of(const char *sqlstate)
         state++;
     }
     return state;
+}
+
+/* A statement that was prepared is told in the same words what no table of that kind can do. */
+const struct pawl_postgres_state *pawl_postgres_state_at(const char *sqlstate, const char *function)
+{
+    static const struct pawl_postgres_state changed = {"0A000", PAWL_BUSY, false, true,
+                                                       "the table has changed"};
+
+    if (sqlstate != NULL && strcmp(sqlstate, changed.begins) == 0 &&
+        (function == NULL || strcmp(function, "RevalidateCachedQuery") == 0)) {
+        return &changed;
+    }
+    return pawl_postgres_state_of(sqlstate);
+}
+
+const char *pawl_postgres_connect_advice(const char *sqlstate)
+{
+    if (strcmp(sqlstate, "42501") == 0) return "GRANT CONNECT ON DATABASE to the user";
+    if (strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "22", 2) == 0) {
+        return "the server refuses a setting: correct the URL's parameters (options=)";
+    }
+    return pawl_postgres_state_of(sqlstate)->advice;
+}
+
+const char *pawl_postgres_refusal_advice(const char *text)
+{
+    static const struct {
+        const char *says, *advice;
+    } rows[] = {
+        {"no password supplied",
+         "write postgres://user:password@host, or give PGPASSWORD or a passfile"},
+        {"server does not support SSL",
+         "turn TLS on at the server (ssl = on), or do without: ?sslmode=disable"},
+        {"root certificate file",
+         "name the authority's certificate: ?sslrootcert=FILE, or a weaker sslmode"},
+        {"certificate verify failed",
+         "name the authority that signed the server's certificate: ?sslrootcert=FILE"},
+        {"does not match host name",
+         "name the server as its certificate does, or use ?sslmode=verify-ca"},
+        {"private key file", "correct sslkey in the URL"},
+        {"not load private key", "correct sslkey in the URL"},
+        {"not read certificate file", "correct sslcert in the URL"},
+        {"certificate required", "the server wants a certificate: ?sslcert=FILE&sslkey=FILE"},
+        {"channel binding", "correct channel_binding in the URL, or use TLS"},
+        {"authentication method", "the server wants a way to log in that libpq lacks: pg_hba.conf"},
+    };
+
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        if (strstr(text, rows[i].says) != NULL) return rows[i].advice;
+    }
+    return NULL;
 }
 
 /*
@@ -128,7 +184,8 @@ void pawl_postgres_story(const PGresult *result, const char *table, pawl_error *
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const struct pawl_postgres_state *state = pawl_postgres_state_of(sqlstate);
+    const struct pawl_postgres_state *state =
+        pawl_postgres_state_at(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION));
     char line[STORY_BYTES_MAX];
 
     if (message == NULL) message = PQresultErrorMessage(result);

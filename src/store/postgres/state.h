@@ -18,6 +18,10 @@ struct pawl_postgres_state {
 /* sqlstate may be NULL: there was none. */
 const struct pawl_postgres_state *pawl_postgres_state_of(const char *sqlstate);
 
+/* The same, where the server's function is known that failed; NULL: it is not. */
+const struct pawl_postgres_state *pawl_postgres_state_at(const char *sqlstate,
+                                                         const char *function);
+
 /* What an error that came while a batch was under way says about the batch. */
 enum pawl_postgres_verdict {
     PAWL_POSTGRES_UNDONE, /* the transaction was rolled back: nothing was written */
@@ -36,6 +40,15 @@ bool pawl_postgres_unwaited(const char *severity, const char *sqlstate, const ch
 
 /* The first SQLSTATE in a verbose text of libpq's ("FATAL:  28P01: ..."); false: there is none. */
 bool pawl_postgres_state_find(const char *text, char sqlstate[6]);
+
+/* What it means where it ends a connection that was not open yet: no statement was at fault. */
+const char *pawl_postgres_connect_advice(const char *sqlstate);
+
+/*
+ * What a person does about libpq's own words of a connection that can never come about as it is
+ * asked for: no password, no TLS, a certificate that does not fit. NULL: it says no such thing.
+ */
+const char *pawl_postgres_refusal_advice(const char *text);
 
 /* text of libpq's in one line, without the places in its source; returns to. */
 const char *pawl_postgres_one_line(char *to, size_t size, const char *text);

@@ -8,7 +8,7 @@
 
 #include "store/postgres/state.h"
 
-enum { IDENTIFIER_MAX = 63, VALUE_MAX = 255, TEXT_MAX = 300 };
+enum { IDENTIFIER_MAX = 63, VALUE_MAX = 255, TEXT_MAX = 300, KEY_SHOWN_MAX = 60 };
 
 #define EXAMPLE "postgres://user:password@host/db?table=pawl_sequences"
 
@@ -100,6 +100,88 @@ static bool is_own(struct pawl_bytes key)
            pawl_bytes_equal(key, PAWL_BYTES("durability"));
 }
 
+#define ENCODE_ADVICE                                                                       \
+    "in a user and a password write % as %25, @ as %40, / as %2F, # as %23, and any other " \
+    "character but letters and digits as %XX as well"
+
+/*
+ * Whether a user or a password has what should have been encoded: libpq ends them at the first @
+ * and knows none behind a slash, so that it takes the rest of a password for a host or a database.
+ */
+static bool is_misread(const char *url)
+{
+    const char *host = strstr(url, "://") + strlen("://");
+    size_t user = strcspn(host, "@/");
+
+    if (host[user] == '@') host += user + 1;
+    return memchr(host, '@', strcspn(host, "?")) != NULL;
+}
+
+static bool is_option_of_libpq(const char *key)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool found = strcmp(key, "ssl") == 0; /* what JDBC calls it */
+
+    for (const PQconninfoOption *one = options; !found && one != NULL && one->keyword != NULL;
+         one++) {
+        found = strcmp(one->keyword, key) == 0;
+    }
+    PQconninfoFree(options);
+    return found;
+}
+
+/* Of an option that is libpq's, before libpq quotes it. hides: an @ stands in it, and what is
+ * quoted may be a part of a password. */
+static pawl_err check_key(struct pawl_bytes key, bool has_value, bool hides, pawl_error *error)
+{
+    char text[VALUE_MAX + 1];
+    bool known = decode(key, text) && is_option_of_libpq(text);
+    bool shows = !hides && key.size <= KEY_SHOWN_MAX && pawl_utf8_printable(key);
+    int shown = shows ? (int)key.size : 0;
+
+    if (known && has_value) return PAWL_OK;
+    if (known) {
+        return pawl_fail(error, PAWL_BAD_REQUEST, "the parameter %.*s lacks its = and value", shown,
+                         key.at);
+    }
+    if (hides) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "the URL cannot be meant: it has an unknown parameter, and an @ behind "
+                         "its ?: %s",
+                         ENCODE_ADVICE);
+    }
+    return pawl_fail(error, PAWL_BAD_REQUEST,
+                     "there is no parameter \"%.*s\"; there are: table, durability, sslmode, "
+                     "sslrootcert, sslcert, sslkey, connect_timeout, application_name, options, "
+                     "passfile, service, and the others of libpq",
+                     shown, key.at);
+}
+
+/* Whether one before key, in the options that begin at from, is the same when it is decoded. */
+static bool is_repeated(const char *from, struct pawl_bytes key)
+{
+    char text[VALUE_MAX + 1], other[VALUE_MAX + 1];
+
+    if (!decode(key, text)) return false; /* it is no option */
+    while (from < key.at) {
+        struct pawl_bytes one = {from, strcspn(from, "=&")};
+
+        if (decode(one, other) && strcmp(text, other) == 0) return true;
+        from += strcspn(from, "&");
+        if (*from == '&') from++;
+    }
+    return false;
+}
+
+/* Of which one would count, and who wrote them thinks of the other. */
+static pawl_err fail_repeated(struct pawl_bytes key, bool hides, pawl_error *error)
+{
+    bool shows = !hides && key.size <= KEY_SHOWN_MAX && pawl_utf8_printable(key);
+
+    return pawl_fail(error, PAWL_BAD_REQUEST, "the parameter %.*s is given twice",
+                     shows ? (int)key.size : 0, key.at);
+}
+
 /* Where the options begin; a user and a password before it may hold a ? as libpq reads them. */
 static const char *query_of(const char *url)
 {
@@ -113,8 +195,10 @@ static const char *query_of(const char *url)
 static pawl_err split(struct pawl_postgres_target *target, const char *url, char *rest,
                       pawl_error *error)
 {
-    const char *at = query_of(url);
+    const char *query = query_of(url);
+    const char *at = query;
     size_t used = (size_t)(at - url);
+    bool hides = strchr(at, '@') != NULL;
     char mark = '?';
 
     memcpy(rest, url, used);
@@ -124,12 +208,14 @@ static pawl_err split(struct pawl_postgres_target *target, const char *url, char
         struct pawl_bytes key = {pair.at, sign != NULL ? (size_t)(sign - pair.at) : pair.size};
 
         at = pair.at + pair.size;
+        if (is_repeated(query + 1, key)) return fail_repeated(key, hides, error);
         if (sign != NULL && is_own(key)) {
             struct pawl_bytes value = {sign + 1, (size_t)(at - sign - 1)};
 
             if (own_option(target, key, value, error) != PAWL_OK) return error->code;
             continue;
         }
+        if (check_key(key, sign != NULL, hides, error) != PAWL_OK) return error->code;
         rest[used++] = mark;
         memcpy(rest + used, pair.at, pair.size);
         used += pair.size;
@@ -139,16 +225,13 @@ static pawl_err split(struct pawl_postgres_target *target, const char *url, char
     return PAWL_OK;
 }
 
-/* Puts *** where a password may be: behind the user's colon, up to the last @. */
+/* Cuts out user and password, up to the last @: who forgets the colon has written a password. */
 static void hide_password(char *url)
 {
     char *begin = strstr(url, "://") + strlen("://");
-    char *colon = begin + strcspn(begin, ":@/?");
     char *end = strrchr(url, '@');
 
-    if (end == NULL || *colon != ':' || end < colon + strlen(":***")) return;
-    memmove(colon + strlen(":***"), end, strlen(end) + 1);
-    memcpy(colon, ":***", strlen(":***"));
+    if (end != NULL && end > begin) memmove(begin, end + 1, strlen(end + 1) + 1);
 }
 
 /*
@@ -167,10 +250,8 @@ static pawl_err explain(char *url, const char *password_key, pawl_error *error)
         (void)pawl_fail(error, PAWL_BAD_REQUEST, "the URL cannot be meant: %s; for example %s",
                         pawl_postgres_one_line(line, sizeof line, message), EXAMPLE);
     } else {
-        (void)pawl_fail(error, PAWL_BAD_REQUEST,
-                        "the URL cannot be meant: in user and password write every character but "
-                        "letters and digits as %%XX; for example %s",
-                        EXAMPLE);
+        (void)pawl_fail(error, PAWL_BAD_REQUEST, "the URL cannot be meant: %s; for example %s",
+                        ENCODE_ADVICE, EXAMPLE);
     }
     PQconninfoFree(options);
     PQfreemem(message);
@@ -185,12 +266,54 @@ const char *pawl_postgres_target_value(const struct pawl_postgres_target *target
     return NULL;
 }
 
+/* Each empty, or a port: a list may have one for each host. */
+static bool are_ports(const char *text)
+{
+    for (;;) {
+        size_t size = strcspn(text, ",");
+        uint64_t port = 1;
+
+        if (size > 0 && !pawl_bytes_to_u64((struct pawl_bytes){text, size}, &port)) return false;
+        if (port == 0 || port > UINT16_MAX) return false;
+        if (text[size] == '\0') return true;
+        text += size + 1;
+    }
+}
+
+/* What libpq says only when it connects, quoting what may be a password whose host is missing. */
+static pawl_err check_values(const struct pawl_postgres_target *target, pawl_error *error)
+{
+    const char *port = pawl_postgres_target_value(target, "port");
+
+    if (port != NULL && !are_ports(port)) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "postgres://: a host's port must be a number from 1 to 65535; for example "
+                         "%s",
+                         EXAMPLE);
+    }
+    return pawl_postgres_values_check(target, error);
+}
+
+/* Of several, one that libpq would take for a socket of this machine. */
+static bool lacks_host(const char *hosts)
+{
+    size_t size = strlen(hosts);
+
+    return strchr(hosts, ',') != NULL &&
+           (hosts[0] == ',' || hosts[size - 1] == ',' || strstr(hosts, ",,") != NULL);
+}
+
 /* With several hosts, a standby must never do for the primary. */
 static pawl_err check_hosts(struct pawl_postgres_target *target, pawl_error *error)
 {
     const char *host = pawl_postgres_target_value(target, "host");
     const char *wanted = pawl_postgres_target_value(target, "target_session_attrs");
 
+    if (host != NULL && lacks_host(host) &&
+        pawl_postgres_target_value(target, "hostaddr") == NULL) {
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "postgres://: one of the hosts is empty; for example %s", EXAMPLE);
+    }
     target->many = host != NULL && strchr(host, ',') != NULL;
     if (wanted == NULL || strcmp(wanted, "read-write") == 0 || strcmp(wanted, "primary") == 0 ||
         strcmp(wanted, "any") == 0) {
@@ -212,6 +335,13 @@ pawl_err pawl_postgres_target_read(struct pawl_postgres_target *target, const ch
     if (error == NULL) error = &unused;
     *target = (struct pawl_postgres_target){.lasting = true, .table = "\"pawl_sequences\""};
     if (rest == NULL) return pawl_fail(error, PAWL_NO_MEMORY, "no memory for a URL");
+    if (is_misread(url)) {
+        free(rest);
+        return pawl_fail(error, PAWL_BAD_REQUEST,
+                         "the URL cannot be meant: an @ stands where none belongs: %s; for "
+                         "example %s",
+                         ENCODE_ADVICE, EXAMPLE);
+    }
     if (split(target, url, rest, error) != PAWL_OK) {
         free(rest);
         return error->code;
@@ -225,7 +355,9 @@ pawl_err pawl_postgres_target_read(struct pawl_postgres_target *target, const ch
         return err;
     }
     free(rest);
-    if (check_hosts(target, error) == PAWL_OK) return PAWL_OK;
+    if (check_values(target, error) == PAWL_OK && check_hosts(target, error) == PAWL_OK) {
+        return PAWL_OK;
+    }
     pawl_postgres_target_free(target);
     return error->code;
 }

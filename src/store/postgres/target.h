@@ -28,6 +28,9 @@ pawl_err pawl_postgres_target_read(struct pawl_postgres_target *target, const ch
                                    pawl_error *error);
 void pawl_postgres_target_free(struct pawl_postgres_target *target);
 
+/* values.c: PAWL_BAD_REQUEST names the option whose value libpq would refuse. */
+pawl_err pawl_postgres_values_check(const struct pawl_postgres_target *target, pawl_error *error);
+
 /* NULL: neither the URL nor the environment says. */
 const char *pawl_postgres_target_value(const struct pawl_postgres_target *target, const char *key);
 

@@ -17,22 +17,30 @@ static const struct pawl_redis_trouble troubles[] = {
     {"READONLY", true, true, PAWL_STORE, "it is a replica: name the master"},
     {"MASTERDOWN", true, true, PAWL_STORE, "it is a replica: name the master"},
     {"UNBLOCKED", true, true, PAWL_STORE, "it has become a replica: name the master"},
-    {"MOVED", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
-    {"ASK", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
-    {"CROSSSLOT", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
-    {"CLUSTERDOWN", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
-    {"TRYAGAIN", true, false, PAWL_BAD_REQUEST, CLUSTER_ADVICE},
+    {"MOVED", true, false, PAWL_DENIED, CLUSTER_ADVICE},
+    {"ASK", true, false, PAWL_DENIED, CLUSTER_ADVICE},
+    {"CROSSSLOT", true, false, PAWL_DENIED, CLUSTER_ADVICE},
+    {"CLUSTERDOWN", true, false, PAWL_DENIED, CLUSTER_ADVICE},
+    {"TRYAGAIN", true, false, PAWL_DENIED, CLUSTER_ADVICE},
     {"NOAUTH", true, true, PAWL_DENIED, "write redis://user:password@host"},
     {"WRONGPASS", true, true, PAWL_DENIED, "user or password is wrong, or the user is off"},
     {"NOPERM", true, false, PAWL_DENIED, "give the user what docs/stores.md lists"},
     {"DENIED", true, true, PAWL_DENIED, "it is in protected mode: set a password or a bind"},
-    {"WRONGTYPE", true, false, PAWL_STORE, "another program uses that key: choose a prefix"},
+    {"WRONGTYPE", true, false, PAWL_DENIED, "another program uses that key: choose a prefix"},
     {"ERR max number of clients", true, true, PAWL_STORE, "raise maxclients"},
-    {"ERR The user executing the script can't run", true, false, PAWL_DENIED,
+    /* Within a script, and so perhaps behind a write: where it was, "failed" or "torn" says. */
+    {"ERR The user executing the script can't", false, false, PAWL_DENIED,
      "give the user what docs/stores.md lists"},
-    {"ERR unknown command", true, false, PAWL_BAD_REQUEST,
+    {"ERR unknown command", true, false, PAWL_DENIED,
      "a server without scripts cannot be used: no rename-command of EVAL and EVALSHA"},
-    {"ERR DB index", true, false, PAWL_BAD_REQUEST, "the URL's path is the database's number"},
+    {"ERR AUTH <password> called without", true, true, PAWL_DENIED,
+     "it has no password: leave the URL's out"},
+    {"ERR Client sent AUTH, but no password is set", true, true, PAWL_DENIED,
+     "it has no password: leave the URL's out"}, /* before Redis 6, as the next two */
+    {"ERR invalid password", true, true, PAWL_DENIED, "the password is wrong"},
+    {"ERR wrong number of arguments for 'auth'", true, true, PAWL_DENIED,
+     "it knows no users: write redis://:password@host"},
+    {"ERR DB index", true, false, PAWL_DENIED, "the URL's path is the database's number"},
     {"", false, false, PAWL_STORE, "its log may say more"},
 };
 
@@ -46,10 +54,12 @@ static bool begins(struct pawl_bytes text, const char *word)
 }
 
 /* Redis before 7 wraps what a command within a script says: "ERR Error running script (call to
- * f_…): @user_script:1: @user_script: 1: -OOM command not allowed". */
+ * f_…): @user_script:1: @user_script: 1: -OOM command not allowed", or from the second @ on. */
 static struct pawl_bytes unwrap(struct pawl_bytes text)
 {
-    if (!begins(text, "ERR Error running script")) return text;
+    bool within = text.size > 0 && text.at[0] == '@';
+
+    if (!within && !begins(text, "ERR Error running script")) return text;
     for (size_t i = text.size; i >= 2; i--) {
         if (text.at[i - 2] != ':' || text.at[i - 1] != ' ') continue;
         struct pawl_bytes rest = {text.at + i, text.size - i};
@@ -85,20 +95,6 @@ enum pawl_op_end pawl_redis_end_of_sent(const struct pawl_op *op)
     return pawl_redis_writes(op) ? PAWL_OP_UNKNOWN : PAWL_OP_FAILED;
 }
 
-static enum pawl_redis_outcome
-answer_error(struct pawl_op *op, const struct pawl_redis_settings *settings, struct pawl_bytes text)
-{
-    int shown = text.size < SHOWN_MAX ? (int)text.size : SHOWN_MAX;
-
-    if (begins(text, "NOSCRIPT")) return PAWL_REDIS_NO_SCRIPT;
-    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_find(text);
-
-    op->end = trouble->untouched ? PAWL_OP_FAILED : pawl_redis_end_of_sent(op);
-    (void)pawl_fail(&op->error, trouble->code, "%s: %.*s (%s)", settings->where, shown, text.at,
-                    trouble->advice);
-    return PAWL_REDIS_ENDS;
-}
-
 /* Where a reply's values are read from. */
 struct reading {
     const struct pawl_resp_reply *reply;
@@ -123,12 +119,49 @@ static bool take_word(struct reading *reading, struct pawl_bytes *word)
     return true;
 }
 
+const struct pawl_redis_trouble *pawl_redis_trouble_of(const struct pawl_op *op,
+                                                       const struct pawl_resp_reply *reply,
+                                                       struct pawl_redis_refusal *refusal)
+{
+    const struct pawl_redis_trouble *trouble = NULL;
+    struct reading reading = {reply, 0};
+    struct pawl_bytes word;
+
+    if (reply->values[0].type == PAWL_RESP_ERROR) {
+        refusal->said = reply->values[0].text;
+        trouble = pawl_redis_trouble_find(refusal->said);
+        refusal->untouched = trouble->untouched;
+        return trouble;
+    }
+    if (!pawl_redis_is_of_record(op) || take(&reading, PAWL_RESP_ARRAY) == NULL ||
+        !take_word(&reading, &word)) {
+        return NULL;
+    }
+    refusal->untouched = pawl_bytes_equal(word, PAWL_BYTES("failed"));
+    if (!refusal->untouched && !pawl_bytes_equal(word, PAWL_BYTES("torn"))) return NULL;
+    return take_word(&reading, &refusal->said) ? pawl_redis_trouble_find(refusal->said) : NULL;
+}
+
+static enum pawl_redis_outcome answer_refusal(struct pawl_op *op,
+                                              const struct pawl_redis_settings *settings,
+                                              const struct pawl_redis_trouble *trouble,
+                                              const struct pawl_redis_refusal *refusal)
+{
+    const struct pawl_bytes said = refusal->said;
+
+    if (begins(said, "NOSCRIPT")) return PAWL_REDIS_NO_SCRIPT;
+    op->end = refusal->untouched ? PAWL_OP_FAILED : pawl_redis_end_of_sent(op);
+    (void)pawl_fail(&op->error, trouble->code, "%s: %.*s (%s)", settings->where,
+                    said.size < SHOWN_MAX ? (int)said.size : SHOWN_MAX, said.at, trouble->advice);
+    return PAWL_REDIS_ENDS;
+}
+
 enum sight { SIGHT_SENSELESS, SIGHT_UNFIT, SIGHT_FIT };
 
 static enum sight look_failed(pawl_error *error, const struct pawl_redis_settings *settings,
                               const struct pawl_record *record, const char *why)
 {
-    (void)pawl_fail(error, PAWL_STORE, "%s: the key \"%s%.*s\" %s", settings->where,
+    (void)pawl_fail(error, PAWL_DENIED, "%s: the key \"%s%.*s\" %s", settings->where,
                     settings->prefix, record->name.size, record->name.at, why);
     return SIGHT_UNFIT;
 }
@@ -179,8 +212,15 @@ static enum sight read_look(struct reading *reading, const struct pawl_redis_set
     }
     if (pawl_bytes_equal(word, PAWL_BYTES("foreign"))) {
         if (!take_word(reading, &word)) return SIGHT_SENSELESS;
+        if (pawl_bytes_equal(word, PAWL_BYTES("record"))) {
+            return look_failed(
+                error, settings, record,
+                "is the record of another sequence, in a store whose prefix overlaps with "
+                "this one's: choose prefixes of which none begins with another");
+        }
         return look_failed(error, settings, record,
-                           "is no hash: another program uses it; choose another prefix");
+                           "is no hash, so it is not pawl's: another program uses it; move it away "
+                           "(RENAME), or choose another prefix");
     }
     if (!pawl_bytes_equal(word, PAWL_BYTES("found"))) return SIGHT_SENSELESS;
     return read_fields(reading, settings, record, error);
@@ -213,7 +253,7 @@ static enum pawl_redis_outcome answer_look(struct pawl_op *op,
 static enum pawl_redis_outcome answer_index(struct pawl_op *op,
                                             const struct pawl_redis_settings *settings)
 {
-    (void)pawl_fail(&op->error, PAWL_STORE,
+    (void)pawl_fail(&op->error, PAWL_DENIED,
                     "%s: the key \"%s\" is no sorted set: another program uses it; choose another "
                     "prefix",
                     settings->where, settings->prefix);
@@ -250,6 +290,17 @@ static enum pawl_redis_outcome answer_write(struct pawl_op *op,
     return end_with(op, PAWL_OP_DONE);
 }
 
+/* It cannot be gone on from: what is not a name is not told as one. */
+static enum pawl_redis_outcome answer_names(struct pawl_op *op,
+                                            const struct pawl_redis_settings *settings)
+{
+    (void)pawl_fail(&op->error, PAWL_DENIED,
+                    "%s: the sorted set \"%s\" lists what is no name of a sequence: another "
+                    "program writes there; ZREM that, or choose another prefix",
+                    settings->where, settings->prefix);
+    return end_with(op, PAWL_OP_FAILED);
+}
+
 static enum pawl_redis_outcome
 answer_list(struct pawl_op *op, const struct pawl_redis_settings *settings, struct reading *reading)
 {
@@ -266,18 +317,54 @@ answer_list(struct pawl_op *op, const struct pawl_redis_settings *settings, stru
         struct pawl_record record = {.epoch = 0};
 
         if (!take_word(reading, &word)) return PAWL_REDIS_SENSELESS;
-        if (pawl_name_set(&record.name, word, &op->error) != PAWL_OK) {
-            return end_with(op, PAWL_OP_FAILED);
-        }
-        page->after = record.name;
-        enum sight sight = read_look(reading, settings, &record, &op->error);
+        if (pawl_name_set(&record.name, word, NULL) != PAWL_OK) return answer_names(op, settings);
+        pawl_error why;
+        enum sight sight = read_look(reading, settings, &record, &why);
 
         if (sight == SIGHT_SENSELESS) return PAWL_REDIS_SENSELESS;
-        if (sight == SIGHT_UNFIT) return end_with(op, PAWL_OP_FAILED);
-        /* The key was deleted by hand: `pawl store check` says so. */
-        if (record.epoch != 0) pawl_page_record(page, &record);
+        page->after = record.name;
+        if (sight == SIGHT_UNFIT) {
+            pawl_page_unread(page, &record.name, &why);
+        } else if (record.epoch != 0) { /* else deleted by hand: `pawl store check` says so */
+            pawl_page_record(page, &record);
+        }
     }
     return end_with(op, PAWL_OP_DONE);
+}
+
+/* What it says of the store itself is not this pawl's. */
+static enum pawl_redis_outcome answer_format(struct pawl_op *op,
+                                             const struct pawl_redis_settings *settings,
+                                             struct pawl_bytes format)
+{
+    pawl_error why;
+
+    if (pawl_redis_format_check(format, &why) == PAWL_OK) return PAWL_REDIS_SENSELESS;
+    (void)pawl_fail(&op->error, why.code, "%s: %s", settings->where, why.text);
+    return end_with(op, PAWL_OP_FAILED);
+}
+
+static enum pawl_redis_outcome
+answer_init(struct pawl_op *op, const struct pawl_redis_settings *settings, struct reading *reading)
+{
+    struct pawl_bytes word, command, said;
+
+    if (take(reading, PAWL_RESP_ARRAY) == NULL || !take_word(reading, &word)) {
+        return PAWL_REDIS_SENSELESS;
+    }
+    if (pawl_bytes_equal(word, PAWL_BYTES("may"))) return end_with(op, PAWL_OP_DONE);
+    if (!take_word(reading, &command)) return PAWL_REDIS_SENSELESS;
+    if (pawl_bytes_equal(word, PAWL_BYTES("format"))) return answer_format(op, settings, command);
+    if (!take_word(reading, &said)) return PAWL_REDIS_SENSELESS;
+    if (said.size > 0 && said.at[0] == '-') said = (struct pawl_bytes){said.at + 1, said.size - 1};
+
+    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_find(said);
+    int shown = said.size < SHOWN_MAX ? (int)said.size : SHOWN_MAX;
+
+    (void)pawl_fail(&op->error, trouble->code, "%s: %.*s on keys that begin with %.60s: %.*s (%s)",
+                    settings->where, command.size < SHOWN_MAX ? (int)command.size : SHOWN_MAX,
+                    command.at, settings->prefix, shown, said.at, trouble->advice);
+    return end_with(op, PAWL_OP_FAILED);
 }
 
 bool pawl_redis_bears(const struct pawl_op *op, struct pawl_redis_head *head,
@@ -312,8 +399,11 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
     const struct pawl_resp_value *first = &reply->values[0];
     struct reading reading = {reply, 0};
 
+    struct pawl_redis_refusal refusal;
+    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_of(op, reply, &refusal);
+
     op->error = (pawl_error){.code = PAWL_OK};
-    if (first->type == PAWL_RESP_ERROR) return answer_error(op, settings, first->text);
+    if (trouble != NULL) return answer_refusal(op, settings, trouble, &refusal);
     switch (op->kind) {
     case PAWL_OP_READ:
         return answer_look(op, settings, &reading, PAWL_OP_DONE);
@@ -324,8 +414,9 @@ enum pawl_redis_outcome pawl_redis_answer(struct pawl_op *op,
         return answer_list(op, settings, &reading);
     case PAWL_OP_CHECK:
         return first->type == PAWL_RESP_ARRAY ? end_with(op, PAWL_OP_DONE) : PAWL_REDIS_SENSELESS;
-    case PAWL_OP_PING:
     case PAWL_OP_INIT:
+        return answer_init(op, settings, &reading);
+    case PAWL_OP_PING:
     case PAWL_OP_REDRAW:
         break;
     }

@@ -13,7 +13,7 @@ enum { PAWL_REDIS_VALUES_MAX = PAWL_REDIS_LIST_MAX * (5 + PAWL_FIELDS) + 16 };
 /* What an error of the server's means. */
 struct pawl_redis_trouble {
     const char *word; /* the error begins with it, or says it of a command within a script */
-    bool untouched;   /* nothing was written */
+    bool untouched;   /* nothing was written, if that is the answer to the whole request */
     bool doubt;       /* it is not what it was when it was looked at last */
     pawl_err code;
     const char *advice; /* what to do */
@@ -21,6 +21,17 @@ struct pawl_redis_trouble {
 
 /* Never NULL: of an error that is not known nothing is known. */
 const struct pawl_redis_trouble *pawl_redis_trouble_find(struct pawl_bytes text);
+
+/* What Redis said where it refused a request, or a command within a script of a record's. */
+struct pawl_redis_refusal {
+    struct pawl_bytes said;
+    bool untouched; /* nothing of the record was written */
+};
+
+/* NULL: reply is no refusal. */
+const struct pawl_redis_trouble *pawl_redis_trouble_of(const struct pawl_op *op,
+                                                       const struct pawl_resp_reply *reply,
+                                                       struct pawl_redis_refusal *refusal);
 
 enum pawl_redis_outcome {
     PAWL_REDIS_ENDS,      /* end, error and found are set, for pawl_op_end */

@@ -137,7 +137,7 @@ static pawl_err judge_presence(const struct pawl_redis_facts *facts,
                                const struct pawl_redis_settings *settings, pawl_error *error)
 {
     if (is(facts->cluster, "1")) {
-        return pawl_fail(error, PAWL_BAD_REQUEST,
+        return pawl_fail(error, PAWL_DENIED,
                          "%s: it is part of a Redis Cluster (cluster_enabled:1), which forgets "
                          "acknowledged writes when it fails over: name a server that is not",
                          settings->where);
@@ -164,12 +164,17 @@ static pawl_err judge_presence(const struct pawl_redis_facts *facts,
 static pawl_err lossy(const struct pawl_redis_settings *settings, const char *what,
                       const char *found, const char *wanted, pawl_error *error)
 {
-    return pawl_fail(error, PAWL_BAD_REQUEST,
+    return pawl_fail(error, PAWL_DENIED,
                      "%s: its %s is \"%s\", so it can forget ids that it gave, and give them "
                      "again: if it had sequences before it was restarted so, restart it with %s %s "
                      "in its redis.conf; else CONFIG SET %s %s (and CONFIG REWRITE); or accept it "
                      "with durability=none in the URL",
                      settings->where, what, found, what, wanted, what, wanted);
+}
+
+bool pawl_redis_facts_hidden(const struct pawl_redis_facts *facts)
+{
+    return facts->appendonly[0] == '\0' || facts->appendfsync[0] == '\0';
 }
 
 pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
@@ -178,8 +183,8 @@ pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
     pawl_err err = judge_presence(facts, settings, error);
 
     if (err != PAWL_OK || settings->forgets) return err;
-    if (facts->appendonly[0] == '\0' || facts->appendfsync[0] == '\0') {
-        return pawl_fail(error, PAWL_BAD_REQUEST,
+    if (pawl_redis_facts_hidden(facts)) {
+        return pawl_fail(error, PAWL_DENIED,
                          "%s: it does not let its settings be read (CONFIG GET appendonly: %s), so "
                          "nobody knows whether it forgets what it acknowledged: allow +config|get, "
                          "or accept that with durability=none in the URL",
@@ -208,19 +213,59 @@ pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
     return PAWL_OK;
 }
 
-void pawl_redis_facts_compare(const struct pawl_redis_facts *before,
-                              const struct pawl_redis_facts *now,
-                              const struct pawl_redis_settings *settings)
+/* The first setting with which a crash or a restart loses writes; false: there is none. */
+static bool find_lossy(const struct pawl_redis_facts *facts, char text[PAWL_REDIS_LOST_BYTES],
+                       const char *when)
 {
-    if (before->run_id[0] == '\0' || is(before->run_id, now->run_id)) return;
-    if (is(before->replid, now->replid_before) || is(before->replid, now->replid)) {
-        pawl_log(PAWL_LOG_WARN, "store failed over, or began from an RDB file",
-                 "store=\"%s\" run_id=%s lost=\"what the new master had not received; clients' "
-                 "floors show it where they ask\"",
-                 settings->where, now->run_id);
-        return;
+    const struct {
+        const char *name, *value;
+        bool loses;
+    } rows[] = {
+        {"appendonly", facts->appendonly, !is(facts->appendonly, "yes")},
+        {"appendfsync", facts->appendfsync, !is(facts->appendfsync, "always")},
+        {"no-appendfsync-on-rewrite", facts->no_appendfsync, is(facts->no_appendfsync, "yes")},
+    };
+
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        if (!rows[i].loses) continue;
+        (void)snprintf(text, PAWL_REDIS_LOST_BYTES,
+                       "perhaps what it had acknowledged: its %s was \"%s\" %s it", rows[i].name,
+                       rows[i].value[0] == '\0' ? "not to be read" : rows[i].value, when);
+        return true;
     }
-    pawl_log(settings->forgets ? PAWL_LOG_WARN : PAWL_LOG_INFO, "store restarted",
-             "store=\"%s\" run_id=%s lost=\"%s\"", settings->where, now->run_id,
-             settings->forgets ? "what it had not saved: durability=none" : "nothing: AOF always");
+    return false;
+}
+
+struct pawl_redis_restart pawl_redis_facts_restart(const struct pawl_redis_facts *before,
+                                                   const struct pawl_redis_facts *now,
+                                                   const struct pawl_redis_settings *settings)
+{
+    struct pawl_redis_restart restart = {.event = NULL};
+
+    if (before->run_id[0] == '\0' || is(before->run_id, now->run_id)) return restart;
+    if (is(before->replid, now->replid_before) || is(before->replid, now->replid)) {
+        restart.event = "store failed over, or began from an RDB file";
+        restart.lossy = true;
+        (void)snprintf(restart.lost, sizeof restart.lost,
+                       "what the new master had not received; clients' floors show it where they "
+                       "ask");
+        return restart;
+    }
+    restart.event = "store restarted";
+    restart.lossy = true;
+    if (settings->forgets) {
+        (void)snprintf(restart.lost, sizeof restart.lost, "what it had not saved: durability=none");
+    } else if (!find_lossy(now, restart.lost, "after") &&
+               !find_lossy(before, restart.lost, "before")) {
+        restart.lossy = false;
+        (void)snprintf(restart.lost, sizeof restart.lost, "nothing: AOF always, before and after");
+    }
+    return restart;
+}
+
+void pawl_redis_restart_went_back(struct pawl_redis_restart *restart)
+{
+    restart->lossy = true;
+    (void)snprintf(restart->lost, sizeof restart->lost,
+                   "what it had acknowledged: it lacks what was seen of it before");
 }

@@ -48,9 +48,12 @@ void pawl_redis_facts_config(struct pawl_redis_facts *facts, const struct pawl_r
 /* The text of INFO. */
 void pawl_redis_facts_info(struct pawl_redis_facts *facts, struct pawl_bytes text);
 
+/* It does not let the settings be read that its writes hang on. */
+bool pawl_redis_facts_hidden(const struct pawl_redis_facts *facts);
+
 /*
  * PAWL_OK: sequences may live there.
- * Errors:   PAWL_BAD_REQUEST  a setting loses what was acknowledged; error names it and its remedy
+ * Errors:   PAWL_DENIED  a setting loses what was acknowledged; error names it and its remedy
  *           PAWL_STORE        not now: it is a replica, or reads its data, or lacks replicas
  */
 pawl_err pawl_redis_facts_judge(const struct pawl_redis_facts *facts,
@@ -63,9 +66,21 @@ bool pawl_redis_aof_begins(const struct pawl_redis_facts *facts);
 /* maxmemory is set, and what is over it is not refused but makes room. */
 bool pawl_redis_evicts(const struct pawl_redis_facts *facts);
 
-/* Logs what changed between two looks at the server of one name: a restart, a failover. */
-void pawl_redis_facts_compare(const struct pawl_redis_facts *before,
-                              const struct pawl_redis_facts *now,
-                              const struct pawl_redis_settings *settings);
+enum { PAWL_REDIS_LOST_BYTES = 160 };
+
+/* That the server of one name is not the process that it was, and what that can have cost. */
+struct pawl_redis_restart {
+    const char *event; /* NULL: there was none */
+    bool lossy;        /* acknowledged writes may be gone */
+    char lost[PAWL_REDIS_LOST_BYTES];
+};
+
+/* Between two looks at the server. What the worse of both settings can have lost counts: those from
+ * before say what was written, those from after what was read again. */
+struct pawl_redis_restart pawl_redis_facts_restart(const struct pawl_redis_facts *before,
+                                                   const struct pawl_redis_facts *now,
+                                                   const struct pawl_redis_settings *settings);
+/* What is kept about it has shown that its data went back, whatever the settings say. */
+void pawl_redis_restart_went_back(struct pawl_redis_restart *restart);
 
 #endif

@@ -6,6 +6,7 @@
  *   name      drawn once; goes with the data to replicas that are promoted, and into copies
  *   branch    store/tag.h; every write is conditional on it
  *   position  rises with every write of pawl's
+ *   format    1; a store of a newer pawl has another, and is not used
  *   run_id, replid, waited
  *             of the server that pawl last met, and whether all its replicas were waited for
  *
@@ -27,8 +28,10 @@ struct pawl_redis_meta {
     bool waited;
 };
 
-/* false: the reply is none, or what is there is not pawl's. */
-bool pawl_redis_meta_read(struct pawl_redis_meta *meta, const struct pawl_resp_reply *reply);
+/* PAWL_DENIED: a newer pawl's, or what is there is not pawl's. */
+pawl_err pawl_redis_meta_read(struct pawl_redis_meta *meta, const struct pawl_resp_reply *reply,
+                              pawl_error *error);
+pawl_err pawl_redis_format_check(struct pawl_bytes format, pawl_error *error);
 
 /* What is known of earlier. */
 struct pawl_redis_past {
@@ -36,6 +39,9 @@ struct pawl_redis_past {
     bool back;                    /* an answer has shown that the store went back since */
     struct pawl_tag redraw;       /* known to another; number 0: nothing is asked */
 };
+
+/* Whether seen lacks what is known of it: its data went back, or is another's. */
+bool pawl_redis_meta_lacks(const struct pawl_redis_meta *seen, const struct pawl_redis_past *past);
 
 /*
  * Whether seen is a branch that this server can have lost writes of: then another has to be drawn.

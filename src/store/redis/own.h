@@ -8,6 +8,7 @@
 #include "net/tls.h"
 #include "store/redis/answer.h"
 #include "store/redis/facts.h"
+#include "store/redis/report.h"
 
 enum {
     EXPECTS_MAX = 1024, /* replies that are waited for */
@@ -41,6 +42,7 @@ enum expected {
     EXPECT_CONFIG, /* one of the look's */
     EXPECT_INFO,   /* the last of a look */
     EXPECT_FLUSH,  /* ACL DRYRUN, for CHECK */
+    EXPECT_TRIES,  /* the script INIT, for CHECK */
     EXPECT_META,   /* of the look, or another one at that alone */
     EXPECT_WAIT,
 };
@@ -73,6 +75,7 @@ struct redis {
     uint64_t random;
     uint64_t number; /* of the last op sent; begins by luck, so that it is no other client's */
     uint64_t dialled_ns, looked_ns, retry_ns;
+    bool looks_only;    /* nothing is written, not what is kept about the server either */
     bool retry_unknown; /* it failed outside a turn: the next one sets retry_ns */
     bool greet_due;     /* it opened outside a turn */
     bool looking;
@@ -81,13 +84,16 @@ struct redis {
     unsigned failures; /* in a row */
     pawl_error error;  /* APART: the last failure; OPEN: why it is unfit, or PAWL_OK */
     struct pawl_redis_facts facts, seen; /* of the look under way; of the last one */
+    struct pawl_redis_restart restart;   /* not told yet */
     enum meta_state meta_state;
     unsigned meta_tries; /* against others' */
     struct pawl_redis_past past;
-    char flush[128];     /* what ACL DRYRUN said last */
-    struct ops queued;   /* not sent */
-    struct ops settling; /* written, their WAIT is not answered */
-    struct ops held;     /* over, but for the branch that is being looked at */
+    struct pawl_redis_census census; /* of the CHECK whose pages are fetched */
+    char flush[128];                 /* what ACL DRYRUN said last */
+    pawl_error tried;                /* what INIT's tries ended with last */
+    struct ops queued;               /* not sent */
+    struct ops settling;             /* written, their WAIT is not answered */
+    struct ops held;                 /* over, but for the branch that is being looked at */
     struct expect expects[EXPECTS_MAX];
     size_t expect_first, expect_count;
     char *input;
@@ -128,6 +134,8 @@ void pawl_redis_send_meta(struct redis *redis, const struct pawl_tag *expected,
                           const struct pawl_redis_meta *want);
 
 /* sight.c: the branch. */
+/* Logs a restart that was seen, once. */
+void pawl_redis_tell_restart(struct redis *redis);
 struct pawl_identity pawl_redis_identity(const struct redis *redis);
 /* A reply to META. Returns why the connection must end, or NULL. */
 const char *pawl_redis_meta_answered(struct redis *redis, const struct pawl_resp_reply *reply);

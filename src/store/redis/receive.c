@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "store/redis/report.h"
 
 enum { LOG_WHY_BYTES = 600 };
 
@@ -17,13 +16,16 @@ static void looked(struct redis *redis)
     pawl_err before = redis->error.code;
 
     redis->looking = redis->doubted = false;
-    pawl_redis_facts_compare(&redis->seen, &redis->facts, &redis->settings);
+    if (redis->restart.event == NULL) {
+        redis->restart = pawl_redis_facts_restart(&redis->seen, &redis->facts, &redis->settings);
+    }
     redis->seen = redis->facts;
     redis->error = (pawl_error){.code = PAWL_OK};
     (void)pawl_redis_facts_judge(&redis->seen, &redis->settings, &redis->error);
     redis->state = STATE_OPEN;
     redis->failures = 0;
     if (redis->error.code != PAWL_OK) {
+        pawl_redis_tell_restart(redis); /* what is kept about it is not looked at */
         if (first || before == PAWL_OK) {
             char why[LOG_WHY_BYTES];
 
@@ -102,17 +104,60 @@ static const char *wait_answered(struct redis *redis, const struct pawl_resp_val
     return NULL;
 }
 
-static void check_answered(struct redis *redis, struct pawl_op *op,
+/* An answer that cannot be meant says nothing of rights: the check itself will meet it. */
+static void tries_answered(struct redis *redis, struct expect expect, struct pawl_resp_reply *reply)
+{
+    struct pawl_op init = {.kind = PAWL_OP_INIT};
+    struct pawl_redis_head head;
+
+    redis->tried = (pawl_error){.code = PAWL_OK};
+    if (pawl_redis_bears(&init, &head, reply) &&
+        (head.number == expect.number || head.number == 0) &&
+        pawl_redis_answer(&init, &redis->settings, reply) == PAWL_REDIS_ENDS) {
+        redis->tried = init.error;
+    } else {
+        (void)pawl_fail(&redis->tried, PAWL_STORE,
+                        "%s: whether the user may write could not be tried", redis->settings.where);
+    }
+}
+
+/* Whether it is over; else the next page is asked for. */
+static bool check_answered(struct redis *redis, struct pawl_op *op,
                            const struct pawl_resp_reply *reply)
 {
     const struct pawl_redis_report report = {
         .facts = &redis->seen,
         .settings = &redis->settings,
         .flush = redis->flush,
-        .names = reply,
+        .tried = &redis->tried,
+        .census = &redis->census,
     };
 
+    if (pawl_redis_census_add(&redis->census, reply)) {
+        op->count = redis->census.names;
+        ops_add(&redis->queued, op);
+        return false;
+    }
     pawl_redis_report(op->check, &report);
+    /* Whatever ids it would keep unique, it gives none now: whoever asks must not take it for fit.
+     * A setting that breaks the promise is an item's. */
+    pawl_err fit = pawl_redis_facts_judge(&redis->seen, &redis->settings, &op->error);
+
+    if (fit == PAWL_STORE || (fit != PAWL_OK && pawl_redis_facts_hidden(&redis->seen))) {
+        op->end = PAWL_OP_FAILED;
+    } else {
+        op->error = (pawl_error){.code = PAWL_OK};
+    }
+    return true;
+}
+
+/* What a write would meet, names the command. */
+static void check_tried(const struct redis *redis, struct pawl_op *op)
+{
+    if (op->kind != PAWL_OP_CHECK || redis->tried.code == PAWL_OK) return;
+    if (redis->tried.code != PAWL_DENIED && op->end != PAWL_OP_DONE) return;
+    op->end = PAWL_OP_FAILED;
+    op->error = redis->tried;
 }
 
 /* Over, but in which branch? */
@@ -136,7 +181,8 @@ static const char *op_answered(struct redis *redis, struct expect expect,
     if (pawl_redis_bears(op, &head, reply) && (head.number == expect.number || head.number == 0)) {
         outcome = pawl_redis_answer(op, &redis->settings, reply);
     }
-    const struct pawl_resp_value *first = &reply->values[0];
+    struct pawl_redis_refusal refusal;
+    const struct pawl_redis_trouble *trouble = pawl_redis_trouble_of(op, reply, &refusal);
 
     switch (outcome) {
     case PAWL_REDIS_SENSELESS:
@@ -150,7 +196,10 @@ static const char *op_answered(struct redis *redis, struct expect expect,
     case PAWL_REDIS_ENDS:
         break;
     }
-    if (op->kind == PAWL_OP_CHECK && op->end == PAWL_OP_DONE) check_answered(redis, op, reply);
+    if (op->kind == PAWL_OP_CHECK && op->end == PAWL_OP_DONE && !check_answered(redis, op, reply)) {
+        return NULL;
+    }
+    check_tried(redis, op);
     if (head.number != 0 && pawl_redis_is_of_record(op) && op->end != PAWL_OP_FAILED &&
         pawl_redis_meta_doubts(redis, &head)) {
         hold(redis, op);
@@ -161,9 +210,7 @@ static const char *op_answered(struct redis *redis, struct expect expect,
         ops_add(&redis->settling, op);
         return NULL;
     }
-    if (first->type == PAWL_RESP_ERROR && pawl_redis_trouble_find(first->text)->doubt) {
-        redis->doubted = true;
-    }
+    if (trouble != NULL && trouble->doubt) redis->doubted = true;
     pawl_op_end(op, &redis->driver);
     return NULL;
 }
@@ -185,6 +232,9 @@ static const char *answered(struct redis *redis, struct expect expect,
         return info_answered(redis, &reply->values[0]);
     case EXPECT_FLUSH:
         flush_answered(redis, &reply->values[0]);
+        return NULL;
+    case EXPECT_TRIES:
+        tries_answered(redis, expect, reply);
         return NULL;
     case EXPECT_META:
         return pawl_redis_meta_answered(redis, reply);

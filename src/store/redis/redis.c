@@ -74,10 +74,18 @@ static void go_apart(struct redis *redis)
     end_all(redis, redis->error.code, redis->error.text);
 }
 
+static const char *hint_at_tls(const struct redis *redis)
+{
+    bool met = redis->seen.run_id[0] != '\0';
+
+    return redis->link.bare && !met ? PAWL_SECURE_HINT("redis://") : "";
+}
+
 void pawl_redis_give_up(struct redis *redis, pawl_err code, const char *reason)
 {
     redis->link.net->ops->close(&redis->link);
-    (void)pawl_fail(&redis->error, code, "%s: %s", redis->settings.where, reason);
+    (void)pawl_fail(&redis->error, code, "%s: %s%s", redis->settings.where, reason,
+                    hint_at_tls(redis));
     go_apart(redis);
 }
 
@@ -114,7 +122,8 @@ static void link_closed(struct pawl_link *link, const char *reason)
 {
     struct redis *redis = PAWL_OWNER(link, struct redis, link);
 
-    (void)pawl_fail(&redis->error, PAWL_STORE, "%s: %s", redis->settings.where, reason);
+    (void)pawl_fail(&redis->error, PAWL_STORE, "%s: %s%s", redis->settings.where, reason,
+                    hint_at_tls(redis));
     go_apart(redis);
 }
 
@@ -228,9 +237,7 @@ static uint64_t redis_turn(struct pawl_driver *driver, uint64_t now_ns)
     if (redis->state != STATE_APART && now_ns >= deadline_ns(redis)) {
         pawl_redis_give_up(redis, PAWL_STORE,
                            redis->state != STATE_DIALLING ? "no answer within 2.5 s"
-                           : redis->tls != NULL
-                               ? "no connection within 1 s (does the port speak TLS?)"
-                               : "no connection within 1 s");
+                                                          : "no connection within 1 s");
     }
     catch_up(redis);
     switch (redis->state) {
@@ -252,8 +259,14 @@ static uint64_t redis_turn(struct pawl_driver *driver, uint64_t now_ns)
 
 static void redis_begin(struct pawl_driver *driver, struct pawl_op *op)
 {
+    struct redis *redis = of_driver(driver);
+
     op->driver_data = NULL;
-    ops_add(&of_driver(driver)->queued, op);
+    if (op->kind == PAWL_OP_CHECK) { /* one at a time: who checks has a store of his own */
+        op->count = 0;
+        redis->census = (struct pawl_redis_census){.names = 0};
+    }
+    ops_add(&redis->queued, op);
 }
 
 static void redis_close(struct pawl_driver *driver)
@@ -314,6 +327,7 @@ pawl_err pawl_redis_open(const char *url, const struct pawl_store_options *optio
     }
     redis->driver.ops = &redis_ops;
     redis->random = options->seed;
+    redis->looks_only = options->looks_only;
     redis->number = pawl_random(&redis->random);
     redis->link = (struct pawl_link){
         .net = redis->tls != NULL ? pawl_tls_net(redis->tls) : options->net,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FOUND_BYTES = 400 };
+enum { FOUND_BYTES = 500, ADVICE_BYTES = 200 };
 
 static bool is(const char *fact, const char *value)
 {
@@ -15,9 +15,14 @@ static bool is(const char *fact, const char *value)
 static void item_setting(struct pawl_check *check, const char *what, const char *found,
                          const char *wanted)
 {
-    char advice[128];
+    char advice[ADVICE_BYTES];
 
-    (void)snprintf(advice, sizeof advice, "CONFIG SET %s %s, then CONFIG REWRITE", what, wanted);
+    (void)snprintf(advice, sizeof advice, "CONFIG SET %s %s, then CONFIG REWRITE%s", what, wanted,
+                   /* Set now, it would write what is in memory over a file that has more. */
+                   is(what, "appendonly")
+                       ? "; but if it was restarted without, and had data before, "
+                         "restart it with appendonly yes"
+                       : "");
     if (found[0] == '\0') {
         check->item(check, what, PAWL_CHECK_WARNS, "it cannot be read",
                     "allow the user +config|get");
@@ -107,35 +112,86 @@ static void item_replicas(struct pawl_check *check, const struct pawl_redis_fact
     }
 }
 
-/* "one of them is ..." of a count; 0 of them is as it should be. */
-static void item_names(struct pawl_check *check, const char *what,
-                       const struct pawl_resp_value values[2], const char *advice)
+bool pawl_redis_census_add(struct pawl_redis_census *census, const struct pawl_resp_reply *page)
+{
+    const struct pawl_resp_value *values = page->values;
+
+    /* "checked", names; mortal, one of them; lost, one; unread, one */
+    if (page->value_count != 9 || values[7].type != PAWL_RESP_INTEGER || values[7].integer < 0 ||
+        values[2].type != PAWL_RESP_INTEGER || values[3].type != PAWL_RESP_INTEGER ||
+        values[5].type != PAWL_RESP_INTEGER || values[2].integer < 0 || values[3].integer < 0 ||
+        values[5].integer < 0) {
+        census->foreign = true;
+        return false;
+    }
+    census->names += (uint64_t)values[2].integer;
+    census->mortal += (uint64_t)values[3].integer;
+    census->lost += (uint64_t)values[5].integer;
+    census->unread += (uint64_t)values[7].integer;
+    if (values[7].integer > 0) (void)pawl_name_set(&census->third, values[8].text, NULL);
+    if (values[3].integer > 0) (void)pawl_name_set(&census->one, values[4].text, NULL);
+    if (values[5].integer > 0) (void)pawl_name_set(&census->other, values[6].text, NULL);
+    return values[2].integer == PAWL_REDIS_CHECK_NAMES_MAX;
+}
+
+/* How many there are, and the name of one of them; 0 of them is as it should be. */
+static void item_names(struct pawl_check *check, const char *what, uint64_t count,
+                       const struct pawl_name *one, const char *advice)
 {
     char found[FOUND_BYTES];
 
-    if (values[0].integer == 0) {
+    if (count == 0) {
         check->item(check, what, PAWL_CHECK_KEEPS, "none", NULL);
         return;
     }
-    (void)snprintf(found, sizeof found, "%lld sequences, among them \"%.*s\"",
-                   (long long)values[0].integer, (int)values[1].text.size, values[1].text.at);
+    (void)snprintf(found, sizeof found, "%llu sequences, among them \"%.*s\"",
+                   (unsigned long long)count, (int)one->size, one->at);
     check->item(check, what, PAWL_CHECK_BREAKS, found, advice);
 }
 
-static void item_records(struct pawl_check *check, const struct pawl_resp_reply *names)
+static void item_unread(struct pawl_check *check, const struct pawl_redis_census *census)
 {
-    const struct pawl_resp_value *values = names->values;
+    char found[FOUND_BYTES];
 
-    if (names->value_count != 7 || values[2].type != PAWL_RESP_INTEGER ||
-        values[3].type != PAWL_RESP_INTEGER || values[5].type != PAWL_RESP_INTEGER) {
+    if (census->unread == 0) {
+        (void)snprintf(found, sizeof found, "all of %llu are pawl's",
+                       (unsigned long long)census->names);
+        check->item(check, "records", PAWL_CHECK_KEEPS, found, NULL);
+        return;
+    }
+    (void)snprintf(found, sizeof found,
+                   "%llu of %llu cannot be read, among them \"%.*s\": they are not pawl's, or of a "
+                   "newer pawl",
+                   (unsigned long long)census->unread, (unsigned long long)census->names,
+                   (int)census->third.size, census->third.at);
+    check->item(
+        check, "records", PAWL_CHECK_WARNS, found,
+        "pawl list says why; pawl backup and store copy fail with it, and who asks for such "
+        "a sequence is refused: move its key away (RENAME)");
+}
+
+static void item_records(struct pawl_check *check, const struct pawl_redis_census *census)
+{
+    if (census->foreign) {
         check->item(check, "names", PAWL_CHECK_BREAKS, "the key of the prefix is no sorted set",
                     "another program uses it: choose another prefix");
         return;
     }
-    item_names(check, "times to live", &values[3],
+    item_names(check, "times to live", census->mortal, &census->one,
                "PERSIST their keys, and find out who set EXPIRE on them");
-    item_names(check, "lost records", &values[5],
+    item_names(check, "lost records", census->lost, &census->other,
                "their keys were deleted: create them anew above every id in use");
+    item_unread(check, census);
+}
+
+/* A right that is missing ends the check, too. */
+static void item_rights(struct pawl_check *check, const pawl_error *tried)
+{
+    if (tried->code == PAWL_OK) {
+        check->item(check, "rights", PAWL_CHECK_KEEPS, "the user may read and write", NULL);
+    } else {
+        check->item(check, "rights", PAWL_CHECK_WARNS, tried->text, NULL);
+    }
 }
 
 static void item_privileges(struct pawl_check *check, const char *flush)
@@ -157,6 +213,11 @@ void pawl_redis_report(struct pawl_check *check, const struct pawl_redis_report 
     const struct pawl_redis_facts *facts = report->facts;
 
     item_server(check, facts);
+    if (report->settings->forgets) {
+        check->item(check, "durability", PAWL_CHECK_BREAKS, "none, by the URL",
+                    "it gives up the promise: leave durability=none out, and put right what is "
+                    "refused then");
+    }
     item_setting(check, "appendonly", facts->appendonly, "yes");
     if (pawl_redis_aof_begins(facts)) {
         check->item(check, "append-only file", PAWL_CHECK_WARNS,
@@ -169,6 +230,7 @@ void pawl_redis_report(struct pawl_check *check, const struct pawl_redis_report 
     item_replicas(check, facts, report->settings);
     item_status(check, "last write of the AOF", facts->aof_status);
     item_status(check, "last RDB file", facts->rdb_status);
-    item_records(check, report->names);
+    item_records(check, report->census);
+    item_rights(check, report->tried);
     item_privileges(check, report->flush);
 }

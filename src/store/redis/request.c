@@ -202,13 +202,19 @@ size_t pawl_redis_write_op(const struct pawl_op *op, const struct pawl_redis_set
         put_list(&writer, op, settings, whole);
         break;
     case PAWL_OP_CHECK:
-        put_head(&writer, settings, PAWL_REDIS_CHECK, whole, (const size_t[]){1, 2});
+        put_head(&writer, settings, PAWL_REDIS_CHECK, whole, (const size_t[]){1, 3});
         put_text(&writer, settings->prefix);
+        put_u64(&writer, op->count);
         put_u64(&writer, PAWL_REDIS_CHECK_NAMES_MAX);
         put_text(&writer, settings->prefix);
         break;
-    case PAWL_OP_PING:
     case PAWL_OP_INIT:
+        put_head(&writer, settings, PAWL_REDIS_INIT, whole, (const size_t[]){3, 0});
+        put_tail(&writer, settings->prefix, PAWL_BYTES("\ttry"));
+        put_text(&writer, settings->prefix);
+        put_meta_key(&writer, settings);
+        break;
+    case PAWL_OP_PING:
     case PAWL_OP_REDRAW: /* never sent: its work is sight.c's */
         writer.at += pawl_redis_write_words(PAWL_REDIS_WORDS("PING"), writer.at);
         break;

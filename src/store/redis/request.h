@@ -10,14 +10,14 @@
 enum {
     PAWL_REDIS_REQUEST_BYTES_MAX = 8 * 1024,
     PAWL_REDIS_LIST_MAX = 128, /* records in one page; whoever wants more gets it in pages */
-    PAWL_REDIS_CHECK_NAMES_MAX = 10000,
+    PAWL_REDIS_CHECK_NAMES_MAX = 1000, /* in one page of a check, which goes on until the last */
     PAWL_REDIS_WORDS_MAX = 4,
 };
 
-/* Whether a script carries it out: PING and INIT are a command of Redis's own. */
+/* Whether a script carries it out: PING is a command of Redis's own. */
 static inline bool pawl_redis_is_script(const struct pawl_op *op)
 {
-    return op->kind != PAWL_OP_PING && op->kind != PAWL_OP_INIT && op->kind != PAWL_OP_REDRAW;
+    return op->kind != PAWL_OP_PING && op->kind != PAWL_OP_REDRAW;
 }
 
 /* Whether what is kept about the server has a part in it. */

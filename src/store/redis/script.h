@@ -17,15 +17,21 @@
  *
  * READ, WRITE and ADVANCE have one key more, the last: what is kept about the server (meta.h), and
  * two arguments more before the number: the branch and position that are known. Their answers have
- * what is there behind the number. A write is refused if that is another branch, or less far.
+ * what is there behind the number. A write is refused if that is another branch, or less far. What
+ * a command within one of the three says that Redis refuses is told by {"failed", it} if nothing of
+ * the record was written, {"torn", it} if something may have been.
  *
  * READ     -                                     a look
  * WRITE    tag expected or "", name, the fields  {"done"}, {"refused", look}, {"index", type}
  * ADVANCE  epoch, lap, low, high, tag, rate, written_at, parts of the way...
  *                                                {"done" or "refused" or "damaged", look}
  * LIST     the names' least, count, prefix       {"names", name, look, ...}, {"index", type}
- * CHECK    names at most, prefix                 {"checked", names, with a time to live, one of
+ * CHECK    after how many names, names at most, prefix
+ *                                                {"checked", names, with a time to live, one of
  *                                                them, without a record, one of them}
+ * INIT     -                                     {"may"}, {"refused", a command, what Redis says}
+ *          KEYS[3] is meta.h's. It tries each command of the others, and changes nothing: CHECK
+ *          begins with it.
  * META     -, or branch expected or "", branch, name, run_id, replid, waited
  *                                                {what is there then}, without a number
  */
@@ -35,6 +41,7 @@ enum pawl_redis_script {
     PAWL_REDIS_ADVANCE,
     PAWL_REDIS_LIST,
     PAWL_REDIS_CHECK,
+    PAWL_REDIS_INIT,
     PAWL_REDIS_META,    /* of meta.h's key; always sent whole */
     PAWL_REDIS_SCRIPTS, /* how many */
 };

@@ -82,11 +82,17 @@ static void send_check(struct redis *redis)
 {
     const char *user = redis->settings.user[0] == '\0' ? "default" : redis->settings.user;
 
+    const struct pawl_redis_way way = {true, ++redis->number, &redis->past.known};
+
     redis->flush[0] = '\0';
     sent(redis,
          pawl_redis_write_words(PAWL_REDIS_WORDS("ACL", "DRYRUN", user, "FLUSHALL"),
                                 output_front(redis)),
          EXPECT_FLUSH, NULL);
+    sent(redis,
+         pawl_redis_write_op(&(struct pawl_op){.kind = PAWL_OP_INIT}, &redis->settings, way,
+                             output_front(redis)),
+         EXPECT_TRIES, NULL);
     if (!redis->looking) pawl_redis_send_look(redis);
 }
 
@@ -98,7 +104,7 @@ bool pawl_redis_has_room(const struct redis *redis)
 
 void pawl_redis_send_op(struct redis *redis, struct pawl_op *op)
 {
-    if (op->kind == PAWL_OP_CHECK) send_check(redis);
+    if (op->kind == PAWL_OP_CHECK && op->count == 0) send_check(redis);
     const struct pawl_redis_way way = {op->driver_data != NULL, ++redis->number,
                                        &redis->past.known};
     size_t size = pawl_redis_write_op(op, &redis->settings, way, output_front(redis));

@@ -11,6 +11,7 @@ static const char *const tls_keys[] = {"prefix", "replicas", "durability", PAWL_
 
 static const struct pawl_url_rules plain_rules = {
     .scheme = "redis://",
+    .secure = "rediss://",
     .port = PAWL_REDIS_PORT,
     .keys = plain_keys,
     .example = "redis://user:password@host:6379/0?prefix=pawl:",
@@ -67,8 +68,8 @@ static pawl_err read_login(struct pawl_redis_settings *settings, const struct pa
 {
     if (url->has_user && !url->has_password) {
         return pawl_fail(error, PAWL_BAD_REQUEST,
-                         "redis: the user \"%.60s\" lacks a password: write user:password@",
-                         url->user);
+                         "redis: the user lacks a password: write user:password@, or :password@ "
+                         "for a password alone");
     }
     memcpy(settings->user, url->user, sizeof settings->user);
     memcpy(settings->password, url->password, sizeof settings->password);

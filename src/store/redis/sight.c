@@ -21,19 +21,74 @@ struct pawl_identity pawl_redis_identity(const struct redis *redis)
     return identity;
 }
 
+void pawl_redis_tell_restart(struct redis *redis)
+{
+    const struct pawl_redis_restart *restart = &redis->restart;
+    char lost[PAWL_REDIS_LOST_BYTES + 16];
+
+    if (restart->event == NULL) return;
+    pawl_log(restart->lossy ? PAWL_LOG_WARN : PAWL_LOG_INFO, restart->event,
+             "store=\"%s\" run_id=%s lost=%s", redis->settings.where, redis->seen.run_id,
+             pawl_log_quote(lost, sizeof lost,
+                            (struct pawl_bytes){restart->lost, strlen(restart->lost)}));
+    redis->restart.event = NULL;
+}
+
+/*
+ * Another store answers now: it was flushed, or exchanged. What was meant for the one before is not
+ * carried out there, once: whoever asked hears whom he would ask. Nothing of it was written.
+ */
+static void refuse(struct redis *redis, struct pawl_op *op)
+{
+    op->identity = pawl_redis_identity(redis);
+    pawl_op_fail(op, &redis->driver, PAWL_OP_FAILED, PAWL_STORE,
+                 "%s: another store answers there now: it was flushed, or exchanged",
+                 redis->settings.where);
+}
+
+static void refuse_queued(struct redis *redis)
+{
+    struct ops queued = redis->queued;
+    struct pawl_op *op = NULL;
+
+    redis->queued = (struct ops){.first = NULL};
+    while ((op = ops_pop(&queued)) != NULL) {
+        if (pawl_redis_is_of_record(op)) {
+            refuse(redis, op);
+        } else {
+            ops_add(&redis->queued, op);
+        }
+    }
+}
+
+static void note_other(const struct redis *redis, const struct pawl_redis_meta *now)
+{
+    pawl_log(PAWL_LOG_ERROR, "another store answers: the one before was flushed, or exchanged",
+             "store=\"%s\" was=%s now=%s", redis->settings.where, redis->past.known.name,
+             now->name);
+}
+
 static void meta_known(struct redis *redis, const struct pawl_redis_meta *meta)
 {
     struct ops held = redis->held;
     struct pawl_op *op = NULL;
+    bool other =
+        redis->past.known.name[0] != '\0' && strcmp(redis->past.known.name, meta->name) != 0;
 
+    if (other) note_other(redis, meta);
     redis->held = (struct ops){.first = NULL};
     redis->past = (struct pawl_redis_past){.known = *meta};
     redis->meta_state = META_KNOWN;
     redis->meta_tries = 0;
     while ((op = ops_pop(&held)) != NULL) {
+        if (other && pawl_redis_is_of_record(op)) {
+            refuse(redis, op);
+            continue;
+        }
         op->identity = pawl_redis_identity(redis);
         pawl_op_end(op, &redis->driver);
     }
+    if (other) refuse_queued(redis);
 }
 
 /* Puts into the server what it has to say of itself; seen is what is there. */
@@ -67,6 +122,7 @@ const char *pawl_redis_meta_answered(struct redis *redis, const struct pawl_resp
     const struct pawl_resp_value *first = &reply->values[0];
     struct pawl_redis_meta seen;
     const char *why = NULL;
+    pawl_error error;
 
     if (first->type == PAWL_RESP_ERROR) {
         const struct pawl_redis_trouble *trouble = pawl_redis_trouble_find(first->text);
@@ -77,17 +133,17 @@ const char *pawl_redis_meta_answered(struct redis *redis, const struct pawl_resp
         pawl_redis_give_up(redis, trouble->code, text);
         return NULL;
     }
-    if (!pawl_redis_meta_read(&seen, reply)) {
-        pawl_redis_give_up(redis, PAWL_STORE,
-                           "the key of the prefix with \"\\tstore\" behind it is not pawl's: "
-                           "choose another prefix");
+    if (pawl_redis_meta_read(&seen, reply, &error) != PAWL_OK) {
+        pawl_redis_give_up(redis, error.code, error.text);
         return NULL;
     }
+    if (pawl_redis_meta_lacks(&seen, &redis->past)) pawl_redis_restart_went_back(&redis->restart);
+    pawl_redis_tell_restart(redis);
     bool past = pawl_redis_meta_is_past(&seen, &redis->past, &redis->seen, &redis->settings, &why);
     struct pawl_redis_meta updated = seen;
     bool old = pawl_redis_meta_update(&updated, &redis->seen, &redis->settings);
 
-    if (seen.tag.number != 0 && !past && !old) {
+    if (redis->looks_only || (seen.tag.number != 0 && !past && !old)) {
         meta_known(redis, &seen);
     } else if (redis->meta_tries++ < META_TRIES_MAX) {
         meta_change(redis, &seen, past ? why : NULL);

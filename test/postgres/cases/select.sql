@@ -186,3 +186,8 @@ SELECT EXISTS(SELECT x FROM (SELECT nextval('s') AS x) t);
 SELECT currval('s');
 SELECT EXISTS(SELECT nextval('s') FROM generate_series(1, 3) OFFSET 1);
 SELECT currval('s');
+
+-- Arms that are unions themselves, of another width.
+SELECT 1 UNION ALL (SELECT 2, 3 UNION ALL SELECT 4, 5 LIMIT 0);
+SELECT 1 UNION ALL (SELECT 2, 3 UNION ALL SELECT 4, 5);
+(SELECT 2, 3 UNION ALL SELECT 4, 5 LIMIT 1) UNION ALL SELECT 1;
