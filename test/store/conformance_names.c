@@ -82,7 +82,7 @@ static void refuses_bad_names(struct trial *trial)
     }
 }
 
-enum { LISTED = 10000, AT_ONCE = 200, DROPPED_EACH = 10, LIST_NAME_MAX = 24 };
+enum { LISTED = 10000, AT_ONCE = 50, DROPPED_EACH = 10, LIST_NAME_MAX = 24 };
 
 static void list_name(char name[LIST_NAME_MAX], unsigned number)
 {

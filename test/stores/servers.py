@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real servers that stores are tested on, each in a temporary folder and on free ports of
-127.0.0.1, stopped by process id. Every class here has
+127.0.0.1, stopped by process id. The folder is in memory, where there is room: what kill -9 leaves
+is the same, and a slow disk makes no answer late. Every class here has
 
   url          the store's URL, for pawl
   at           where it runs: loopback, if nothing else is said
@@ -35,6 +36,8 @@ from process import LOOPBACK, Process, descendants, need, signal_one
 POSTGRES_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 INSTALLED = ROOT / ".servers"
 VENV_BIN = ROOT / ".venv/bin"
+MEMORY = pathlib.Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 << 30
 JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"]
 
 
@@ -50,6 +53,11 @@ def http(url, body=None, limit_s=2, headers=()):
         return None
 
 
+def folder_made():
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
+    return pathlib.Path(tempfile.mkdtemp(prefix="pawl-stores-", dir=MEMORY if roomy else None))
+
+
 class Server:
     """What they share. A subclass sets ports, and has url_for, launch and answers."""
 
@@ -58,7 +66,7 @@ class Server:
 
     def __init__(self, at=LOOPBACK):
         self.at = at
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pawl-stores-"))
+        self.folder = folder_made()
         self.folder.chmod(0o711)  # PostgreSQL's user passes through
         self.processes = []
         self.ports = []
