@@ -312,7 +312,8 @@ static void now_global(struct kept *kept, const pawl_error *error)
 static void ids_refused(struct kept *kept, const pawl_error *error)
 {
     struct pawl_ask *whose = kept->floor_from; /* NULL: it has left, or the floor was ours */
-    bool ours = pawl_mark_order(kept->errand_ask->ask.floor, kept->top, kept->increment) == 0;
+    struct pawl_mark floor = pawl_kept_floor(kept, (struct pawl_mark){0, 0, 0});
+    bool ours = pawl_mark_order(kept->errand_ask->ask.floor, floor, kept->increment) == 0;
     uint64_t later_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
 
     kept->failures = 0;

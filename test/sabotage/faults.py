@@ -39,6 +39,11 @@ FAULTS = [
     Fault("an answer is judged against an empty floor", "src/range/keeper_errand.c",
           "    bool back = grant->line < ask->floor.line ||",
           "    bool back = ask->floor.line == UINT64_MAX && grant->line < ask->floor.line &&"),
+    Fault("a floor kept for others is an asker's fault", "src/range/keeper_errand.c",
+          "    struct pawl_mark floor = pawl_kept_floor(kept, (struct pawl_mark){0, 0, 0});\n"
+          "    bool ours",
+          "    struct pawl_mark floor = kept->top;\n"
+          "    bool ours"),
     Fault("what is given back is kept as well", "src/range/keeper_errand.c",
           "    kept->reserve_count = at; /* what lies before the tail has a hole behind it */\n"
           "    pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);\n",

@@ -102,6 +102,33 @@ static void a_sequence_that_stops_stops_for_everybody(void **state)
     world_free(world);
 }
 
+/* The store goes back further: whose floor it was may have left long ago, nobody asks with it. */
+static void a_floor_kept_for_others_is_refused_to_all(void **state)
+{
+    struct world *world = world_with(NULL, true);
+    struct pawl_ask knows = {.kind = PAWL_ASK_TAKE, .count = 1};
+    const struct pawl_counts *counts = pawl_keeper_counts(world->keeper);
+
+    (void)state;
+    world->store.refuses = true;
+    knows.floor = (struct pawl_mark){world->store.record.line, 0, 5000};
+    do_ask(world, &knows);
+    assert_int_equal(knows.error.code, PAWL_ROLLBACK);
+    world->store.fail = PAWL_FLOOR;
+    uint64_t before = counts->asks;
+
+    for (int i = 1; i <= 10; i++) {
+        struct pawl_ask others = {.kind = PAWL_ASK_TAKE, .count = 1};
+
+        turn(world, INTERVAL_S * PAWL_NS_PER_S);
+        do_ask(world, &others);
+        assert_int_equal(others.error.code, PAWL_FLOOR);
+        assert_true(counts->asks <= before + 2 * (uint64_t)i);
+    }
+    assert_int_equal(counts->stopped, 1);
+    world_free(world);
+}
+
 static void what_the_store_lost_is_not_begun_at_its_start_again(void **state)
 {
     struct world *world = world_new(NULL);
@@ -544,6 +571,7 @@ int main(void)
         cmocka_unit_test(a_refused_rollback_is_not_repeated_at_once),
         cmocka_unit_test(a_refused_floor_fails_its_asker_alone),
         cmocka_unit_test(a_sequence_that_stops_stops_for_everybody),
+        cmocka_unit_test(a_floor_kept_for_others_is_refused_to_all),
         cmocka_unit_test(what_the_store_lost_is_not_begun_at_its_start_again),
         cmocka_unit_test(a_full_reserve_is_no_reason_to_hurry),
         cmocka_unit_test(what_was_missing_is_asked_for_at_once),
