@@ -31,7 +31,7 @@ void sim_books_granted(struct sim_node *node, int seq, uint64_t count);
 void sim_books_check(struct sim_node *node);
 /* Its keeper goes. crashed: nothing is written down any more. */
 void sim_books_close(struct sim_node *node, bool crashed);
-/* At the end: what crashed nodes of the depth above held of its leases is unreported, at
+/* At the end: what crashed clients of the depth above held of its leases is unreported, at
  * least. */
 void sim_books_check_unreported(struct sim *sim, int depth);
 
