@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stream.h"
 
+#include "cli/args.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,9 +50,23 @@ static bool read_on(int fd, struct stream *stream)
     return false;
 }
 
+/* The one way that is left: who reads on would read it again. */
+static void cut_short(int number)
+{
+    static const char text[] = "pawl: a file was cut short, or its disk failed, while it was read: "
+                               "copy it while nobody writes, and name the copy\n";
+
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(EXIT_FAILED);
+}
+
 static bool map(int fd, size_t size, struct stream *stream)
 {
+    const struct sigaction action = {.sa_handler = cut_short};
+
     if (size == 0) return true;
+    (void)sigaction(SIGBUS, &action, NULL);
     void *mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 
     if (mapped == MAP_FAILED) return false;

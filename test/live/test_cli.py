@@ -295,6 +295,18 @@ def test_what_cannot_be_judged_is_named(tmp_path):
     ends(pawl("verify", bad, "--threads", 1, bad), 2, "options must stand before the files")
 
 
+def test_a_file_that_is_cut_while_it_is_read_ends_it_with_a_word(tmp_path):
+    long, pipe = tmp_path / "long.i64", tmp_path / "pipe"
+    long.write_bytes(b"".join(i.to_bytes(8, "little") for i in range(1, 100000)))
+    os.mkfifo(pipe)
+    with subprocess.Popen([program("pawl"), "verify", long, pipe], stderr=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, text=True) as judge:
+        with open(pipe, "wb"):  # it has come to the second
+            os.truncate(long, 0)
+        assert "was cut short" in judge.communicate(timeout=20)[1]
+    assert judge.returncode == 1
+
+
 def test_show_explains_the_gaps_of_a_crash(fleet, tmp_path):
     """What a killed server held is an upper bound, and so is what its clients were leased."""
     options = ["--data", str(tmp_path / "data")]
