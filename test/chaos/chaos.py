@@ -25,7 +25,8 @@ import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "stores"), str(HERE.parent / "live")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "stores"), str(HERE.parent / "live"),
+                str(HERE.parents[1] / "tools")]
 import events  # noqa: E402
 import net  # noqa: E402
 import report  # noqa: E402

@@ -2,7 +2,8 @@
 """What a run was like: a timeline, a plot of ids per second and events, and the verdicts."""
 import collections
 import dataclasses
-import html
+
+import svg
 
 KINDS = {"libpawl": "#3b6ea5", "direct": "#7fb0d8", "resp": "#d98c3f", "postgres": "#7aa661"}
 NAMES = {"libpawl": "libpawl on pawld", "direct": "libpawl on the store", "resp": "RESP",
@@ -54,13 +55,9 @@ class Plot:
                          for turn in turns)
         self.most = max((sum(row.values()) for turn in turns for _, row in rates(turn)),
                         default=1) * 1.05 or 1
-        self.high = TOP + PLOT_HIGH + 30 + LANE_HIGH * len(LANES) + 34
-        self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {self.high}" '
-            f'font-family="sans-serif" font-size="11">',
-            f'<rect width="{WIDE}" height="{self.high}" fill="#ffffff"/>',
-            f'<text x="{LEFT}" y="18" font-size="14">Ids per second, and what went wrong; '
-            f'seed {seed}</text>']
+        self.canvas = svg.Canvas(WIDE, TOP + PLOT_HIGH + 30 + LANE_HIGH * len(LANES) + 34)
+        self.canvas.text(LEFT, 18, f"Ids per second, and what went wrong; seed {seed}",
+                         'font-size="14"')
 
     def x(self, at_s):
         return LEFT + at_s / self.end_s * (WIDE - LEFT - 16)
@@ -68,23 +65,14 @@ class Plot:
     def y(self, rate):
         return TOP + PLOT_HIGH * (1 - rate / self.most)
 
-    def text(self, x, y, text, more=""):
-        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(text)}</text>')
-
-    def box(self, at, size, color, title=""):
-        inside = f"<title>{html.escape(title)}</title>" if title else ""
-        self.parts.append(f'<rect x="{at[0]:.1f}" y="{at[1]:.1f}" width="{size[0]:.1f}" '
-                          f'height="{size[1]}" fill="{color}">{inside}</rect>')
-
     def axes(self):
         for i in range(5):
             rate = self.most * i / 4
-            self.parts.append(f'<path d="M{LEFT} {self.y(rate):.1f}H{WIDE - 16}" '
-                              f'stroke="#dddddd"/>')
-            self.text(LEFT - 6, self.y(rate) + 4, f"{rate:,.0f}", 'text-anchor="end"')
+            self.canvas.line([(LEFT, self.y(rate)), (WIDE - 16, self.y(rate))], svg.FAINT)
+            self.canvas.text(LEFT - 6, self.y(rate) + 4, f"{rate:,.0f}", 'text-anchor="end"')
         step = next(step for step in (5, 10, 30, 60, 120, 600) if self.end_s / step <= 16)
         for at in range(0, int(self.end_s) + 1, step):
-            self.text(self.x(at), TOP + PLOT_HIGH + 16, f"{at} s", 'text-anchor="middle"')
+            self.canvas.text(self.x(at), TOP + PLOT_HIGH + 16, f"{at} s", 'text-anchor="middle"')
 
     def areas(self, turn):
         """Stacked: the kinds one over the other."""
@@ -93,19 +81,17 @@ class Plot:
         for kind, color in KINDS.items():
             above = [low + row[kind] for low, (_, row) in zip(below, rows)]
             if any(row[kind] for _, row in rows):
-                there = [f"{self.x(t):.1f} {self.y(rate):.1f}"
-                         for (t, _), rate in zip(rows, above)]
-                back = [f"{self.x(t):.1f} {self.y(rate):.1f}"
-                        for (t, _), rate in zip(rows, below)][::-1]
-                self.parts.append(f'<path d="M{"L".join(there + back)}Z" fill="{color}"/>')
+                there, back = ([(self.x(t), self.y(rate)) for (t, _), rate in zip(rows, edge)]
+                               for edge in (above, below))
+                self.canvas.area(there + back[::-1], color)
             below = above
 
     def lanes(self):
         top = TOP + PLOT_HIGH + 30
         for i, lane in enumerate(LANES):
-            self.text(LEFT - 6, top + i * LANE_HIGH + 14, lane, 'text-anchor="end"')
-            self.box((LEFT, top + i * LANE_HIGH + 2), (WIDE - LEFT - 16, LANE_HIGH - 4),
-                     "#f4f4f4")
+            self.canvas.text(LEFT - 6, top + i * LANE_HIGH + 14, lane, 'text-anchor="end"')
+            self.canvas.box((LEFT, top + i * LANE_HIGH + 2), (WIDE - LEFT - 16, LANE_HIGH - 4),
+                            "#f4f4f4")
         for turn in self.turns:
             for told in turn.told:
                 if told.lane not in LANES:
@@ -114,33 +100,34 @@ class Plot:
                 color = next((color for name, color in COLORS.items()
                               if told.name.startswith(name)), "#888888")
                 wide = max(self.x(told.ended_s) - self.x(told.begun_s), 2.0)
-                self.box((self.x(told.begun_s), y), (wide, LANE_HIGH - 8), color,
-                         f"{told.begun_s:.1f} s to {told.ended_s:.1f} s: {told.name}")
+                self.canvas.box((self.x(told.begun_s), y), (wide, LANE_HIGH - 8), color,
+                                f"{told.begun_s:.1f} s to {told.ended_s:.1f} s: {told.name}")
 
     def legend(self):
         x = LEFT
         for kind, color in KINDS.items():
-            self.box((x, 26), (10, 10), color)
-            self.text(x + 14, 35, NAMES[kind])
+            self.canvas.box((x, 26), (10, 10), color)
+            self.canvas.text(x + 14, 35, NAMES[kind])
             x += 24 + 7 * len(NAMES[kind])
         x = LEFT
         for name, color in COLORS.items():
             if name == "a member dies":
                 continue
-            self.box((x, self.high - 22), (10, 10), color)
-            self.text(x + 14, self.high - 13, name)
+            self.canvas.box((x, self.canvas.high - 22), (10, 10), color)
+            self.canvas.text(x + 14, self.canvas.high - 13, name)
             x += 30 + 7 * len(name)
 
     def draw(self):
         self.axes()
         for turn in self.turns:
             self.areas(turn)
-            self.parts.append(f'<path d="M{self.x(turn.begun_s):.1f} {TOP - 8}V'
-                              f'{self.high - 34}" stroke="#555555" stroke-dasharray="3 3"/>')
-            self.text(self.x(turn.begun_s) + 4, TOP - 2, turn.kind, 'font-weight="bold"')
+            at = self.x(turn.begun_s)
+            self.canvas.line([(at, TOP - 8), (at, self.canvas.high - 34)], "#555555",
+                             'stroke-dasharray="3 3"')
+            self.canvas.text(self.x(turn.begun_s) + 4, TOP - 2, turn.kind, 'font-weight="bold"')
         self.lanes()
         self.legend()
-        return "\n".join([*self.parts, "</svg>", ""])
+        return self.canvas.end()
 
 
 def timeline(seed, turns):
