@@ -3,7 +3,7 @@
 SETUP ?= tools/setup
 
 .PHONY: help setup build run test test-drivers tidy sim sim-nightly sabotage models fuzz chaos \
-    ride-through bench bench-stores bench-postgres coverage install clean
+    ride-through bench bench-quick bench-stores bench-postgres coverage install clean
 
 help: ## lists these verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -55,14 +55,18 @@ chaos: setup build ## everything fails for ten minutes; SECONDS=n, STORES=a,b, P
 ride-through: setup build ## the store stops for 60 s, then the server for 30 s: no call waits
 	@.venv/bin/python test/chaos/ride_through.py
 
-bench: setup build ## pawl beside a bare atomic, Redis and an echo server, as ratios
-	@bench/run
+bench: build ## pawl beside its peers: ratios, plots, docs/benchmarks.md; half an hour
+	@$(SETUP) --bench
+	@.venv/bin/python bench/run $(if $(QUICK),--quick) $(PARTS)
+
+bench-quick: ## the same in two minutes, into build/benchmarks.md; PARTS="hot tail" of either
+	@$(MAKE) --no-print-directory bench QUICK=yes
 
 bench-stores: setup build ## each store beside its own native tool, as ratios
 	@.venv/bin/python bench/stores.py
 
 bench-postgres: setup build ## nextval by pgbench: pawld beside PostgreSQL, as ratios
-	@.venv/bin/python bench/postgres.py
+	@.venv/bin/python bench/postgres.py --modes simple,prepared
 
 coverage: setup ## which lines of src the tests run, by folder and file; half an hour
 	@tools/coverage

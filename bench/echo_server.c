@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ceiling that pawld is held against: a bare libuv server that parses nothing. For every
- * REQUEST_BYTES that it reads it answers one line of ANSWER_BYTES, with uv_try_write in the read
- * callback. Usage: echo_server PORT REQUEST_BYTES ANSWER_BYTES
+ * REQUEST_BYTES that it reads it answers ANSWER, with uv_try_write in the read callback.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,16 +38,14 @@ static bool echo(struct bare_peer *peer, const uv_buf_t *buf, size_t got)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        (void)fprintf(stderr, "usage: echo_server PORT REQUEST_BYTES ANSWER_BYTES\n");
+        (void)fprintf(stderr, "usage: echo_server PORT REQUEST_BYTES ANSWER\n");
         return 2;
     }
     request_bytes = strtoul(argv[2], NULL, 10);
-    answer_bytes = strtoul(argv[3], NULL, 10);
-    memset(answers, '0', sizeof answers);
+    answer_bytes = strlen(argv[3]);
+    if (request_bytes == 0 || answer_bytes == 0) return 2;
     for (size_t i = 0; i + answer_bytes <= sizeof answers; i += answer_bytes) {
-        answers[i] = ':';
-        answers[i + answer_bytes - 2] = '\r';
-        answers[i + answer_bytes - 1] = '\n';
+        memcpy(answers + i, argv[3], answer_bytes);
     }
     return bare_serve("echo_server", argv[1], echo);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A load that can saturate a server of one-line answers (RESP integers): C connections, each with
- * P requests under way. One thread on epoll; the answers' line ends are counted, nothing parsed.
- * Prints one JSON object: requests, seconds, rate per second, p50 and p99 of a batch's round trip.
+ * A load that can saturate a server whose answers have a fixed number of lines (one: RESP
+ * integers): C connections, each with P requests under way. One thread on epoll; the answers' line
+ * ends are counted, nothing parsed. Prints one JSON object: requests, seconds, rate per second, p50
+ * and p99 of a batch's round trip, and the CPU that the server's process used in that time, per
+ * request.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,9 +32,10 @@ struct load {
     const char *request; /* pipeline times the same */
     size_t request_size;
     size_t pipeline;
+    size_t lines; /* of an answer */
     struct conn *conns;
     size_t conn_count;
-    uint64_t answered;
+    uint64_t line_count;         /* that came */
     uint64_t histogram[BUCKETS]; /* of batches; 16 to each power of two, in ns */
 };
 
@@ -83,7 +86,7 @@ static void send_batch(struct load *load, struct conn *conn)
 {
     size_t sent = 0;
 
-    conn->awaited = load->pipeline;
+    conn->awaited = load->pipeline * load->lines;
     conn->sent_ns = now_ns();
     while (sent <
            load->request_size) { /* the server reads while it answers: this never blocks long */
@@ -110,7 +113,7 @@ static void read_answers(struct load *load, struct conn *conn)
     }
     if (lines > conn->awaited) die("more answers than requests");
     conn->awaited -= lines;
-    load->answered += lines;
+    load->line_count += lines;
     if (conn->awaited > 0) return;
     size_t bucket = bucket_of(now_ns() - conn->sent_ns);
     load->histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
@@ -149,52 +152,81 @@ static void run_until(struct load *load, int epoll, uint64_t until_ns)
     }
 }
 
-int main(int argc, char **argv)
+/* The words as a RESP array, so many times. */
+static void make_request(struct load *load, char *words)
 {
-    if (argc != 7) {
-        (void)fprintf(stderr, "usage: line_load HOST PORT CONNECTIONS PIPELINE SECONDS REQUEST\n"
-                              "REQUEST: words, sent as a RESP array, as in \"INCR orders\"\n");
-        return 2;
-    }
-    struct load load = {.conn_count = strtoul(argv[3], NULL, 10),
-                        .pipeline = strtoul(argv[4], NULL, 10)};
-    double seconds = strtod(argv[5], NULL);
     char one[1024];
-    char words[512];
     size_t count = 1;
+    char *rest = NULL;
 
-    (void)snprintf(words, sizeof words, "%s", argv[6]);
+    if (strlen(words) > sizeof one / 16) die("REQUEST is too long");
     for (const char *c = words; *c != '\0'; c++) {
         count += *c == ' ';
     }
     size_t size = (size_t)snprintf(one, sizeof one, "*%zu\r\n", count);
-    char *rest = NULL;
     for (char *w = strtok_r(words, " ", &rest); w != NULL; w = strtok_r(NULL, " ", &rest)) {
         size += (size_t)snprintf(one + size, sizeof one - size, "$%zu\r\n%s\r\n", strlen(w), w);
     }
-    char *all = malloc(size * load.pipeline);
-    load.conns = calloc(load.conn_count, sizeof *load.conns);
-    if (all == NULL || load.conns == NULL) die("memory");
-    for (size_t i = 0; i < load.pipeline; i++) {
+    char *all = malloc(size * load->pipeline);
+    if (all == NULL) die("memory");
+    for (size_t i = 0; i < load->pipeline; i++) {
         memcpy(all + i * size, one, size);
     }
-    load.request = all;
-    load.request_size = size * load.pipeline;
+    load->request = all;
+    load->request_size = size * load->pipeline;
+}
 
+/* What the process has used so far, all threads, in ns; 0: none was named. */
+static uint64_t cpu_ns(pid_t pid)
+{
+    struct timespec used;
+    clockid_t clock;
+
+    if (pid == 0) return 0;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+        die("the server's CPU clock");
+    }
+    return (uint64_t)used.tv_sec * 1000000000U + (uint64_t)used.tv_nsec;
+}
+
+static void measure(struct load *load, int epoll, double seconds, pid_t pid)
+{
+    run_until(load, epoll, now_ns() + (uint64_t)(seconds * 2e8)); /* a fifth to warm up */
+    memset(load->histogram, 0, sizeof load->histogram);
+    load->line_count = 0;
+    uint64_t start_ns = now_ns();
+    uint64_t used_ns = cpu_ns(pid);
+    run_until(load, epoll, start_ns + (uint64_t)(seconds * 1e9));
+    used_ns = cpu_ns(pid) - used_ns;
+    double took_s = (double)(now_ns() - start_ns) / 1e9;
+    uint64_t answered = load->line_count / load->lines;
+    printf("{\"requests\": %" PRIu64 ", \"seconds\": %.3f, \"rate\": %.0f, \"p50_us\": %.1f, "
+           "\"p99_us\": %.1f, \"cpu_us\": %.4f}\n",
+           answered, took_s, (double)answered / took_s, quantile_us(load, 0.5),
+           quantile_us(load, 0.99), (double)used_ns / 1e3 / (double)(answered + (answered == 0)));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 7 || argc > 9) {
+        (void)fprintf(stderr, "usage: line_load HOST PORT CONNECTIONS PIPELINE SECONDS REQUEST "
+                              "[LINES [PID]]\n"
+                              "REQUEST: words, sent as a RESP array, as in \"INCR orders\"\n"
+                              "LINES: of an answer; 1. PID: the server's, for its CPU\n");
+        return 2;
+    }
+    struct load load = {.conn_count = strtoul(argv[3], NULL, 10),
+                        .pipeline = strtoul(argv[4], NULL, 10),
+                        .lines = argc > 7 ? strtoul(argv[7], NULL, 10) : 1};
+
+    load.conns = calloc(load.conn_count, sizeof *load.conns);
+    if (load.conns == NULL || load.lines == 0) die("memory, or no LINES");
+    make_request(&load, argv[6]);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     dial(&load, argv[1], (uint16_t)strtoul(argv[2], NULL, 10), epoll);
     for (size_t i = 0; i < load.conn_count; i++) {
         send_batch(&load, &load.conns[i]);
     }
-    run_until(&load, epoll, now_ns() + (uint64_t)(seconds * 2e8)); /* a fifth to warm up */
-    memset(load.histogram, 0, sizeof load.histogram);
-    load.answered = 0;
-    uint64_t start_ns = now_ns();
-    run_until(&load, epoll, start_ns + (uint64_t)(seconds * 1e9));
-    double took = (double)(now_ns() - start_ns) / 1e9;
-    printf("{\"requests\": %" PRIu64 ", \"seconds\": %.3f, \"rate\": %.0f, \"p50_us\": %.1f, "
-           "\"p99_us\": %.1f}\n",
-           load.answered, took, (double)load.answered / took, quantile_us(&load, 0.5),
-           quantile_us(&load, 0.99));
+    measure(&load, epoll, strtod(argv[5], NULL), argc > 8 ? (pid_t)strtol(argv[8], NULL, 10) : 0);
     return 0;
 }

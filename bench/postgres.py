@@ -7,8 +7,6 @@ A server's CPU is that of all its processes, user and system, the opening of the
 included. On two cores pgbench is itself the limit: its share of the CPU that both used is shown.
 "bare libuv" is canned_postgres, which answers with bytes made beforehand: no server of this machine
 that answers each request by epoll, read and write can cost less."""
-import argparse
-import json
 import os
 import pathlib
 import re
@@ -24,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test/stores"), str(ROOT / "test/live")]
 
 import live  # noqa: E402 (they stand in the folders that were just added)
+import part  # noqa: E402
 import servers  # noqa: E402
 
 SCRIPT = "SELECT nextval('s')\n"
@@ -159,74 +158,63 @@ def measure(up, mode, clients, args):
     return runs
 
 
-def ratio(runs, peer, what):
-    return statistics.median(p[what] / q[what] for p, q in zip(runs["pawld"], runs[peer]))
+def column(runs, name, what):
+    return [run[what] for run in runs[name]]
 
 
-def verdicts(runs, peer, clients):
-    """pawld's ratios to a peer: (what, ratio, limit as text, whether it is kept)."""
-    cpu, rate, p99 = (ratio(runs, peer, what) for what in ("cpu_us", "rate", "p99_us"))
-    least = RATE_LEAST if clients >= RATE_FROM_CLIENTS else None
-    return [("CPU/id", cpu, f"at most {CPU_MOST:.2f}", cpu <= CPU_MOST),
-            ("rate", rate, f"at least {least}" if least else "no limit",
-             least is None or rate >= least),
-            ("p99", p99, f"below {P99_MOST:.0f}", p99 < P99_MOST)]
-
-
-def show(mode, clients, runs):
-    for name, results in runs.items():
-        middle = {what: statistics.median(one[what] for one in results) for what in results[0]}
-        rates = [one["rate"] for one in results]
-        print(f"{mode:9} {clients:7}  {name:20}"
-              + f"{middle['rate']:8.0f} ({min(rates):.0f} - {max(rates):.0f})".ljust(27)
-              + f"{middle['p50_us']:7.0f} {middle['p99_us']:7.0f} {middle['cpu_us']:9.2f}"
-              f" {middle['pgbench_share']:8.0%}", flush=True)
-    kept = {}
+def judge(report, mode, clients, runs):
+    """pawld's ratios to its peers, and those that the bare server leaves room for."""
     for peer in PEERS:
-        kept[peer] = verdicts(runs, peer, clients)
-        print(f"{'':19}pawld / {peer}: " + ", ".join(
-            f"{what} {value:.2f} ({limit}{'' if good else ': MISSED'})"
-            for what, value, limit, good in kept[peer]), flush=True)
-    bare = {name: statistics.median(q["cpu_us"] / p["cpu_us"] for p, q in
-                                    zip(runs[name], runs[BARE])) for name in runs if name != BARE}
-    print(f"{'':19}{BARE}, CPU/id as a share of: "
-          + ", ".join(f"{name} {value:.2f}" for name, value in bare.items()), flush=True)
-    return {peer: {what: value for what, value, _, _ in all_of} for peer, all_of in kept.items()}
+        for what, name, limit in (("cpu_us", "server CPU per id", {"most": CPU_MOST}),
+                                  ("rate", "rate", {"least": RATE_LEAST}
+                                   if clients >= RATE_FROM_CLIENTS else {}),
+                                  ("p99_us", "p99", {"most": P99_MOST})):
+            report.verdict(f"{name}, {mode}, {clients} clients: pawld / {peer}",
+                           part.ratios(column(runs, "pawld", what), column(runs, peer, what)),
+                           **limit)
+
+
+def rows(mode, clients, runs):
+    for name in runs:
+        bare = part.ratios(column(runs, name, "cpu_us"), column(runs, BARE, "cpu_us"))
+        yield [mode, clients, name, part.spread(column(runs, name, "rate"), "{:.0f}"),
+               *(f"{statistics.median(column(runs, name, what)):.0f}"
+                 for what in ("p50_us", "p99_us")),
+               part.spread(column(runs, name, "cpu_us")), "" if name == BARE else part.spread(bare),
+               f"{statistics.median(column(runs, name, 'pgbench_share')):.0%}"]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--build", default=ROOT / "build", type=pathlib.Path)
-    parser.add_argument("--rounds", default=5, type=int, help="runs of each (default 5)")
-    parser.add_argument("--seconds", default=3, type=int, help="of one run (default 3)")
-    parser.add_argument("--clients", default="1,8,32", help="numbers of connections")
-    parser.add_argument("--modes", default="simple,prepared", help="pgbench's protocols")
-    parser.add_argument("--json", type=pathlib.Path, help="write all figures there too")
-    args = parser.parse_args()
-    report = []
-    print(f"{os.cpu_count()} cores for server and pgbench -j 2 together; ids per second, latencies "
-          "and server CPU in us, medians (least - most)")
-    print("protocol  clients  server                ids/s                        p50     p99"
-          "    CPU/id  pgbench's share")
+    parser = part.arguments(__doc__, 5, 3)
+    parser.add_argument("--clients", help="numbers of connections (default 1,8,32)")
+    parser.add_argument("--modes", default="prepared", help="pgbench's protocols, of simple, "
+                        "extended and prepared (default prepared)")
+    args = part.parse(parser, (5, 3), (1, 1))
+    args.seconds = int(args.seconds)
+    clients_of = args.clients or ("8" if args.quick else "1,8,32")
+    report = part.Part("postgres", "PostgreSQL's wire: SELECT nextval('s')", __doc__)
+    shown = []
     with tempfile.TemporaryDirectory() as folder:
-        pawld, server = start_pawld(args.build.resolve(), pathlib.Path(folder))
-        bare, bare_server = start_bare(args.build.resolve())
+        pawld, server = start_pawld(args.build, pathlib.Path(folder))
+        bare, bare_server = start_bare(args.build)
         cluster = start_postgres()
         up = [server] + [Server(name, cluster.ports[0], name.replace(" ", "_"),
                                 cluster.process.child.pid) for name in PEERS] + [bare_server]
         try:
             for mode in args.modes.split(","):
-                for clients in map(int, args.clients.split(",")):
+                for clients in map(int, clients_of.split(",")):
                     runs = measure(up, mode, clients, args)
-                    report.append({"protocol": mode, "clients": clients,
-                                   "ratio": show(mode, clients, runs), "runs": runs})
+                    judge(report, mode, clients, runs)
+                    shown += rows(mode, clients, runs)
         finally:
             pawld.stop()
             bare.kill()
             bare.wait()
             cluster.end()
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1), encoding="ascii")
+    report.table("pgbench", ["protocol", "clients", "server", "ids/s", "p50 µs", "p99 µs",
+                             "server CPU µs/id", "CPU / bare server's",
+                             "pgbench's share of the CPU"], shown)
+    report.end(args)
 
 
 if __name__ == "__main__":

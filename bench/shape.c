@@ -9,6 +9,14 @@ pawl_err shape_word_next(struct shape_word *word, int64_t *id)
     return PAWL_OK;
 }
 
+pawl_err shape_mutex_next(struct shape_mutex *mutex, int64_t *id)
+{
+    (void)pthread_mutex_lock(&mutex->lock);
+    *id = mutex->next++;
+    (void)pthread_mutex_unlock(&mutex->lock);
+    return PAWL_OK;
+}
+
 pawl_err shape_plain_next(struct shape_plain *plain, int64_t *id)
 {
     if (plain->next == plain->end) return PAWL_EMPTY;

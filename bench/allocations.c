@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "allocations.h"
+
+#include <stdlib.h>
+
+/* What glibc offers to those that replace malloc. */
+extern void *__libc_malloc(size_t size);               // NOLINT(bugprone-reserved-identifier)
+extern void *__libc_calloc(size_t count, size_t size); // NOLINT(bugprone-reserved-identifier)
+extern void *__libc_realloc(void *old, size_t size);   // NOLINT(bugprone-reserved-identifier)
+
+static _Thread_local uint64_t count_of_thread;
+
+uint64_t allocations(void)
+{
+    return count_of_thread;
+}
+
+void *malloc(size_t size)
+{
+    count_of_thread++;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    count_of_thread++;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    count_of_thread++;
+    return __libc_realloc(old, size);
+}
