@@ -13,8 +13,11 @@ static uint32_t users(const struct kept *kept)
 
 static bool waited_for(const struct kept *kept)
 {
-    return kept->opens.first != NULL || kept->waits.first != NULL || kept->takes.first != NULL ||
-           kept->nexts.first != NULL || kept->changes.first != NULL;
+    const struct busy *busy = kept->busy;
+
+    if (busy == NULL) return false;
+    return busy->opens.first != NULL || busy->waits.first != NULL || busy->takes.first != NULL ||
+           busy->nexts.first != NULL || busy->changes.first != NULL;
 }
 
 /* Callers that wait on the stock itself (libpawl's threads) show only in `wanted`. */
@@ -22,7 +25,7 @@ static bool thirsty(const struct kept *kept)
 {
     const struct pawl_stock *stock = kept->holding.stock;
 
-    if (kept->put > 0 || kept_global(kept)) return false;
+    if (stock == NULL || kept->put > 0 || kept_global(kept)) return false;
     return atomic_load_explicit(&stock->wanted, memory_order_acquire) == PAWL_WANT_ANY;
 }
 
@@ -72,7 +75,9 @@ static void refill(struct kept *kept, uint64_t low)
 /* Lanes hold ids that the stock no longer knows of. */
 static bool lanes(const struct kept *kept)
 {
-    return atomic_load_explicit(&kept->holding.stock->lanes, memory_order_relaxed) > 0;
+    const struct pawl_stock *stock = kept->holding.stock;
+
+    return stock != NULL && atomic_load_explicit(&stock->lanes, memory_order_relaxed) > 0;
 }
 
 static bool check_due(const struct kept *kept)
@@ -81,7 +86,7 @@ static bool check_due(const struct kept *kept)
     uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
 
     if (kept->failures > 0 && kept->retry_ns > keeper->now_ns) return false;
-    if (kept->check_wanted && kept->takes.first != NULL) return true;
+    if (kept->busy->check_wanted && kept->busy->takes.first != NULL) return true;
     if (!lanes(kept)) {
         if (kept->resting || (pawl_kept_held(kept) == 0 && !kept_global(kept))) return false;
     }
@@ -95,8 +100,8 @@ static bool idle(const struct kept *kept)
     uint64_t idle_ns = PAWL_IDLE_INTERVALS * keeper->settings.pace.refill_interval_ns;
 
     if (keeper->draining) return true;
-    if (waited_for(kept) || thirsty(kept)) return false;
-    return keeper->now_ns - kept->used_ns >= idle_ns;
+    if (keeper->now_ns - kept->used_ns < idle_ns) return false;
+    return !waited_for(kept) && !thirsty(kept);
 }
 
 /* Lets everything go; false: an errand is under way first. */
@@ -117,19 +122,20 @@ static void change(struct kept *kept)
 {
     if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return;
     /* With nothing left in stock: a lane that takes under the new stamp has no older ids. */
-    pawl_stock_stamp(kept->holding.stock);
+    pawl_kept_stamp(kept);
     pawl_errand_change(kept);
 }
 
 static void serve(struct kept *kept)
 {
     /* While the source is away, leases share what threads would take; where none do, always. */
-    if (kept->takes.first != NULL && kept->reserve_count == 0 && kept->put > 0 &&
+    if (kept->busy->takes.first != NULL && kept->reserve_count == 0 && kept->put > 0 &&
         (kept->failures > 0 || !pawl_kept_is_drawn(kept))) {
         pawl_kept_take_back(kept);
     }
     if (!kept_global(kept)) pawl_kept_serve_nexts(kept);
-    if (kept->takes.first != NULL && kept->waits.first != NULL && kept->reserve_count > 0) {
+    if (kept->busy->takes.first != NULL && kept->busy->waits.first != NULL &&
+        kept->reserve_count > 0) {
         kept->leases_first = !kept->leases_first; /* neither starves where ids come one by one */
         if (kept->leases_first) pawl_kept_serve_takes(kept);
     }
@@ -142,10 +148,10 @@ static void serve(struct kept *kept)
 /* Wakes us when less than low is left in all, or when more of the reserve should be published. */
 static void set_low(struct kept *kept, uint64_t low)
 {
+    if (kept->put == 0) return; /* dry: whoever takes wakes us, and the timer comes back to it */
     uint64_t reserved = pawl_kept_reserved(kept);
     uint64_t least = low > reserved ? low - reserved : 0;
 
-    if (kept->put == 0) return; /* dry: whoever takes wakes us, and the timer comes back to it */
     if (kept->errand != ERRAND_NONE && reserved == 0) return; /* its answer is our wake */
     if (kept->errand != ERRAND_NONE || kept->retry_ns > kept->keeper->now_ns) least = 0;
     if (kept->reserve_count == KEPT_RESERVE_MAX) least = 0; /* no room for a refill's answer */
@@ -178,14 +184,15 @@ static uint64_t rest_until(struct kept *kept)
 static void schedule(struct kept *kept, uint64_t low)
 {
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
-    uint64_t due = kept->expiry_ns;
+    uint64_t due = kept->busy != NULL ? kept->busy->expiry_ns : PAWL_NEVER;
     uint64_t held = pawl_kept_held(kept);
 
-    if (kept->out > 0) due = earlier(due, kept->swept_ns + interval_ns);
+    if (kept_out(kept) > 0) due = earlier(due, kept->lent->swept_ns + interval_ns);
     if (kept->errand == ERRAND_NONE) {
-        bool wants = held < low || waited_for(kept) || thirsty(kept);
-
-        if (wants && kept->retry_ns > kept->keeper->now_ns) due = earlier(due, kept->retry_ns);
+        if (kept->retry_ns > kept->keeper->now_ns &&
+            (held < low || waited_for(kept) || thirsty(kept))) {
+            due = earlier(due, kept->retry_ns);
+        }
         uint64_t check_ns = kept->seen_ns + interval_ns;
 
         if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
@@ -198,12 +205,20 @@ static void schedule(struct kept *kept, uint64_t low)
     pawl_kept_due(kept, due);
 }
 
+/* It is in the list of those to be looked at. */
+static bool wanted(const struct kept *kept)
+{
+    const struct shelf *shelf = kept_shelf(kept);
+
+    return shelf != NULL && atomic_load_explicit(&shelf->queued, memory_order_acquire) != 0;
+}
+
 /* Nobody has it open, nothing is held, nothing waits: it need not be remembered. */
 static bool spent(const struct kept *kept)
 {
     if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
-    if (atomic_load_explicit(&kept->queued, memory_order_acquire) != 0) return false;
-    if (kept->out > 0 && !kept->keeper->draining) return false; /* they may come back */
+    if (wanted(kept)) return false;
+    if (kept_out(kept) > 0 && !kept->keeper->draining) return false; /* they may come back */
     /* Nobody else may know of the floor; and that it is stopped is told until somebody acts. */
     if ((kept->stop.line != 0 || kept->stopped) && !kept->keeper->draining) return false;
     return pawl_kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
@@ -214,18 +229,19 @@ static void fail_closed(struct kept *kept)
     pawl_error closed;
     struct pawl_ask *under_way = NULL;
 
+    if (kept->busy == NULL) return;
     (void)pawl_fail(&closed, PAWL_CLOSED, "the server is stopping: ask another one, or later");
-    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->changes);
-    pawl_asks_fail(&kept->changes, &closed);
-    if (under_way != NULL) pawl_asks_add(&kept->changes, under_way);
+    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->busy->changes);
+    pawl_asks_fail(&kept->busy->changes, &closed);
+    if (under_way != NULL) pawl_asks_add(&kept->busy->changes, under_way);
     if (kept->errand == ERRAND_NONE) {
         pawl_kept_fail_waiting(kept, &closed);
     } else {
-        struct pawl_asks batch = kept->batch;
+        struct pawl_asks batch = kept->busy->batch;
 
-        kept->batch = (struct pawl_asks){NULL, NULL};
+        kept->busy->batch = (struct pawl_asks){NULL, NULL};
         pawl_kept_fail_waiting(kept, &closed);
-        kept->batch = batch;
+        kept->busy->batch = batch;
     }
 }
 
@@ -234,11 +250,11 @@ static void next_errand(struct kept *kept, uint64_t low)
 {
     bool may_retry = kept->retry_ns <= kept->keeper->now_ns || kept->failures == 0;
 
-    if (kept->nexts.first != NULL && may_retry && retry_allowed(kept)) {
+    if (kept->busy->nexts.first != NULL && may_retry && retry_allowed(kept)) {
         pawl_errand_next(kept);
         return;
     }
-    if (!kept_global(kept) || kept->takes.first != NULL || kept->opens.first != NULL) {
+    if (!kept_global(kept) || kept->busy->takes.first != NULL || kept->busy->opens.first != NULL) {
         refill(kept, low);
     }
     if (kept->errand == ERRAND_NONE && check_due(kept) && retry_allowed(kept)) {
@@ -254,16 +270,16 @@ void pawl_kept_step(struct kept *kept)
     pawl_asker_sweep(kept);
     pawl_kept_fail_expired(kept);
     if (kept->keeper->draining) fail_closed(kept);
-    if (kept->errand == ERRAND_NONE && !pawl_errand_room(kept)) {
-        pawl_kept_due(kept, kept->keeper->now_ns + kept->keeper->settings.retry_least_ns);
-        return;
-    }
     if (waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
         kept->rest_ns = kept->rest_until_ns = 0;
         kept->used_ns = kept->keeper->now_ns;
     }
-    if (kept->changes.first != NULL) {
+    if (!pawl_kept_busy(kept) || !pawl_kept_reserve(kept)) { /* what follows needs both */
+        pawl_kept_due(kept, kept->keeper->now_ns + kept->keeper->settings.retry_least_ns);
+        return;
+    }
+    if (kept->busy->changes.first != NULL) {
         if (kept->errand == ERRAND_NONE) change(kept);
     } else if (kept->errand == ERRAND_NONE && idle(kept)) {
         if (leave(kept) && lanes(kept) && check_due(kept)) pawl_errand_check(kept);
@@ -276,11 +292,11 @@ void pawl_kept_step(struct kept *kept)
         if (kept->errand == ERRAND_NONE) next_errand(kept, low);
         set_low(kept, low);
     }
+    pawl_kept_calm(kept);
     if (spent(kept)) {
         pawl_kept_free(kept);
         return;
     }
-    if (kept->errand == ERRAND_NONE) pawl_errand_done_with(kept);
     schedule(kept, low);
 }
 
@@ -288,15 +304,15 @@ void pawl_kept_step(struct kept *kept)
 
 static bool turn_wanted(struct pawl_keeper *keeper)
 {
-    struct kept *kept = atomic_exchange_explicit(&keeper->wanted, NULL, memory_order_acquire);
-    bool any = kept != NULL;
+    struct shelf *shelf = atomic_exchange_explicit(&keeper->wanted, NULL, memory_order_acquire);
+    bool any = shelf != NULL;
 
-    while (kept != NULL) {
-        struct kept *next = kept->wanted_next; /* before `queued` lets others put it in again */
+    while (shelf != NULL) {
+        struct shelf *next = shelf->wanted_next; /* before `queued` lets others put it in again */
 
-        atomic_store_explicit(&kept->queued, 0, memory_order_seq_cst);
-        pawl_kept_step(kept);
-        kept = next;
+        atomic_store_explicit(&shelf->queued, 0, memory_order_seq_cst);
+        pawl_kept_step(shelf->kept);
+        shelf = next;
     }
     return any;
 }
@@ -307,7 +323,7 @@ static bool turn_list(struct pawl_keeper *keeper)
     bool any = false;
 
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
-        struct kept *kept = PAWL_OWNER(ask, struct errand_ask, ask)->kept;
+        struct kept *kept = PAWL_OWNER(ask, struct busy, ask)->kept;
 
         pawl_errand_ended(kept);
         pawl_kept_step(kept);
@@ -418,12 +434,15 @@ void pawl_keeper_forget(struct pawl_keeper *keeper, struct pawl_ask *ask)
     } else if (!here) {
         kept = pawl_kept_find(keeper, ask->name);
     }
-    if (kept != NULL && pawl_asks_remove(&kept->waits, ask)) {
-        kept->wait_count -= ask->count;
+    if (kept == NULL || kept->busy == NULL) {
+        if (!here) return;
+    } else if (pawl_asks_remove(&kept->busy->waits, ask)) {
+        kept->busy->wait_count -= ask->count;
         here = true;
-    } else if (kept != NULL) {
-        here = pawl_asks_remove(&kept->opens, ask) || pawl_asks_remove(&kept->takes, ask) ||
-               pawl_asks_remove(&kept->nexts, ask);
+    } else {
+        here = pawl_asks_remove(&kept->busy->opens, ask) ||
+               pawl_asks_remove(&kept->busy->takes, ask) ||
+               pawl_asks_remove(&kept->busy->nexts, ask);
         if (here) pawl_note_left(kept, ask);
     }
     if (here) pawl_ask_fail(ask, PAWL_BUSY, "given up by the one who asked");
@@ -477,13 +496,13 @@ void pawl_keeper_free(struct pawl_keeper *keeper)
     keeper->draining = true;
     pawl_keeper_log_failures(keeper, true);
     while ((ask = pawl_asks_pop(&keeper->answered)) != NULL) {
-        pawl_errand_ended(PAWL_OWNER(ask, struct errand_ask, ask)->kept);
+        pawl_errand_ended(PAWL_OWNER(ask, struct busy, ask)->kept);
     }
     while ((ask = pawl_asks_pop(&keeper->inbox)) != NULL) {
         pawl_ask_fail(ask, PAWL_CLOSED, "the server has stopped");
     }
     each_kept(keeper, kept_end);
-    pawl_errand_free_spares(keeper);
+    pawl_busy_free_spares(keeper);
     pawl_ledger_free(&keeper->ledger);
     free(keeper->table);
     free(keeper->heap);

@@ -43,22 +43,22 @@ static bool askers_move(struct kept *kept, size_t size)
     struct askers moved = {.size = size, .at = calloc(size, sizeof *moved.at)};
 
     if (moved.at == NULL) return false;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        const struct asker *asker = &kept->askers.at[i];
+    for (size_t i = 0; i < kept->lent->askers.size; i++) {
+        const struct asker *asker = &kept->lent->askers.at[i];
 
         if (asker->id == 0 || stale(kept, asker)) continue;
         *asker_slot(&moved, asker->id) = *asker;
         moved.count++;
     }
-    free(kept->askers.at);
-    kept->askers = moved;
+    free(kept->lent->askers.at);
+    kept->lent->askers = moved;
     return true;
 }
 
 static void settle(struct kept *kept, struct asker *asker, uint64_t left)
 {
     if (asker->out <= left) return;
-    kept->out -= asker->out - left;
+    kept->lent->out -= asker->out - left;
     asker->out = left;
 }
 
@@ -68,9 +68,10 @@ static void settle(struct kept *kept, struct asker *asker, uint64_t left)
  */
 static void take_over(struct kept *kept, struct asker *asker, const struct pawl_ask *ask)
 {
-    if (kept->out == 0 || ask->holds == 0 || kept->askers.size > KEPT_MATCHED_MAX) return;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        struct asker *before = &kept->askers.at[i];
+    if (kept->lent->out == 0 || ask->holds == 0 || kept->lent->askers.size > KEPT_MATCHED_MAX)
+        return;
+    for (size_t i = 0; i < kept->lent->askers.size; i++) {
+        struct asker *before = &kept->lent->askers.at[i];
 
         if (before->out == 0 || before == asker || before->last != ask->holds_last) continue;
         asker->out = before->out;
@@ -83,9 +84,9 @@ static void take_over(struct kept *kept, struct asker *asker, const struct pawl_
 /* Without memory an asker does not count: it is served all the same. */
 void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask)
 {
-    struct askers *askers = &kept->askers;
+    if (ask->asker == 0 || !pawl_kept_lend(kept)) return;
+    struct askers *askers = &kept->lent->askers;
 
-    if (ask->asker == 0) return;
     if (askers->count * 2 >= askers->size) {
         size_t size = askers->size == 0 ? 8 : askers->size * 2;
 
@@ -105,8 +106,8 @@ void pawl_asker_told(struct kept *kept, const struct pawl_ask *ask)
 
 static struct asker *asker_find(const struct kept *kept, uint64_t id)
 {
-    if (id == 0 || kept->askers.size == 0) return NULL;
-    struct asker *asker = asker_slot(&kept->askers, id);
+    if (id == 0 || kept->lent == NULL || kept->lent->askers.size == 0) return NULL;
+    struct asker *asker = asker_slot(&kept->lent->askers, id);
 
     return asker->id == id ? asker : NULL;
 }
@@ -118,10 +119,10 @@ void pawl_asker_granted(struct kept *kept, uint64_t id, struct pawl_range range)
     if (asker == NULL) return;
     asker->granted += range.count;
     if (kept->keeper->settings.ledger_since == 0) return;
-    if (kept->out == 0) kept->swept_ns = kept->keeper->now_ns;
+    if (kept->lent->out == 0) kept->lent->swept_ns = kept->keeper->now_ns;
     asker->last = pawl_range_last(range);
     asker->out += range.count;
-    kept->out += range.count;
+    kept->lent->out += range.count;
 }
 
 void pawl_asker_returned(struct kept *kept, uint64_t id, uint64_t count)
@@ -137,8 +138,8 @@ static void never_came_back(struct kept *kept, struct asker *asker)
 
     settle(kept, asker, 0);
     pawl_kept_burned(kept, lost, PAWL_CAUSE_UNREPORTED);
-    for (size_t i = 0; i < kept->lease_count; i++) {
-        if (kept->leases[i].asker == asker->id) kept->lease_count = 0;
+    for (size_t i = 0; i < kept->lent->lease_count; i++) {
+        if (kept->lent->leases[i].asker == asker->id) kept_forget_leases(kept);
     }
 }
 
@@ -147,10 +148,10 @@ void pawl_asker_sweep(struct kept *kept)
     uint64_t now_ns = kept->keeper->now_ns;
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
 
-    if (kept->out == 0 || now_ns - kept->swept_ns < interval_ns) return;
-    kept->swept_ns = now_ns;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        struct asker *asker = &kept->askers.at[i];
+    if (kept_out(kept) == 0 || now_ns - kept->lent->swept_ns < interval_ns) return;
+    kept->lent->swept_ns = now_ns;
+    for (size_t i = 0; i < kept->lent->askers.size; i++) {
+        struct asker *asker = &kept->lent->askers.at[i];
 
         if (asker->out == 0) continue;
         if (now_ns - asker->told_ns >= PAWL_IDLE_INTERVALS * interval_ns) {
@@ -170,12 +171,11 @@ void pawl_asker_sum(struct kept *kept)
     double sum = 0;
     size_t stale_count = 0;
 
-    if (kept->askers.count == 0 || now_ns - kept->summed_ns < interval_ns / SUMS_PER_INTERVAL) {
-        return;
-    }
-    kept->summed_ns = now_ns;
-    for (size_t i = 0; i < kept->askers.size; i++) {
-        struct asker *asker = &kept->askers.at[i];
+    if (kept->lent == NULL || kept->lent->askers.count == 0) return;
+    if (now_ns - kept->lent->summed_ns < interval_ns / SUMS_PER_INTERVAL) return;
+    kept->lent->summed_ns = now_ns;
+    for (size_t i = 0; i < kept->lent->askers.size; i++) {
+        struct asker *asker = &kept->lent->askers.at[i];
 
         if (asker->id == 0) continue;
         if (now_ns - asker->told_ns >= 2 * interval_ns) {
@@ -187,6 +187,7 @@ void pawl_asker_sum(struct kept *kept)
         double most = granted / ((double)interval_ns / 1e9);
         sum += asker->rate < most ? asker->rate : most;
     }
-    if (stale_count * 2 > kept->askers.count) (void)askers_move(kept, kept->askers.size);
+    if (stale_count * 2 > kept->lent->askers.count)
+        (void)askers_move(kept, kept->lent->askers.size);
     kept->pace.asked_rate = sum;
 }

@@ -110,7 +110,7 @@ void pawl_kept_burn(struct kept *kept, uint64_t count, enum pawl_cause cause)
 static uint64_t asked(const struct kept *kept)
 {
     if (kept->errand != ERRAND_TAKE && kept->errand != ERRAND_NEXT) return 0;
-    uint64_t count = kept->errand_ask->ask.count;
+    uint64_t count = kept->busy->ask.count;
 
     if (kept->block == 0 || kept->errand == ERRAND_NEXT || count == 0) return count;
     return (count + kept->block - 1) / kept->block * kept->block;
@@ -121,7 +121,7 @@ static bool before_held(const struct kept *kept, int64_t *id)
 {
     int64_t first = 0;
 
-    if (!pawl_stock_undrawn(kept->holding.stock, &first)) {
+    if (kept->holding.stock == NULL || !pawl_stock_undrawn(kept->holding.stock, &first)) {
         if (kept->reserve_count == 0) {
             *id = kept->top.id;
             return true;

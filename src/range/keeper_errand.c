@@ -8,67 +8,24 @@
 /* From below, at any time: the answer is judged on the keeper's turn, when it knows the time. */
 static void errand_done(struct pawl_ask *ask)
 {
-    struct kept *kept = PAWL_OWNER(ask, struct errand_ask, ask)->kept;
+    struct kept *kept = PAWL_OWNER(ask, struct busy, ask)->kept;
     struct pawl_keeper *keeper = kept->keeper;
     bool idle = keeper->answered.first == NULL && !keeper->turning;
 
-    if (keeper->settings.clock != NULL) kept->answered_ns = keeper->settings.clock();
+    if (keeper->settings.clock != NULL) kept->busy->answered_ns = keeper->settings.clock();
     pawl_asks_add(&keeper->answered, ask);
     if (idle && keeper->settings.wake != NULL) keeper->settings.wake(keeper->settings.arg);
 }
 
-bool pawl_errand_room(struct kept *kept)
-{
-    struct pawl_keeper *keeper = kept->keeper;
-    struct errand_ask *spare = keeper->spares;
-
-    if (kept->errand_ask != NULL) return true;
-    if (spare != NULL) {
-        keeper->spares = spare->next;
-        keeper->spare_count--;
-    } else {
-        spare = malloc(sizeof *spare);
-    }
-    kept->errand_ask = spare;
-    if (spare != NULL) spare->kept = kept;
-    return spare != NULL;
-}
-
-void pawl_errand_done_with(struct kept *kept)
-{
-    struct pawl_keeper *keeper = kept->keeper;
-    struct errand_ask *spare = kept->errand_ask;
-
-    kept->errand_ask = NULL;
-    if (spare == NULL) return;
-    if (keeper->spare_count == KEEPER_SPARES_MAX) {
-        free(spare);
-        return;
-    }
-    spare->next = keeper->spares;
-    keeper->spares = spare;
-    keeper->spare_count++;
-}
-
-void pawl_errand_free_spares(struct pawl_keeper *keeper)
-{
-    struct errand_ask *spare = NULL;
-
-    while ((spare = keeper->spares) != NULL) {
-        keeper->spares = spare->next;
-        free(spare);
-    }
-}
-
 static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum pawl_ask_kind kind)
 {
-    struct pawl_ask *ask = &kept->errand_ask->ask;
+    struct pawl_ask *ask = &kept->busy->ask;
 
     PAWL_ASSERT(kept->errand == ERRAND_NONE);
     kept->errand = errand;
-    kept->asked_ns = kept->keeper->now_ns;
-    kept->floor_from = NULL;
-    kept->run_for = NULL;
+    kept->busy->asked_ns = kept->keeper->now_ns;
+    kept->busy->floor_from = NULL;
+    kept->busy->run_for = NULL;
     *ask = (struct pawl_ask){
         .kind = kind,
         .name = kept->holding.name,
@@ -79,16 +36,16 @@ static struct pawl_ask *errand_new(struct kept *kept, enum errand errand, enum p
 
 static void errand_send(struct kept *kept)
 {
-    struct pawl_ask *ask = &kept->errand_ask->ask;
+    struct pawl_ask *ask = &kept->busy->ask;
     struct pawl_counts *counts = &kept->keeper->counts;
     bool reads = ask->kind == PAWL_ASK_TAKE && ask->count == 0;
 
     pawl_count_add(&counts->asks, 1);
     if (!reads) pawl_count_add(&counts->writes, 1);
     if (!reads) pawl_kept_books_save(kept);
-    kept->answered_ns = 0;
-    kept->sent_ns =
-        kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock() : kept->asked_ns;
+    kept->busy->answered_ns = 0;
+    kept->busy->sent_ns = kept->keeper->settings.clock != NULL ? kept->keeper->settings.clock()
+                                                               : kept->busy->asked_ns;
     pawl_source_ask(kept->keeper->below, ask);
 }
 
@@ -115,14 +72,14 @@ static void set_floor(struct kept *kept, const struct pawl_asks *asks)
     for (struct pawl_ask *ask = asks->first; ask != NULL; ask = ask->next) {
         if (!further(kept, ask->floor, floor)) continue;
         floor = ask->floor;
-        kept->floor_from = ask;
+        kept->busy->floor_from = ask;
     }
-    kept->errand_ask->ask.floor = floor;
+    kept->busy->ask.floor = floor;
 }
 
 static void set_holds(const struct kept *kept, struct pawl_ask *ask)
 {
-    ask->holds = pawl_kept_held(kept) + kept->out;
+    ask->holds = pawl_kept_held(kept) + kept_out(kept);
     ask->holds_last = kept->top.id;
 }
 
@@ -133,7 +90,7 @@ void pawl_errand_take(struct kept *kept, uint64_t count)
     ask->count = count;
     ask->rate = kept->rate;
     set_holds(kept, ask);
-    set_floor(kept, &kept->takes);
+    set_floor(kept, &kept->busy->takes);
     errand_send(kept);
 }
 
@@ -182,7 +139,7 @@ bool pawl_errand_return(struct kept *kept)
         count += kept->reserve[i].range.count;
     }
     int64_t first = kept->reserve[at].range.first;
-    kept->reserve_count = at; /* what lies before the tail has a hole behind it */
+    kept->reserve_count = (uint8_t)at; /* what lies before the tail has a hole behind it */
     pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
     /* Nothing before the run's first id need be ours: a floor is never beyond what was handed out,
      * or whoever gives back later would make the store believe that it went back. */
@@ -200,7 +157,7 @@ bool pawl_errand_return(struct kept *kept)
 
 void pawl_errand_change(struct kept *kept)
 {
-    const struct pawl_ask *wish = kept->changes.first;
+    const struct pawl_ask *wish = kept->busy->changes.first;
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHANGE, wish->kind);
 
     ask->to = wish->to;
@@ -219,34 +176,35 @@ void pawl_errand_next(struct kept *kept)
 {
     struct pawl_ask *ask = errand_new(kept, ERRAND_NEXT, PAWL_ASK_NEXT);
 
-    PAWL_ASSERT(kept->batch.first == NULL && kept->nexts.first != NULL);
+    PAWL_ASSERT(kept->busy->batch.first == NULL && kept->busy->nexts.first != NULL);
     ask->rate = kept->rate;
     if (kept_global(kept)) {
-        ask->exact = kept->nexts.first->exact;
-        while (kept->nexts.first != NULL) {
-            struct pawl_ask *next = kept->nexts.first;
+        ask->exact = kept->busy->nexts.first->exact;
+        while (kept->busy->nexts.first != NULL) {
+            struct pawl_ask *next = kept->busy->nexts.first;
 
             if (ask->count > 0 && (next->exact || ask->count + next->count > PAWL_BLOCK_IDS_MAX)) {
                 break;
             }
             ask->count += next->count;
-            pawl_asks_add(&kept->batch, pawl_asks_pop(&kept->nexts));
+            pawl_asks_add(&kept->busy->batch, pawl_asks_pop(&kept->busy->nexts));
             if (ask->exact) break; /* a run that must hang together goes alone */
         }
-        set_floor(kept, &kept->batch);
+        set_floor(kept, &kept->busy->batch);
     } else {
-        ask->exact = kept->nexts.first->exact;
-        ask->count = kept->nexts.first->count;
-        kept->run_for = kept->nexts.first;
-        set_floor(kept, &kept->nexts);
+        ask->exact = kept->busy->nexts.first->exact;
+        ask->count = kept->busy->nexts.first->count;
+        kept->busy->run_for = kept->busy->nexts.first;
+        set_floor(kept, &kept->busy->nexts);
     }
     errand_send(kept);
 }
 
 static void note_latency(struct kept *kept)
 {
-    uint64_t until_ns = kept->answered_ns != 0 ? kept->answered_ns : kept->keeper->now_ns;
-    uint64_t us = (until_ns - kept->sent_ns) / PAWL_NS_PER_US;
+    uint64_t until_ns =
+        kept->busy->answered_ns != 0 ? kept->busy->answered_ns : kept->keeper->now_ns;
+    uint64_t us = (until_ns - kept->busy->sent_ns) / PAWL_NS_PER_US;
     size_t bucket = 0;
 
     while (bucket + 1 < PAWL_LATENCY_BUCKETS && us >> bucket != 0) {
@@ -282,7 +240,7 @@ static void back_off(struct kept *kept, const pawl_error *error)
     kept->retry_ns = keeper->now_ns + delay / 2 + pawl_random(&keeper->random) % (delay / 2 + 1);
     trouble_keep(kept, error);
     pawl_count_add(&keeper->counts.failures, 1);
-    pawl_stock_post(kept->holding.stock, error->code);
+    pawl_kept_post(kept, error->code);
     if (kept->failures == 1) {
         pawl_kept_log_failure(kept, error);
     } else {
@@ -299,27 +257,27 @@ static void now_global(struct kept *kept, const pawl_error *error)
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         atomic_store_explicit(&kept->holding.global, true, memory_order_release);
     }
-    kept->seen_ns = kept->asked_ns;
+    kept->seen_ns = kept->busy->asked_ns;
     kept->failures = 0;
     trouble_over(kept);
-    pawl_asks_fail(&kept->waits, &copy);
-    kept->wait_count = 0;
-    pawl_asks_fail(&kept->takes, &copy);
-    pawl_stock_post(kept->holding.stock, PAWL_GLOBAL);
+    pawl_asks_fail(&kept->busy->waits, &copy);
+    kept->busy->wait_count = 0;
+    pawl_asks_fail(&kept->busy->takes, &copy);
+    pawl_kept_post(kept, PAWL_GLOBAL);
 }
 
 /* The source wants to be asked otherwise, or has no more. It is there, whatever was before. */
 static void ids_refused(struct kept *kept, const pawl_error *error)
 {
-    struct pawl_ask *whose = kept->floor_from; /* NULL: it has left, or the floor was ours */
+    struct pawl_ask *whose = kept->busy->floor_from; /* NULL: it has left, or the floor was ours */
     struct pawl_mark floor = pawl_kept_floor(kept, (struct pawl_mark){0, 0, 0});
-    bool ours = pawl_mark_order(kept->errand_ask->ask.floor, floor, kept->increment) == 0;
+    bool ours = pawl_mark_order(kept->busy->ask.floor, floor, kept->increment) == 0;
     uint64_t later_ns = kept->keeper->now_ns + kept->keeper->settings.pace.refill_interval_ns;
 
     kept->failures = 0;
     kept->retry_ns = 0;
-    if (error->code == PAWL_ROLLBACK && further(kept, kept->errand_ask->ask.floor, kept->stop)) {
-        kept->stop = kept->errand_ask->ask.floor;
+    if (error->code == PAWL_ROLLBACK && further(kept, kept->busy->ask.floor, kept->stop)) {
+        kept->stop = kept->busy->ask.floor;
     }
     if (error->code == PAWL_ROLLBACK || (error->code == PAWL_FLOOR && ours)) {
         pawl_kept_stopped(kept);
@@ -327,21 +285,22 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
     if (error->code == PAWL_NO_SEQUENCE) {
         pawl_kept_goes_on(kept);
         pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
-        kept->seen_ns = kept->asked_ns;
+        kept->seen_ns = kept->busy->asked_ns;
     } else if (error->code == PAWL_FLOOR && !ours) {
         pawl_kept_log(kept, PAWL_LOG_ERROR, "a floor was refused", error->text);
-        if (whose != NULL &&
-            (pawl_asks_remove(&kept->takes, whose) || pawl_asks_remove(&kept->batch, whose) ||
-             pawl_asks_remove(&kept->nexts, whose))) {
+        if (whose != NULL && (pawl_asks_remove(&kept->busy->takes, whose) ||
+                              pawl_asks_remove(&kept->busy->batch, whose) ||
+                              pawl_asks_remove(&kept->busy->nexts, whose))) {
             whose->error = *error;
             pawl_ask_answer(whose);
         }
         return;
-    } else if (kept->errand_ask->ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
-        pawl_asks_fail(&kept->batch, error);
-        if (kept->run_for != NULL && pawl_asks_remove(&kept->nexts, kept->run_for)) {
-            kept->run_for->error = *error;
-            pawl_ask_answer(kept->run_for);
+    } else if (kept->busy->ask.kind == PAWL_ASK_NEXT) { /* too long a run ends nothing else */
+        pawl_asks_fail(&kept->busy->batch, error);
+        if (kept->busy->run_for != NULL &&
+            pawl_asks_remove(&kept->busy->nexts, kept->busy->run_for)) {
+            kept->busy->run_for->error = *error;
+            pawl_ask_answer(kept->busy->run_for);
         }
         return;
     } else {
@@ -352,7 +311,7 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
     trouble_keep(kept, error);
     kept->retry_ns = later_ns;
     pawl_kept_fail_waiting(kept, error);
-    pawl_stock_post(kept->holding.stock, error->code);
+    pawl_kept_post(kept, error->code);
 }
 
 /* What an ask for ids that failed means. */
@@ -413,6 +372,13 @@ static void grant_failed(struct kept *kept)
     pawl_kept_fail_waiting(kept, &error);
 }
 
+static void told(struct kept *kept, const struct pawl_grant *grant)
+{
+    kept->told_epoch = grant->epoch;
+    kept->told_line = grant->line;
+    kept->told_lap = grant->lap;
+}
+
 /* Our floor is now the end of this grant; ranges of an earlier epoch are void. */
 static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
 {
@@ -423,7 +389,7 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
         kept->shown_epoch = grant->epoch;
         kept->shown_first = grant->range.first;
         kept->handed_known = false;
-        pawl_stock_forget_last(kept->holding.stock);
+        if (kept->holding.stock != NULL) pawl_stock_forget_last(kept->holding.stock);
     }
     struct pawl_mark first = {grant->line, grant->lap, grant->range.first};
     struct pawl_mark before = mark_before(first, first.id, grant->range.increment);
@@ -440,8 +406,8 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
     kept->block = grant->block;
     kept->top = (struct pawl_mark){grant->line, grant->lap, pawl_range_last(grant->range)};
     kept->grant_lease = grant->lease;
-    kept->seen_ns = kept->asked_ns;
-    kept->told = *grant;
+    kept->seen_ns = kept->busy->asked_ns;
+    told(kept, grant);
     kept->failures = 0;
     kept->retry_ns = 0;
     trouble_over(kept);
@@ -462,11 +428,11 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
     pawl_kept_hold(kept, grant->range.count);
     if (ask->kind == PAWL_ASK_TAKE) {
         kept->client_epoch = grant->epoch;
-    } else if (kept->run_for != NULL && grant->epoch != kept->client_epoch &&
-               pawl_asks_remove(&kept->nexts, kept->run_for)) {
-        pawl_asks_add(&kept->batch, kept->run_for);
+    } else if (kept->busy->run_for != NULL && grant->epoch != kept->client_epoch &&
+               pawl_asks_remove(&kept->busy->nexts, kept->busy->run_for)) {
+        pawl_asks_add(&kept->busy->batch, kept->busy->run_for);
     }
-    if (kept->batch.first != NULL ||
+    if (kept->busy->batch.first != NULL ||
         (ask->kind == PAWL_ASK_NEXT && grant->epoch != kept->client_epoch)) {
         pawl_kept_serve_batch(kept, grant->range); /* for all we know it is ORDER GLOBAL */
         return;
@@ -482,14 +448,14 @@ static void ids_granted(struct kept *kept, const struct pawl_ask *ask)
 /* Nobody's fault: they wait for another answer, before all who came later. */
 static void back_to_nexts(struct kept *kept)
 {
-    for (const struct pawl_ask *ask = kept->batch.first; ask != NULL; ask = ask->next) {
+    for (const struct pawl_ask *ask = kept->busy->batch.first; ask != NULL; ask = ask->next) {
         pawl_note_deadline(kept, ask);
     }
-    while (kept->nexts.first != NULL) {
-        pawl_asks_add(&kept->batch, pawl_asks_pop(&kept->nexts));
+    while (kept->busy->nexts.first != NULL) {
+        pawl_asks_add(&kept->busy->batch, pawl_asks_pop(&kept->busy->nexts));
     }
-    kept->nexts = kept->batch;
-    kept->batch = (struct pawl_asks){NULL, NULL};
+    kept->busy->nexts = kept->busy->batch;
+    kept->busy->batch = (struct pawl_asks){NULL, NULL};
 }
 
 static void take_ended(struct kept *kept, const struct pawl_ask *ask)
@@ -500,7 +466,7 @@ static void take_ended(struct kept *kept, const struct pawl_ask *ask)
     } else {
         ids_failed(kept, ask);
     }
-    if (kept->batch.first != NULL) back_to_nexts(kept);
+    if (kept->busy->batch.first != NULL) back_to_nexts(kept);
     pawl_kept_books_save(kept);
 }
 
@@ -516,8 +482,8 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
             pawl_kept_forget_epoch(kept, PAWL_CAUSE_CHANGE);
         }
         kept->client_epoch = ask->grant.epoch;
-        kept->seen_ns = kept->asked_ns;
-        kept->told = ask->grant;
+        kept->seen_ns = kept->busy->asked_ns;
+        told(kept, &ask->grant);
         kept->failures = 0;
         kept->retry_ns = 0;
         trouble_over(kept);
@@ -527,11 +493,11 @@ static void check_ended(struct kept *kept, const struct pawl_ask *ask)
 
 static void change_ended(struct kept *kept, const struct pawl_ask *ask)
 {
-    struct pawl_ask *wish = pawl_asks_pop(&kept->changes);
+    struct pawl_ask *wish = pawl_asks_pop(&kept->busy->changes);
 
-    kept->lease_count = 0; /* of the epoch that it ended */
+    kept_forget_leases(kept); /* of the epoch that it ended */
     kept->epoch = 0;
-    kept->told.epoch = 0;
+    kept->told_epoch = 0;
     kept->seen_ns = 0;
     kept->retry_ns = 0;
     kept->failures = 0;
@@ -549,7 +515,7 @@ static void change_ended(struct kept *kept, const struct pawl_ask *ask)
 
 void pawl_errand_ended(struct kept *kept)
 {
-    const struct pawl_ask *ask = &kept->errand_ask->ask;
+    const struct pawl_ask *ask = &kept->busy->ask;
     enum errand errand = kept->errand;
 
     PAWL_ASSERT(errand != ERRAND_NONE);

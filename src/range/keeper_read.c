@@ -19,7 +19,7 @@ static void see_used(struct pawl_keeper *keeper, struct pawl_record *record)
     int64_t last = 0;
 
     if (kept == NULL || kept->shown_epoch != record->epoch) return;
-    if (pawl_stock_last(kept->holding.stock, &last)) {
+    if (kept->holding.stock != NULL && pawl_stock_last(kept->holding.stock, &last)) {
         pawl_record_put_used(record, last);
     } else if (kept->handed_known) {
         pawl_record_put_used(record, kept->handed);

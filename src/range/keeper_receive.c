@@ -9,6 +9,18 @@ static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *
     pawl_kept_step(kept);
 }
 
+/* Before an ask of it waits; false: there is no memory for that, and it is answered. */
+static bool may_wait(struct kept *kept, struct pawl_ask *ask)
+{
+    bool opens = ask->kind == PAWL_ASK_OPEN;
+
+    if (pawl_kept_busy(kept) && (!opens || pawl_kept_shelve(kept))) return true;
+    pawl_ask_fail(ask, PAWL_NO_MEMORY, "no memory to wait for \"%.*s\"; ask again later",
+                  (int)kept->holding.name.size, kept->holding.name.at);
+    pawl_kept_step(kept);
+    return false;
+}
+
 static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
 {
     uint64_t interval_ns = keeper->settings.pace.refill_interval_ns;
@@ -23,8 +35,10 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_ask_answer(ask);
         return;
     }
+    if (!may_wait(kept, ask)) return;
     pawl_asker_told(kept, ask);
     if (ask->count > 0 && kept_global(kept)) {
+        pawl_kept_calm(kept);
         pawl_ask_fail(ask, PAWL_GLOBAL,
                       "\"%.*s\" is ORDER GLOBAL: nothing of it may be kept, use "
                       "SEQ.NEXT",
@@ -34,19 +48,20 @@ static void receive_take(struct pawl_keeper *keeper, struct pawl_ask *ask)
     if (ask->count == 0) {
         pawl_error fine = {.code = PAWL_OK};
         /* Ids of NEXT do not tell whether it is ORDER GLOBAL, and nothing of it may be held. */
-        bool known = kept->told.epoch != 0 && kept->told.epoch == kept->client_epoch &&
-                     !kept_global(kept) && kept->changes.first == NULL &&
+        bool known = kept->told_epoch != 0 && kept->told_epoch == kept->client_epoch &&
+                     !kept_global(kept) && kept->busy->changes.first == NULL &&
                      keeper->now_ns - kept->seen_ns < interval_ns;
 
-        if (!known) kept->check_wanted = true;
-        pawl_asks_add(&kept->takes, ask);
+        if (!known) kept->busy->check_wanted = true;
+        pawl_asks_add(&kept->busy->takes, ask);
         pawl_note_deadline(kept, ask);
         if (known) pawl_kept_serve_checks(kept, &fine);
         pawl_kept_step(kept);
         return;
     }
-    kept->leased_ns = keeper->now_ns; /* what comes is for it, not for the stock */
-    wait_in(kept, &kept->takes, ask);
+    /* What comes is for it, not for the stock. */
+    if (pawl_kept_lend(kept)) kept->lent->leased_ns = keeper->now_ns;
+    wait_in(kept, &kept->busy->takes, ask);
 }
 
 static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
@@ -57,7 +72,8 @@ static void receive_named(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_ask_answer(ask);
         return;
     }
-    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);
+    if (!may_wait(kept, ask)) return;
+    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->busy->opens : &kept->busy->nexts, ask);
 }
 
 static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
@@ -73,7 +89,8 @@ static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
         pawl_source_ask(keeper->below, ask);
         return;
     }
-    wait_in(kept, &kept->changes, ask);
+    if (!may_wait(kept, ask)) return;
+    wait_in(kept, &kept->busy->changes, ask);
 }
 
 static void receive_wait(struct pawl_ask *ask)
@@ -84,8 +101,9 @@ static void receive_wait(struct pawl_ask *ask)
         pawl_ask_fail(ask, PAWL_GLOBAL, "it is ORDER GLOBAL now");
         return;
     }
-    kept->wait_count += ask->count;
-    wait_in(kept, &kept->waits, ask);
+    if (!may_wait(kept, ask)) return;
+    kept->busy->wait_count += ask->count;
+    wait_in(kept, &kept->busy->waits, ask);
 }
 
 /* Nothing waits for it, and it changes nothing but the books. */

@@ -15,9 +15,9 @@ static void answer_ok(struct pawl_ask *ask)
 
 uint64_t pawl_kept_waited(const struct kept *kept)
 {
-    uint64_t sum = kept->wait_count + (kept->opens.first != NULL ? 1 : 0);
+    uint64_t sum = kept->busy->wait_count + (kept->busy->opens.first != NULL ? 1 : 0);
 
-    for (const struct pawl_ask *ask = kept->takes.first; ask != NULL; ask = ask->next) {
+    for (const struct pawl_ask *ask = kept->busy->takes.first; ask != NULL; ask = ask->next) {
         if (ask->count > PAWL_BLOCK_IDS_MAX - sum) return PAWL_BLOCK_IDS_MAX;
         sum += ask->count;
     }
@@ -26,23 +26,23 @@ uint64_t pawl_kept_waited(const struct kept *kept)
 
 void pawl_note_deadline(struct kept *kept, const struct pawl_ask *ask)
 {
-    if (ask->deadline_ns != 0 && ask->deadline_ns < kept->expiry_ns) {
-        kept->expiry_ns = ask->deadline_ns;
+    if (ask->deadline_ns != 0 && ask->deadline_ns < kept->busy->expiry_ns) {
+        kept->busy->expiry_ns = ask->deadline_ns;
     }
 }
 
 /* Its memory may be another ask's from now on, whom the errand's answer must not be taken for. */
 void pawl_note_left(struct kept *kept, const struct pawl_ask *ask)
 {
-    if (kept->floor_from == ask) kept->floor_from = NULL;
-    if (kept->run_for == ask) kept->run_for = NULL;
+    if (kept->busy->floor_from == ask) kept->busy->floor_from = NULL;
+    if (kept->busy->run_for == ask) kept->busy->run_for = NULL;
 }
 
 void pawl_kept_serve_opens(struct kept *kept)
 {
     if (!kept_global(kept) && pawl_kept_held(kept) == 0) return;
-    while (kept->opens.first != NULL) {
-        struct pawl_ask *ask = pawl_asks_pop(&kept->opens);
+    while (kept->busy->opens.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&kept->busy->opens);
 
         ask->holding = &kept->holding;
         atomic_fetch_add_explicit(&kept->holding.users, 1, memory_order_relaxed);
@@ -52,10 +52,10 @@ void pawl_kept_serve_opens(struct kept *kept)
 
 void pawl_kept_serve_waits(struct kept *kept)
 {
-    if (pawl_stock_left(kept->holding.stock) == 0) return;
-    kept->wait_count = 0;
-    while (kept->waits.first != NULL) {
-        answer_ok(pawl_asks_pop(&kept->waits));
+    if (kept->holding.stock == NULL || pawl_stock_left(kept->holding.stock) == 0) return;
+    kept->busy->wait_count = 0;
+    while (kept->busy->waits.first != NULL) {
+        answer_ok(pawl_asks_pop(&kept->busy->waits));
     }
 }
 
@@ -92,15 +92,16 @@ static bool find_beyond(const struct kept *kept, const struct pawl_ask *ask, siz
 /* Without memory for it, it is one that cannot be taken back. */
 static void lease_remember(struct kept *kept, const struct pawl_ask *ask, struct held held)
 {
-    if (kept->leases == NULL) kept->leases = calloc(KEPT_LEASES_MAX, sizeof *kept->leases);
-    if (kept->leases == NULL) return;
-    if (kept->lease_count == KEPT_LEASES_MAX) {
+    struct lent *lent = kept->lent;
+
+    if (lent == NULL) return;
+    if (lent->lease_count == KEPT_LEASES_MAX) {
         for (size_t i = 1; i < KEPT_LEASES_MAX; i++) {
-            kept->leases[i - 1] = kept->leases[i];
+            lent->leases[i - 1] = lent->leases[i];
         }
-        kept->lease_count--;
+        lent->lease_count--;
     }
-    kept->leases[kept->lease_count++] = (struct lease){ask->grant.lease, ask->asker, held};
+    lent->leases[lent->lease_count++] = (struct lease){ask->grant.lease, ask->asker, held};
 }
 
 static bool serve_take(struct kept *kept, struct pawl_ask *ask)
@@ -120,10 +121,10 @@ static bool serve_take(struct kept *kept, struct pawl_ask *ask)
         .lap = cut.lap,
         .lease = ++keeper->lease_number,
     };
-    if (at > 0 || skip > 0) kept->lease_count = 0;
+    if (at > 0 || skip > 0) kept_forget_leases(kept);
+    if (pawl_kept_lend(kept)) kept->lent->leased_ns = keeper->now_ns;
     if (at == 0 && skip == 0) lease_remember(kept, ask, cut);
     pawl_kept_handed(kept, pawl_range_last(cut.range));
-    kept->leased_ns = keeper->now_ns;
     kept->used_ns = keeper->now_ns;
     kept->pace.since_grant += ask->count;
     pawl_note_left(kept, ask);
@@ -139,13 +140,13 @@ void pawl_kept_serve_takes(struct kept *kept)
     struct pawl_asks all = {NULL, NULL};
 
     if (kept->reserve_count == 0) return;
-    while (kept->takes.first != NULL) {
-        pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    while (kept->busy->takes.first != NULL) {
+        pawl_asks_add(&all, pawl_asks_pop(&kept->busy->takes));
     }
     while (all.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&all);
 
-        if (ask->count == 0 || !serve_take(kept, ask)) pawl_asks_add(&kept->takes, ask);
+        if (ask->count == 0 || !serve_take(kept, ask)) pawl_asks_add(&kept->busy->takes, ask);
     }
 }
 
@@ -155,24 +156,24 @@ void pawl_kept_serve_checks(struct kept *kept, const pawl_error *error)
     struct pawl_asks all = {NULL, NULL};
     pawl_error copy = *error;
 
-    kept->check_wanted = false;
-    while (kept->takes.first != NULL) {
-        pawl_asks_add(&all, pawl_asks_pop(&kept->takes));
+    kept->busy->check_wanted = false;
+    while (kept->busy->takes.first != NULL) {
+        pawl_asks_add(&all, pawl_asks_pop(&kept->busy->takes));
     }
     while (all.first != NULL) {
         struct pawl_ask *ask = pawl_asks_pop(&all);
 
         if (ask->count > 0) {
-            pawl_asks_add(&kept->takes, ask);
+            pawl_asks_add(&kept->busy->takes, ask);
             continue;
         }
         pawl_note_left(kept, ask);
         ask->error = copy;
         ask->grant = (struct pawl_grant){
             .range = {0, 1, 0},
-            .epoch = kept->told.epoch,
-            .line = kept->told.line,
-            .lap = kept->told.lap,
+            .epoch = kept->told_epoch,
+            .line = kept->told_line,
+            .lap = kept->told_lap,
         };
         pawl_ask_answer(ask);
     }
@@ -197,16 +198,18 @@ static bool range_index(struct pawl_range range, int64_t id, uint64_t *index)
 static struct held returned_tail(const struct kept *kept, const struct pawl_ask *ask, size_t *keep)
 {
     const struct held none = {{0, 1, 0}, 0};
+    const struct lent *lent = kept->lent;
     uint64_t behind = 0;
 
-    for (size_t i = kept->lease_count; i > 0; i--) {
-        const struct lease *lease = &kept->leases[i - 1];
+    if (lent == NULL) return none;
+    for (size_t i = lent->lease_count; i > 0; i--) {
+        const struct lease *lease = &lent->leases[i - 1];
         struct held tail = lease->held;
         uint64_t index = 0;
 
         if (lease->asker != ask->asker) return none;
-        if (i == kept->lease_count && lease->number != ask->lease) return none;
-        if (i < kept->lease_count && !pawl_kept_adjacent(lease->held, kept->leases[i].held)) {
+        if (i == lent->lease_count && lease->number != ask->lease) return none;
+        if (i < lent->lease_count && !pawl_kept_adjacent(lease->held, lent->leases[i].held)) {
             return none;
         }
         if (range_index(lease->held.range, ask->value, &index)) {
@@ -225,14 +228,15 @@ void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask)
 {
     size_t keep = 0;
     struct held tail = returned_tail(kept, ask, &keep);
-    bool open = kept->epoch != 0 && kept->errand != ERRAND_RETURN && kept->changes.first == NULL;
+    bool changes = kept->busy != NULL && kept->busy->changes.first != NULL;
+    bool open = kept->epoch != 0 && kept->errand != ERRAND_RETURN && !changes;
 
     if (tail.range.count == 0 || !open || !pawl_kept_add_front(kept, tail)) {
         pawl_ask_fail(ask, PAWL_NOT_KEPT, "lease %llu can no longer be taken back",
                       (unsigned long long)ask->lease);
         return;
     }
-    kept->lease_count = keep;
+    kept->lent->lease_count = keep;
     pawl_asker_returned(kept, ask->asker, tail.range.count);
     pawl_kept_flow(kept, PAWL_FLOW_RETURNED, tail.range.count);
     pawl_kept_hold(kept, tail.range.count);
@@ -266,12 +270,12 @@ void pawl_kept_serve_batch(struct kept *kept, struct pawl_range range)
 {
     struct held rest = {range, kept->lap};
 
-    while (kept->batch.first != NULL && rest.range.count > 0) {
-        struct pawl_ask *ask = kept->batch.first;
+    while (kept->busy->batch.first != NULL && rest.range.count > 0) {
+        struct pawl_ask *ask = kept->busy->batch.first;
         struct held cut = rest;
 
         if (ask->exact && ask->count > rest.range.count) break;
-        (void)pawl_asks_pop(&kept->batch);
+        (void)pawl_asks_pop(&kept->busy->batch);
         cut.range = pawl_range_cut(&rest.range, ask->count);
         hand_out(kept, ask, cut);
     }
@@ -299,17 +303,17 @@ static size_t find_run(const struct kept *kept, const struct pawl_ask *ask, uint
  */
 void pawl_kept_serve_nexts(struct kept *kept)
 {
-    if (kept->nexts.first == NULL || kept->epoch == 0) return;
+    if (kept->busy->nexts.first == NULL || kept->epoch == 0) return;
     pawl_kept_take_back(kept);
-    while (kept->nexts.first != NULL && kept->reserve_count > 0) {
-        struct pawl_ask *ask = kept->nexts.first;
+    while (kept->busy->nexts.first != NULL && kept->reserve_count > 0) {
+        struct pawl_ask *ask = kept->busy->nexts.first;
         size_t at = find_run(kept, ask, ask->exact ? ask->count : 1);
 
         if (at == SIZE_MAX) break;
         for (; at > 0; at--) {
             pawl_kept_burn_front(kept);
         }
-        (void)pawl_asks_pop(&kept->nexts);
+        (void)pawl_asks_pop(&kept->busy->nexts);
         hand_out(kept, ask, pawl_kept_cut(kept, 0, 0, ask->count));
     }
 }
@@ -334,14 +338,14 @@ void pawl_kept_fail_waiting(struct kept *kept, const pawl_error *error)
 {
     pawl_error copy = *error;
 
-    kept->floor_from = NULL;
-    kept->run_for = NULL;
-    pawl_asks_fail(&kept->opens, &copy);
-    pawl_asks_fail(&kept->waits, &copy);
-    pawl_asks_fail(&kept->takes, &copy);
-    pawl_asks_fail(&kept->batch, &copy);
-    pawl_asks_fail(&kept->nexts, &copy);
-    kept->wait_count = 0;
+    kept->busy->floor_from = NULL;
+    kept->busy->run_for = NULL;
+    pawl_asks_fail(&kept->busy->opens, &copy);
+    pawl_asks_fail(&kept->busy->waits, &copy);
+    pawl_asks_fail(&kept->busy->takes, &copy);
+    pawl_asks_fail(&kept->busy->batch, &copy);
+    pawl_asks_fail(&kept->busy->nexts, &copy);
+    kept->busy->wait_count = 0;
 }
 
 /* A source that is a keeper itself has said so much in the same words: they are its story. */
@@ -366,7 +370,7 @@ static void fail_expired_in(struct kept *kept, struct pawl_asks *asks)
         struct pawl_ask *ask = pawl_asks_pop(&all);
 
         if (ask->deadline_ns != 0 && ask->deadline_ns <= kept->keeper->now_ns) {
-            if (asks == &kept->waits) kept->wait_count -= ask->count;
+            if (asks == &kept->busy->waits) kept->busy->wait_count -= ask->count;
             pawl_note_left(kept, ask);
             fail_expired(kept, ask);
             continue;
@@ -380,13 +384,13 @@ void pawl_kept_fail_expired(struct kept *kept)
 {
     struct pawl_ask *under_way = NULL;
 
-    if (kept->expiry_ns > kept->keeper->now_ns) return;
-    kept->expiry_ns = PAWL_NEVER;
-    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->changes);
-    fail_expired_in(kept, &kept->changes);
-    if (under_way != NULL) pawl_asks_push(&kept->changes, under_way);
-    fail_expired_in(kept, &kept->opens);
-    fail_expired_in(kept, &kept->waits);
-    fail_expired_in(kept, &kept->takes);
-    fail_expired_in(kept, &kept->nexts);
+    if (kept->busy == NULL || kept->busy->expiry_ns > kept->keeper->now_ns) return;
+    kept->busy->expiry_ns = PAWL_NEVER;
+    if (kept->errand == ERRAND_CHANGE) under_way = pawl_asks_pop(&kept->busy->changes);
+    fail_expired_in(kept, &kept->busy->changes);
+    if (under_way != NULL) pawl_asks_push(&kept->busy->changes, under_way);
+    fail_expired_in(kept, &kept->busy->opens);
+    fail_expired_in(kept, &kept->busy->waits);
+    fail_expired_in(kept, &kept->busy->takes);
+    fail_expired_in(kept, &kept->busy->nexts);
 }

@@ -7,17 +7,18 @@
 
 enum { TABLE_SIZE_LEAST = 64 };
 
-static void kept_wake(struct pawl_stock *stock);
-
 static struct kept **bucket(struct kept **table, size_t size, struct pawl_bytes name)
 {
     return &table[pawl_bytes_hash(name, 0) & (size - 1)];
 }
 
-/* The heap has as much room as the table, and the table is never more than full. */
+/* The heap has as much room as the table, and the table is never more than full: nor does it hold
+ * more than 32 bits count. */
 static bool table_grow(struct pawl_keeper *keeper)
 {
     size_t size = keeper->table_size == 0 ? TABLE_SIZE_LEAST : keeper->table_size * 2;
+
+    if (size > UINT32_MAX) return false;
     struct kept **table = calloc(size, sizeof *table);
     struct kept **heap = realloc(keeper->heap, size * sizeof *heap);
 
@@ -54,14 +55,6 @@ struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name)
     return kept;
 }
 
-static struct shelf *shelf_new(const struct pawl_keeper_settings *settings)
-{
-    if (settings->stock_new != NULL) {
-        return settings->stock_new(sizeof(struct shelf), settings->arg);
-    }
-    return aligned_alloc(_Alignof(struct shelf), sizeof(struct shelf));
-}
-
 struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error)
 {
     struct kept *kept = pawl_kept_find(keeper, name);
@@ -71,29 +64,20 @@ struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, p
     if (pawl_name_set(&checked, name, error) != PAWL_OK) return NULL;
 
     bool room = keeper->count < keeper->table_size || table_grow(keeper);
-    struct shelf *shelf = room ? shelf_new(&keeper->settings) : NULL;
-    kept = shelf != NULL ? calloc(1, sizeof *kept + name.size) : NULL;
+    kept = room ? calloc(1, sizeof *kept + name.size) : NULL;
     if (kept == NULL) {
-        if (shelf != NULL && keeper->settings.stock_free != NULL) {
-            keeper->settings.stock_free(shelf, sizeof *shelf, keeper->settings.arg);
-        } else {
-            free(shelf);
-        }
         (void)pawl_fail(error, PAWL_NO_MEMORY, "no memory to keep another sequence");
         return NULL;
     }
     *kept = (struct kept){
-        .holding = {.stock = &shelf->stock, .name = {kept->name, name.size}},
+        .holding = {.name = {kept->name, name.size}},
         .keeper = keeper,
-        .heap_at = SIZE_MAX,
+        .heap_at = UINT32_MAX,
         .due_ns = PAWL_NEVER,
-        .expiry_ns = PAWL_NEVER,
         .used_ns = keeper->now_ns,
     };
     memcpy(kept->name, name.at, name.size);
     pawl_kept_books_open(kept);
-    pawl_stock_init(&shelf->stock, kept_wake);
-    shelf->kept = kept;
     struct kept **into = bucket(keeper->table, keeper->table_size, name);
     kept->hash_next = *into;
     *into = kept;
@@ -106,10 +90,9 @@ void pawl_kept_free(struct kept *kept)
 {
     struct pawl_keeper *keeper = kept->keeper;
     struct kept **link = bucket(keeper->table, keeper->table_size, kept->holding.name);
-    struct shelf *shelf = PAWL_OWNER(kept->holding.stock, struct shelf, stock);
 
     pawl_kept_books_close(kept);
-    pawl_errand_done_with(kept);
+    pawl_kept_strip(kept);
     pawl_kept_due(kept, PAWL_NEVER);
     while (*link != kept) {
         PAWL_ASSERT(*link != NULL);
@@ -118,13 +101,6 @@ void pawl_kept_free(struct kept *kept)
     *link = kept->hash_next;
     keeper->count--;
     pawl_count_sub(&keeper->counts.holdings, 1);
-    if (keeper->settings.stock_free != NULL) {
-        keeper->settings.stock_free(shelf, sizeof *shelf, keeper->settings.arg);
-    } else {
-        free(shelf);
-    }
-    free(kept->askers.at);
-    free(kept->leases);
     free(kept->trouble);
     free(kept);
 }
@@ -134,7 +110,7 @@ void pawl_kept_free(struct kept *kept)
 static void heap_put(struct pawl_keeper *keeper, size_t at, struct kept *kept)
 {
     keeper->heap[at] = kept;
-    kept->heap_at = at;
+    kept->heap_at = (uint32_t)at;
 }
 
 static void heap_up(struct pawl_keeper *keeper, struct kept *kept)
@@ -173,14 +149,14 @@ void pawl_kept_due(struct kept *kept, uint64_t due_ns)
 
     if (due_ns == kept->due_ns) return;
     kept->due_ns = due_ns;
-    if (kept->heap_at == SIZE_MAX) {
-        kept->heap_at = keeper->heap_count++;
+    if (kept->heap_at == UINT32_MAX) {
+        kept->heap_at = (uint32_t)keeper->heap_count++;
         heap_up(keeper, kept);
     } else if (due_ns == PAWL_NEVER) {
         struct kept *last = keeper->heap[--keeper->heap_count];
         size_t at = kept->heap_at;
 
-        kept->heap_at = SIZE_MAX;
+        kept->heap_at = UINT32_MAX;
         if (last == kept) return;
         heap_put(keeper, at, last);
         heap_up(keeper, last);
@@ -189,26 +165,4 @@ void pawl_kept_due(struct kept *kept, uint64_t due_ns)
         heap_up(keeper, kept);
         heap_down(keeper, kept);
     }
-}
-
-/*
- * Any thread. `queued` keeps it from being put in twice; the keeper clears it when it takes the
- * list (acquire there pairs with the release here), and looks at the stock only after that.
- */
-static void kept_call(struct kept *kept)
-{
-    struct pawl_keeper *keeper = kept->keeper;
-
-    if (atomic_exchange_explicit(&kept->queued, 1, memory_order_acq_rel) != 0) return;
-    struct kept *head = atomic_load_explicit(&keeper->wanted, memory_order_relaxed);
-    do {
-        kept->wanted_next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&keeper->wanted, &head, kept,
-                                                    memory_order_release, memory_order_relaxed));
-    if (head == NULL && keeper->settings.wake != NULL) keeper->settings.wake(keeper->settings.arg);
-}
-
-static void kept_wake(struct pawl_stock *stock)
-{
-    kept_call(PAWL_OWNER(stock, struct shelf, stock)->kept);
 }

@@ -19,10 +19,19 @@ enum {
 
 struct kept;
 
-/* A stock that knows whose it is: all zeros in a forked child. */
+/*
+ * A stock, whose it is, and what the keeper knows of what it put there. All zeros in a forked
+ * child. Only a sequence that somebody has open has one.
+ */
 struct shelf {
     struct pawl_stock stock;
     struct kept *kept;
+    struct shelf *wanted_next;
+    _Atomic uint32_t queued;             /* 1: it is in the keeper's wanted list */
+    uint64_t puts;                       /* how often was published */
+    uint64_t put_laps[PAWL_STOCK_SLOTS]; /* laps of what was published, by publish */
+    uint64_t overruns;                   /* of the stock, noticed so far */
+    uint64_t drawn_ns; /* when somebody was last seen to have drawn from it; 0: never */
 };
 
 /* One asker above, as far as its rate counts (design 5.4), or its leases may be lost. */
@@ -66,21 +75,47 @@ enum errand {
     ERRAND_NEXT,   /* ids for `batch` (ORDER GLOBAL), or a run that exact takers wait for */
 };
 
-/* Of an errand under way; or a spare one, for any sequence's next. */
-struct errand_ask {
-    struct pawl_ask ask;
+/* Who waits for a sequence, and the one ask below: only while there is any of it. */
+struct busy {
+    struct pawl_ask ask; /* of the errand under way */
     struct kept *kept;
-    struct errand_ask *next; /* spare */
+    struct busy *next; /* spare: any sequence's next */
+    struct pawl_asks opens, waits, takes, nexts, batch, changes;
+    uint64_t wait_count; /* ids that `waits` wait for, about */
+    uint64_t expiry_ns;  /* earliest deadline of those who wait */
+    uint64_t asked_ns;   /* when the errand went out */
+    uint64_t sent_ns;    /* the same by settings.clock, and when the answer came, for latencies */
+    uint64_t answered_ns;
+    struct pawl_ask *floor_from; /* whose floor went out with it; NULL: our own */
+    struct pawl_ask *run_for;    /* NEXT: who waits for the run it asks for */
+    bool check_wanted;           /* somebody above asks whether the epoch stands */
 };
 
+/* What was leased of a sequence to askers above. */
+struct lent {
+    struct lease leases[KEPT_LEASES_MAX]; /* the latest, oldest first */
+    size_t lease_count;
+    struct askers askers;
+    uint64_t summed_ns; /* when their rates were last summed */
+    uint64_t out;       /* all of theirs */
+    uint64_t swept_ns;  /* when it was last looked for those who are no more */
+    uint64_t leased_ns; /* when somebody was last leased of it; 0: never */
+};
+
+/*
+ * A sequence in memory. This much is kept of one that is seldom used; the rest comes when it is
+ * asked for and goes when it is not needed any more: keeper_form.c.
+ */
 struct kept {
-    struct pawl_holding holding;
+    struct pawl_holding holding; /* its stock is NULL where there is no shelf */
     struct pawl_keeper *keeper;
     struct kept *hash_next;
-    struct kept *wanted_next;
-    _Atomic uint32_t queued; /* 1: it is in the keeper's wanted list */
-    size_t heap_at;          /* its place in the keeper's heap of times, SIZE_MAX: not in it */
+    uint32_t place;   /* in the archive */
+    uint32_t heap_at; /* its place in the keeper's heap of times, UINT32_MAX: not in it */
     uint64_t due_ns;
+    struct busy *busy;    /* NULL: nothing waits, and no errand is under way */
+    struct lent *lent;    /* NULL: nothing was leased yet */
+    struct held *reserve; /* room for KEPT_RESERVE_MAX, or NULL */
 
     uint64_t epoch, lap;         /* of what is held; epoch 0: not known */
     uint64_t client_epoch;       /* the last one of which we know that its ids may be held */
@@ -89,57 +124,33 @@ struct kept {
     struct pawl_mark top;        /* the furthest we have handed out or hold: our floor */
     struct pawl_mark stop;       /* a floor beyond which only a person moves the record, so far */
     int64_t increment;           /* 0: not known */
-    bool stopped;                /* its last ask for ids was refused, as its store went back */
     uint64_t shown_epoch;        /* for show, with what follows: of the last grant; 0: none yet */
     int64_t shown_first;         /* the first id granted in it */
     int64_t handed;              /* the last one handed out, where pawl_stock_last knows none */
-    bool handed_known;           /* else none was */
     uint64_t block;              /* fixed block, 0: auto */
     uint64_t grant_lease;        /* of the last grant, for giving back; 0: not to be given back */
-    struct held reserve[KEPT_RESERVE_MAX];
-    size_t reserve_count;
-    uint64_t put_laps[PAWL_STOCK_SLOTS]; /* laps of what was published, by publish */
-    uint64_t puts;                       /* how often was published */
-    struct lease *leases; /* KEPT_LEASES_MAX, oldest first; NULL: there was none yet */
-    size_t lease_count;
-    struct askers askers;
-    uint64_t summed_ns; /* when their rates were last summed */
-    uint64_t out;       /* all of theirs */
-    uint64_t swept_ns;  /* when it was last looked for those who are no more */
+    uint64_t told_epoch, told_line, told_lap; /* as the source last told them; epoch 0: void */
 
     uint64_t flows[PAWL_FLOW_COUNT];
     struct pawl_row *row; /* NULL: no gaps */
-    uint32_t place;       /* in the archive */
 
-    uint64_t put;      /* ids published and not yet noticed as taken */
-    uint64_t overruns; /* of the stock, noticed so far */
+    uint64_t put; /* ids published and not yet noticed as taken */
     struct pawl_pace pace;
-    double rate;        /* as of the last look */
-    uint64_t used_ns;   /* when somebody last used it */
-    uint64_t drawn_ns;  /* when somebody was last seen to have drawn from the stock; 0: never */
-    uint64_t leased_ns; /* when somebody was last leased of it; 0: never */
-    uint64_t seen_ns;   /* when the source last said that the epoch stands; 0: never */
-    uint64_t asked_ns;  /* when the errand went out */
-    uint64_t sent_ns;   /* the same by settings.clock, and when the answer came, for latencies */
-    uint64_t answered_ns;
-    uint64_t retry_ns;  /* no refill before; 0: none failed */
-    uint32_t failures;  /* in a row */
-    uint64_t expiry_ns; /* earliest deadline of those who wait */
-    bool check_wanted;  /* somebody above asks whether the epoch stands */
-    bool leases_first;  /* whose turn it is, where leases and takers wait for the same ids */
-    bool resting;       /* has nothing, waits to be used or released */
-    uint64_t rest_ns;   /* how long it rests before it is looked at, and until when */
+    double rate;       /* as of the last look */
+    uint64_t used_ns;  /* when somebody last used it */
+    uint64_t seen_ns;  /* when the source last said that the epoch stands; 0: never */
+    uint64_t retry_ns; /* no refill before; 0: none failed */
+    uint64_t rest_ns;  /* how long it rests before it is looked at, and until when */
     uint64_t rest_until_ns;
-    pawl_error *trouble; /* why the last refill failed; NULL: it did not */
-
-    struct pawl_asks opens, waits, takes, nexts, batch, changes;
-    uint64_t wait_count;           /* ids that `waits` wait for, about */
-    struct errand_ask *errand_ask; /* NULL: none is under way, and this is not its step */
-    enum errand errand;
-    struct pawl_ask *floor_from; /* whose floor went out with it; NULL: our own */
-    struct pawl_ask *run_for;    /* NEXT: who waits for the run it asks for */
-    struct pawl_grant told;      /* epoch, line and lap as the source last told them */
-    char name[];                 /* of the holding */
+    pawl_error *trouble;   /* why the last refill failed; NULL: it did not */
+    uint32_t failures;     /* in a row */
+    uint8_t reserve_count; /* ranges in it */
+    enum errand errand : 8;
+    bool stopped;      /* its last ask for ids was refused, as its store went back */
+    bool handed_known; /* else none was */
+    bool leases_first; /* whose turn it is, where leases and takers wait for the same ids */
+    bool resting;      /* has nothing, waits to be used or released */
+    char name[];       /* of the holding */
 };
 
 struct pawl_keeper {
@@ -161,9 +172,9 @@ struct pawl_keeper {
     struct pawl_ledger ledger;
     struct pawl_asks inbox;
     struct pawl_asks answered; /* errands that have come back */
-    struct errand_ask *spares;
+    struct busy *spares;
     size_t spare_count;
-    _Atomic(struct kept *) wanted;
+    _Atomic(struct shelf *) wanted;
     struct kept **table; /* chains, size a power of two */
     size_t table_size;
     size_t count;
@@ -174,6 +185,26 @@ struct pawl_keeper {
 static inline bool kept_global(const struct kept *kept)
 {
     return atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
+}
+
+/* NULL: it has none. */
+static inline struct shelf *kept_shelf(const struct kept *kept)
+{
+    struct pawl_stock *stock = kept->holding.stock;
+
+    return stock == NULL ? NULL : PAWL_OWNER(stock, struct shelf, stock);
+}
+
+/* Ids leased to askers above that they may still hold unused. */
+static inline uint64_t kept_out(const struct kept *kept)
+{
+    return kept->lent == NULL ? 0 : kept->lent->out;
+}
+
+/* None of the leases can be taken back any more. */
+static inline void kept_forget_leases(struct kept *kept)
+{
+    if (kept->lent != NULL) kept->lent->lease_count = 0;
 }
 
 /* keeper_receive.c */
@@ -187,6 +218,24 @@ struct kept *pawl_kept_find(struct pawl_keeper *keeper, struct pawl_bytes name);
 struct kept *pawl_kept_get(struct pawl_keeper *keeper, struct pawl_bytes name, pawl_error *error);
 void pawl_kept_free(struct kept *kept);
 void pawl_kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of the heap */
+
+/*
+ * keeper_form.c: what a sequence has only while it is needed. Those that return bool say whether it
+ * has it now; false: no memory.
+ */
+bool pawl_kept_shelve(struct kept *kept); /* a stock of its own */
+bool pawl_kept_make_reserve(struct kept *kept);
+bool pawl_kept_lend(struct kept *kept);
+bool pawl_kept_busy(struct kept *kept);
+void pawl_kept_calm(struct kept *kept);  /* gives back what it has and does not need */
+void pawl_kept_strip(struct kept *kept); /* gives back all of it, as the sequence is forgotten */
+void pawl_busy_free_spares(struct pawl_keeper *keeper);
+
+/* Room in the reserve. */
+static inline bool pawl_kept_reserve(struct kept *kept)
+{
+    return kept->reserve != NULL || pawl_kept_make_reserve(kept);
+}
 
 /* keeper.c */
 void pawl_kept_step(
@@ -244,6 +293,8 @@ bool pawl_kept_add_front(struct kept *kept, struct held held);
 struct held pawl_kept_cut(struct kept *kept, size_t at, uint64_t skip, uint64_t count);
 bool pawl_kept_adjacent(struct held a, struct held b);
 void pawl_kept_publish(struct kept *kept);
+void pawl_kept_post(struct kept *kept, pawl_err err); /* to those who wait on the stock itself */
+void pawl_kept_stamp(struct kept *kept);              /* lanes let go of what they hold */
 /* Somebody draws from the stock: within the last refill interval. */
 bool pawl_kept_is_drawn(const struct kept *kept);
 void pawl_kept_handed(struct kept *kept, int64_t id); /* the last id handed out, for show */
@@ -252,9 +303,6 @@ void pawl_kept_forget_epoch(struct kept *kept, enum pawl_cause cause); /* all he
 /* keeper_errand.c: the one ask below */
 /* The furthest of floor and of what we know. */
 struct pawl_mark pawl_kept_floor(const struct kept *kept, struct pawl_mark floor);
-bool pawl_errand_room(struct kept *kept); /* before one may begin; false: no memory for an ask */
-void pawl_errand_done_with(struct kept *kept); /* none is under way */
-void pawl_errand_free_spares(struct pawl_keeper *keeper);
 void pawl_errand_take(struct kept *kept, uint64_t count);
 void pawl_errand_check(struct kept *kept);
 bool pawl_errand_return(

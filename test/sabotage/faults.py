@@ -19,8 +19,8 @@ FAULTS = [
           "if (kept->epoch != 0 && kept->epoch != ask->grant.epoch) {",
           "if (kept->epoch == UINT64_MAX) {"),
     Fault("the floor is not sent", "src/range/keeper_errand.c",
-          "    kept->errand_ask->ask.floor = floor;",
-          "    kept->errand_ask->ask.floor = (struct pawl_mark){floor.line - floor.line, 0, 0};"),
+          "    kept->busy->ask.floor = floor;",
+          "    kept->busy->ask.floor = (struct pawl_mark){floor.line - floor.line, 0, 0};"),
     Fault("the floors of those who wait are not passed on", "src/range/keeper_errand.c",
           "        if (!further(kept, ask->floor, floor)) continue;\n",
           "        if (further(kept, ask->floor, floor) || floor.line == 0) continue;\n"),
@@ -45,7 +45,8 @@ FAULTS = [
           "    struct pawl_mark floor = kept->top;\n"
           "    bool ours"),
     Fault("what is given back is kept as well", "src/range/keeper_errand.c",
-          "    kept->reserve_count = at; /* what lies before the tail has a hole behind it */\n"
+          "    kept->reserve_count = (uint8_t)at; /* what lies before the tail has a hole "
+          "behind it */\n"
           "    pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);\n",
           "    pawl_kept_burn(kept, 0, PAWL_CAUSE_NOT_KEPT);\n"),
     Fault("the floor does not fall with what is given back", "src/range/keeper_errand.c",
@@ -57,19 +58,19 @@ FAULTS = [
           "    /* With nothing left",
           "/* With nothing left"),
     Fault("lanes are not told of a new epoch", "src/range/keeper_hold.c",
-          "    pawl_stock_stamp(kept->holding.stock); /* lanes let go of theirs */\n",
+          "    pawl_kept_stamp(kept); /* lanes let go of theirs */\n",
           ""),
     Fault("a lease is cut below its asker's floor", "src/range/keeper_serve.c",
           "        *skip = steps(first.id, floor->id, kept->increment) + 1;",
           "        *skip = 0;"),
     Fault("a lease is taken back after the stock moved past it", "src/range/keeper_hold.c",
-          "    if (published) kept->lease_count = 0; /*",
-          "    if (published && kept->lap == UINT64_MAX) kept->lease_count = 0; /*"),
+          "    if (published) kept_forget_leases(kept); /*",
+          "    if (published && kept->lap == UINT64_MAX) kept_forget_leases(kept); /*"),
     Fault("a lease of the old epoch is taken back into the new one", "src/range/keeper_errand.c",
-          "    kept->lease_count = 0; /* of the epoch that it ended */\n", ""),
+          "    kept_forget_leases(kept); /* of the epoch that it ended */\n", ""),
     Fault("a lease is taken back twice", "src/range/keeper_serve.c",
-          "    kept->lease_count = keep;\n",
-          "    kept->lease_count += keep - keep;\n"),
+          "    kept->lent->lease_count = keep;\n",
+          "    kept->lent->lease_count += keep - keep;\n"),
     Fault("a run is served around the stock", "src/range/keeper_serve.c",
           "        hand_out(kept, ask, pawl_kept_cut(kept, 0, 0, ask->count));",
           "        at = kept->reserve_count - 1;\n"
@@ -78,18 +79,20 @@ FAULTS = [
           "    pawl_kept_burn(kept, rest.range.count, PAWL_CAUSE_EXACT);\n}",
           "    if (rest.range.count > 0) (void)pawl_kept_add(kept, rest);\n}"),
     Fault("callers of ORDER GLOBAL join a batch that was sent", "src/range/keeper_receive.c",
-          "wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);",
-          "if (ask->kind == PAWL_ASK_NEXT && kept->batch.first != NULL) {\n"
-          "        struct pawl_ask *rest = kept->batch.first;\n"
-          "        kept->batch = (struct pawl_asks){NULL, NULL};\n"
-          "        pawl_asks_add(&kept->batch, ask);\n"
+          "wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->busy->opens : "
+          "&kept->busy->nexts, ask);",
+          "if (ask->kind == PAWL_ASK_NEXT && kept->busy->batch.first != NULL) {\n"
+          "        struct pawl_ask *rest = kept->busy->batch.first;\n"
+          "        kept->busy->batch = (struct pawl_asks){NULL, NULL};\n"
+          "        pawl_asks_add(&kept->busy->batch, ask);\n"
           "        for (struct pawl_ask *next; rest != NULL; rest = next) {\n"
           "            next = rest->next;\n"
-          "            pawl_asks_add(&kept->batch, rest);\n"
+          "            pawl_asks_add(&kept->busy->batch, rest);\n"
           "        }\n"
           "        return;\n"
           "    }\n"
-          "    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->opens : &kept->nexts, ask);"),
+          "    wait_in(kept, ask->kind == PAWL_ASK_OPEN ? &kept->busy->opens : "
+          "&kept->busy->nexts, ask);"),
     Fault("a cycling sequence turns without a new lap", "src/range/record.c",
           "    record->lap++;\n", ""),
     Fault("a turn begins at START", "src/range/record.c",
@@ -208,15 +211,15 @@ FAULTS = [
           "    pawl_kept_burned(kept, lost, PAWL_CAUSE_UNREPORTED);\n",
           "    pawl_kept_burned(kept, lost - lost, PAWL_CAUSE_UNREPORTED);\n"),
     Fault("a lease that is written off is taken back", "src/range/keeper_askers.c",
-          "        if (kept->leases[i].asker == asker->id) kept->lease_count = 0;\n",
-          "        if (kept->leases[i].asker == 0) kept->lease_count = 0;\n"),
+          "        if (kept->lent->leases[i].asker == asker->id) kept_forget_leases(kept);\n",
+          "        if (kept->lent->leases[i].asker == 0) kept_forget_leases(kept);\n"),
     Fault("a server forgets a sequence of which leases are out", "src/range/keeper.c",
-          "    if (kept->out > 0 && !kept->keeper->draining) return false;",
-          "    if (kept->out == UINT64_MAX) return false;"),
+          "    if (kept_out(kept) > 0 && !kept->keeper->draining) return false;",
+          "    if (kept_out(kept) == UINT64_MAX) return false;"),
     Fault("whoever asks again has used up all it was leased", "src/range/keeper_askers.c",
           "    settle(kept, asker, ask->holds);\n", "    settle(kept, asker, 0);\n"),
     Fault("a client does not say what it holds", "src/range/keeper_errand.c",
-          "    ask->holds = pawl_kept_held(kept) + kept->out;\n",
+          "    ask->holds = pawl_kept_held(kept) + kept_out(kept);\n",
           "    ask->holds = pawl_kept_held(kept) * 0;\n"),
     Fault("a gap is booked in the sums only", "src/range/keeper_books.c",
           "        kept->row->books.burned[cause] += count;\n",
@@ -231,8 +234,8 @@ FAULTS = [
     Fault("an open sequence that nobody uses is looked at for ever", "src/range/keeper.c",
           "    if (kept->rest_ns < REST_NS_MAX) kept->rest_ns *= 2;\n", ""),
     Fault("a server that handed ids out says that they may be held", "src/range/keeper_receive.c",
-          "kept->told.epoch != 0 && kept->told.epoch == kept->client_epoch &&",
-          "kept->told.epoch != 0 &&"),
+          "kept->told_epoch != 0 && kept->told_epoch == kept->client_epoch &&",
+          "kept->told_epoch != 0 &&"),
     Fault("setval counts its id as free", "src/range/record.c",
           "    pawl_wide next = (pawl_wide)id + record->increment;\n\n    record->ended",
           "    pawl_wide next = (pawl_wide)id;\n\n    record->ended"),

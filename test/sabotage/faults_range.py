@@ -64,7 +64,7 @@ RANGE = [
           "    if (moment->refuse_rollback) return stop_at_floor(",
           "    if (moment->refuse_rollback && ask->floor.line == 0) return stop_at_floor("),
     Fault("a sequence stops for who knows of its ids alone", "src/range/keeper_errand.c",
-          "        kept->stop = kept->errand_ask->ask.floor;\n", "        kept->stop.line = 0;\n"),
+          "        kept->stop = kept->busy->ask.floor;\n", "        kept->stop.line = 0;\n"),
     Fault("a sequence that stopped goes on after a restart", "src/store/guard.c",
           "        sight->seen.mark = sight->seen.run_before = passed->floor;\n",
           "        sight->seen.run_before = passed->floor;\n"),

@@ -63,7 +63,7 @@ static uint64_t held(const struct sim_node *node, int seq)
     const struct kept *kept = pawl_kept_find(node->keeper, sim_seq_name(node->sim, seq));
 
     if (kept == NULL) return 0;
-    return pawl_kept_held(kept) + (kept->errand == ERRAND_RETURN ? kept->errand_ask->ask.count : 0);
+    return pawl_kept_held(kept) + (kept->errand == ERRAND_RETURN ? kept->busy->ask.count : 0);
 }
 
 /*

@@ -20,7 +20,7 @@ void *scarce_calloc(size_t count, size_t size)
     return nothing_left ? NULL : real_calloc(count, size);
 }
 
-static void an_ask_waits_until_there_is_memory_for_it(void **state)
+static void a_refill_waits_until_there_is_memory_for_it(void **state)
 {
     struct world *world = world_new(NULL);
     struct pawl_holding *holding = open_holding(world);
@@ -34,17 +34,20 @@ static void an_ask_waits_until_there_is_memory_for_it(void **state)
     nothing_left = true;
     while (pawl_stock_take(holding->stock, 1, &ids)) {
     }
-    do_ask(world, &ask);
+    do_ask(world, &ask); /* there is none for whoever waits, either: he is told */
+    assert_int_equal(ask.asker, 1);
+    assert_int_equal(ask.error.code, PAWL_NO_MEMORY);
     assert_ptr_equal(world->store.asks.first->next, NULL);
     uint64_t again_ns = pawl_keeper_turn(world->keeper, world->now_ns);
 
     assert_true(again_ns > world->now_ns);
     assert_true(again_ns <= world->now_ns + 10 * PAWL_NS_PER_MS);
-    assert_int_equal(ask.asker, 0);
     nothing_left = false;
     world->store.held_back = false;
     turn(world, 10 * PAWL_NS_PER_MS);
     assert_int_equal(other.asker, 1);
+    assert_true(pawl_stock_take(holding->stock, 1, &ids));
+    do_ask(world, &ask);
     assert_int_equal(ask.asker, 1);
     assert_int_equal(ask.error.code, PAWL_OK);
     assert_int_equal(ask.grant.range.count, 5);
@@ -54,7 +57,9 @@ static void an_ask_waits_until_there_is_memory_for_it(void **state)
 
 static void a_lease_that_is_not_remembered_is_not_taken_back(void **state)
 {
-    struct world *world = world_new(NULL);
+    const pawl_definition vast = {.given = PAWL_GIVEN_BLOCK, .block = 100000000};
+    struct world *world =
+        world_new(&vast); /* more than a stock has room for: some stay in reserve */
     struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 1};
     struct pawl_ask second = take;
 
@@ -80,7 +85,7 @@ static void a_lease_that_is_not_remembered_is_not_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_ask_waits_until_there_is_memory_for_it),
+        cmocka_unit_test(a_refill_waits_until_there_is_memory_for_it),
         cmocka_unit_test(a_lease_that_is_not_remembered_is_not_taken_back),
     };
 
