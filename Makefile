@@ -57,6 +57,8 @@ ride-through: setup build ## the store stops for 60 s, then the server for 30 s:
 
 bench: build ## pawl beside its peers: ratios, plots, docs/benchmarks.md; half an hour
 	@$(SETUP) --bench
+	@[ -e build/bench/tail_peers ] || meson setup --reconfigure build >/dev/null
+	@ninja -C build --quiet
 	@.venv/bin/python bench/run $(if $(QUICK),--quick) $(PARTS)
 
 bench-quick: ## the same in two minutes, into build/benchmarks.md; PARTS="hot tail" of either
