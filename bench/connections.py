@@ -19,22 +19,23 @@ import peers
 import server
 
 IDLE = 20_000
-SPARE = 200  # descriptors for all else
+SPARE = 300  # descriptors for all else
 BYTES_MOST = 4096
 BUSY, UNDER_WAY = 50, 16
-FIRST_PROCESS = 10_000  # connections of one client process, which has its limit, too
+EACH_PROCESS = 5_000  # of one client process; each has an address: ports of one become scarce
 
 
-def holder(port, count):
+def holder(address, port, count):
     """A process of this program that opens so many connections, says so, and holds them."""
-    return subprocess.Popen([sys.executable, __file__, "--hold", str(port), str(count)],
+    return subprocess.Popen([sys.executable, __file__, "--hold", address, str(port), str(count)],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def hold(port, count):
+def hold(address, port, count):
     """Each connection has spoken, so that the server has all of it. Ends with its input."""
     begun = time.monotonic()
-    connections = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(count)]
+    connections = [socket.create_connection(("127.0.0.1", port), 30, (address, 0))
+                   for _ in range(count)]
     for connection in connections:
         connection.sendall(b"PING\r\n")
     for connection in connections:
@@ -47,8 +48,9 @@ def hold(port, count):
 def open_idle(pawld, count, stack):
     """Seconds that it took."""
     took_s = 0.0
-    for left in range(count, 0, -FIRST_PROCESS):
-        process = stack.enter_context(holder(pawld.port, min(left, FIRST_PROCESS)))
+    for number, left in enumerate(range(count, 0, -EACH_PROCESS)):
+        process = stack.enter_context(holder(f"127.0.0.{number + 2}", pawld.port,
+                                             min(left, EACH_PROCESS)))
         said = process.stdout.readline()
         stack.callback(process.stdin.close)
         if not said:
@@ -58,7 +60,7 @@ def open_idle(pawld, count, stack):
 
 
 def start(args, stack, idle):
-    pawld = stack.enter_context(peers.pawld(args, "memory:", "--max-clients", str(idle + SPARE)))
+    pawld = stack.enter_context(peers.pawld(args, "memory:", "--max-clients", str(idle + BUSY * 2)))
     peers.good(pawld.port, "SEQ.CREATE", "orders", "START", str(server.FIRST_ID))
     server.load(args, (pawld, "INCR orders", 1), BUSY, UNDER_WAY, "1")  # until blocks have grown
     return pawld
@@ -66,7 +68,7 @@ def start(args, stack, idle):
 
 def main():
     if sys.argv[1:2] == ["--hold"]:
-        hold(int(sys.argv[2]), int(sys.argv[3]))
+        hold(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
         return
     args = part.parse(part.arguments(__doc__, 7, 1), (7, 1), (3, 0.3))
     report = part.Part("connections", "Many connections", __doc__)

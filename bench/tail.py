@@ -6,8 +6,8 @@ The taker is on core 0; pawl's keeper, Redis and PostgreSQL are on core 1. pawl 
 second here (by default it is once in 30 s), so that ten thousand ids a second meet a refill with
 every thousandth: one that makes its caller wait shows in p99.9. Redis is asked by hiredis for each
 id, or for 1,000 that the application hands out from memory; PostgreSQL by libpq, prepared. Their
-stores answer at once: they are on this machine. Nobody catches up on what he missed, but a call that
-lasts longer than the time between two counts for those who would have called meanwhile as well."""
+stores answer at once: they are on this machine. Nobody catches up on what he missed, but a call
+that lasts longer than the time between two counts for those who would have called meanwhile."""
 import contextlib
 import json
 import os
