@@ -184,6 +184,29 @@ static bool fence_skip(const struct pawl_record *record, const struct pawl_ask *
     return ask->line != 0;
 }
 
+/* Floors end with the line: a new one begins beyond. Where laps turn, ids come again anyway. */
+static bool heed_fenced_floor(const struct pawl_record *record, struct pawl_ask *ask,
+                              uint64_t *count)
+{
+    if (ask->line == 0 || ask->floor.line < record->line) return true;
+    uint64_t ahead = pawl_record_ids_up_to(record, ask->floor);
+    uint64_t left = pawl_record_left(record);
+
+    if (ahead <= *count) return true;
+    if (ahead > left && record->cycle) return true;
+    if (ahead > left) {
+        (void)pawl_fail(&ask->error, PAWL_LIMIT,
+                        "ids of \"%.*s\" up to %" PRId64 " were given, beyond all that are left: a "
+                        "new line would give those again; first give it %s (pawl alter %.*s %s N)",
+                        NAME(record), ask->floor.id,
+                        record->increment > 0 ? "a greater maximum" : "a lesser minimum",
+                        NAME(record), record->increment > 0 ? "--max" : "--min");
+        return false;
+    }
+    *count = ahead;
+    return true;
+}
+
 static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
                         const struct pawl_moment *moment)
 {
@@ -203,12 +226,7 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
                         left, NAME(record), NAME(record));
         return false;
     }
-    if (ask->line != 0 &&
-        ask->floor.line >= record->line) { /* floors end with the line: go beyond */
-        uint64_t ahead = pawl_record_ids_up_to(record, ask->floor);
-
-        if (ahead > count && ahead <= left) count = ahead;
-    }
+    if (!heed_fenced_floor(record, ask, &count)) return false;
     if (count > left || !pawl_record_skip(&next, count)) {
         (void)pawl_fail(&ask->error, PAWL_LIMIT,
                         "cannot skip %" PRIu64 " ids of \"%.*s\": %" PRIu64 " are left", count,

@@ -162,6 +162,26 @@ static void a_new_line_begins_beyond_what_the_fence_was_told_of(void **state)
     assert_int_equal(desk_next(&desk, 1).grant.range.first, 701);
 }
 
+/* All that is left may have been given: then a new line would give it again. */
+static void a_new_line_that_cannot_begin_beyond_is_not_begun(void **state)
+{
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)UP_TO(1000));
+    for (uint64_t later = 0; later < 2; later++) {
+        uint64_t line = desk.record.line + later;
+        struct pawl_ask ask = {
+            .kind = PAWL_ASK_FENCE, .line = line, .floor = {.line = line, .id = 5000}};
+
+        (void)desk_ask(&desk, &ask);
+        assert_int_equal(ask.error.code, PAWL_LIMIT);
+        assert_non_null(strstr(ask.error.text, "5000"));
+        assert_non_null(strstr(ask.error.text, "pawl alter s --max"));
+        assert_int_equal(desk.record.next, 1);
+    }
+}
+
 static void no_lap_counts_where_none_can_be(void **state)
 {
     struct desk desk;
@@ -342,6 +362,7 @@ int main(void)
         cmocka_unit_test(refused_floors_name_the_way_out),
         cmocka_unit_test(the_way_out_of_a_far_floor_leads_beyond_it),
         cmocka_unit_test(a_new_line_begins_beyond_what_the_fence_was_told_of),
+        cmocka_unit_test(a_new_line_that_cannot_begin_beyond_is_not_begun),
         cmocka_unit_test(no_lap_counts_where_none_can_be),
         cmocka_unit_test(the_margin_grows_with_the_lost_time),
         cmocka_unit_test(rates_fade_and_grow),
