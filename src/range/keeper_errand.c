@@ -276,6 +276,7 @@ static void ids_refused(struct kept *kept, const pawl_error *error)
 
     kept->failures = 0;
     kept->retry_ns = 0;
+    if (kept->increment == 0) kept->increment = kept->busy->ask.grant.range.increment;
     if (error->code == PAWL_ROLLBACK && further(kept, kept->busy->ask.floor, kept->stop)) {
         kept->stop = kept->busy->ask.floor;
     }

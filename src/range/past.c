@@ -258,6 +258,7 @@ bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_recor
 bool pawl_record_heed_past(const struct pawl_record *record, struct pawl_record *next,
                            struct pawl_ask *ask, const struct pawl_moment *moment)
 {
+    ask->grant.range.increment = record->increment;
     if (!heed_floor(record, next, ask, moment)) return false;
     if (next->epoch == record->epoch) return pawl_record_heed_branch(record, next, ask, moment);
     pawl_record_adopt_branch(next, moment); /* it was moved on beyond the floor, by more */

@@ -282,6 +282,7 @@ static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struc
 
     from->error = passed->ask.error;
     from->burned = passed->ask.burned;
+    from->grant.range.increment = passed->ask.grant.range.increment;
     if (from->error.code == PAWL_FLOOR && passed->ours) {
         /* Not the asker's fault: without this guard he would have been given what was given. */
         from->error.code = PAWL_ROLLBACK;
@@ -291,6 +292,7 @@ static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struc
         sight->seen = passed->seen;
         sight->seen.mark = sight->seen.run_before = passed->floor;
         sight->seen.run_first = passed->floor.id;
+        if (sight->seen.increment == 0) sight->seen.increment = from->grant.range.increment;
     }
     if (from->error.code == PAWL_NO_SEQUENCE && passed->ask.grant.epoch != 0 &&
         passed->seen.mark.line != 0 && passed->seen.dropped_s == 0) {
