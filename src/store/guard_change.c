@@ -87,6 +87,7 @@ static void compared_done(struct pawl_ask *ask)
         pawl_guard_answer_later(guard, from, error.code, error.text);
         return;
     }
+    if (there && seen.any_line) seen = pawl_guard_seen_of(&seen, record);
     if (there && !counts(&seen, from, record)) seen.mark.line = 0;
     /* The new name's ids are passed by one that is beyond them already. */
     if (there && to.former && lies_beyond(&to, record->next)) to.mark.line = 0;

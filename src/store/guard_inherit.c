@@ -3,8 +3,14 @@
 #include "store/guard_env.h"
 #include "store/guard_text.h"
 
-/* Whether other lies beyond what this store has given. Of two lines only numbers can be compared,
- * and those of the first lap alone. */
+/* Of two lines only numbers can be compared, and those of the first lap alone. */
+static bool have_numbers(const struct pawl_seen *seen, const struct pawl_seen *other)
+{
+    if (seen->mark.lap != 0 || other->mark.lap != 0) return false;
+    return pawl_guard_direction(other) == pawl_guard_direction(seen);
+}
+
+/* Whether other lies beyond what this store has given. */
 static bool is_further(const struct pawl_seen *seen, const struct pawl_seen *other)
 {
     int64_t direction = pawl_guard_direction(other);
@@ -12,9 +18,33 @@ static bool is_further(const struct pawl_seen *seen, const struct pawl_seen *oth
     if (seen->mark.line == other->mark.line) {
         return pawl_mark_order(other->mark, seen->mark, direction) > 0;
     }
-    if (seen->mark.lap != 0 || other->mark.lap != 0) return false;
-    if (direction != pawl_guard_direction(seen)) return false;
+    if (!have_numbers(seen, other)) return false;
     return direction > 0 ? other->mark.id > seen->mark.id : other->mark.id < seen->mark.id;
+}
+
+/* What this one has given itself stays, beyond what the other gave. */
+static void go_beyond(struct pawl_seen *seen, const struct pawl_seen *other)
+{
+    seen->mark.lap = other->mark.lap;
+    seen->mark.id = other->mark.id;
+    seen->run_before = seen->mark; /* none of that is given back here */
+    seen->run_first = seen->mark.id;
+}
+
+/*
+ * Two before this one, one after the other, gave ids under the name, and this one did not: of which
+ * of the two it may be a copy nobody knows. So the further number counts, whatever its line is.
+ */
+static bool take_over_both(struct pawl_seen *seen, const struct pawl_seen *other)
+{
+    bool further = is_further(seen, other);
+    bool later = other->mark.line > seen->mark.line;
+
+    if (seen->any_line && !further && !later) return false;
+    if (further) go_beyond(seen, other);
+    if (later) seen->mark.line = seen->run_before.line = other->mark.line;
+    seen->any_line = true;
+    return true;
 }
 
 /*
@@ -29,16 +59,16 @@ static bool take_over(struct pawl_seen *seen, const struct pawl_seen *other)
 
     if (other->mark.line == 0) return false;
     if (seen->mark.line == 0 || seen->former) {
+        bool both = seen->mark.line != 0 && (!same_line || seen->any_line || other->any_line);
+
+        if (both && have_numbers(seen, other)) return take_over_both(seen, other);
         if (same_line && !is_further(seen, other)) return false;
         *seen = *other;
         seen->former = true;
         return true;
     }
     if (!is_further(seen, other)) return false;
-    seen->mark.lap = other->mark.lap;
-    seen->mark.id = other->mark.id;
-    seen->run_before = seen->mark; /* none of that is given back here */
-    seen->run_first = seen->mark.id;
+    go_beyond(seen, other);
     return true;
 }
 

@@ -49,20 +49,35 @@ static void refuse(struct pawl_guard *guard, struct pawl_ask *from)
         "sequence had come (--learn-for)");
 }
 
+struct pawl_seen pawl_guard_seen_of(const struct pawl_seen *seen, const struct pawl_record *record)
+{
+    struct pawl_seen known = *seen;
+    bool same_way = (pawl_guard_direction(seen) > 0) == (record->increment > 0);
+
+    if (!seen->former || seen->mark.line == record->line) return known;
+    if (record->line == 0 || !seen->any_line || !same_way) {
+        return (struct pawl_seen){.dropped_s = 0};
+    }
+    known.mark.line = record->line;
+    known.mark.lap = record->lap;
+    known.run_before = known.mark;
+    known.any_line = false;
+    return known;
+}
+
 static void learner_done(struct pawl_ask *ask)
 {
     struct learner *learner = PAWL_OWNER(ask, struct learner, read);
     struct pawl_guard *guard = learner->guard;
     struct pawl_ask *from = learner->from;
     const pawl_error error = learner->read.error;
-    const struct pawl_seen nothing = {.dropped_s = 0};
     const struct pawl_seen seen = learner->seen;
-    bool same = seen.mark.line == learner->record.line;
+    const struct pawl_seen known = pawl_guard_seen_of(&seen, &learner->record);
     bool is_void = from->floor.line < learner->record.line;
 
     free(learner);
     if (seen.former && (error.code == PAWL_OK || error.code == PAWL_NO_SEQUENCE)) {
-        pawl_guard_pass_with(guard, from, same ? &seen : &nothing);
+        pawl_guard_pass_with(guard, from, &known);
     } else if (error.code != PAWL_OK) {
         pawl_guard_answer_later(guard, from, error.code, error.text);
     } else if (is_void) {

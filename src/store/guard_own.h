@@ -102,8 +102,11 @@ bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *s
 void pawl_guard_heed_losses(struct pawl_guard *guard);
 /* An ask for ids meanwhile: only a floor in the record's line lets it pass. */
 void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from);
-/* What is remembered is of the store before this one: it counts if that is the record's line (this
- * one is that one put back, or a copy), else nothing is remembered. */
+/* What is remembered of record: of the store before this one that counts in the record's line (this
+ * one is that one put back, or a copy), else nothing is remembered (mark.line 0). */
+struct pawl_seen pawl_guard_seen_of(const struct pawl_seen *seen, const struct pawl_record *record);
+/* An ask for ids of which what is remembered is of the store before this one: its record is read
+ * first. */
 void pawl_guard_compare(struct pawl_guard *guard, struct pawl_ask *from,
                         const struct pawl_seen *seen);
 /* Whether what was granted before the next one tells may be more than anybody here knows of. */

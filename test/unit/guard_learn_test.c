@@ -276,6 +276,32 @@ static void a_guard_that_was_just_begun_says_what_it_never_saw(void **state)
     world_end(&world);
 }
 
+/* Downward as well: the further of two floors is the lower one, also where no grant has told so. */
+static void a_descending_sequence_that_stopped_heeds_the_further_floor(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_begin(&world);
+    world.store.record.increment = -1;
+    world.store.record.min = -5000; /* no room for a margin */
+    world.store.record.max = -1;
+    world.store.record.next = world.store.record.start = -1;
+    struct pawl_mark floor = {world.store.record.line, 0, -20};
+
+    assert_int_equal(world_take(&world, 1, floor).ask.error.code, PAWL_ROLLBACK);
+    floor.id = -30;
+    assert_int_equal(world_take(&world, 1, floor).ask.error.code, PAWL_ROLLBACK);
+    assert_int_equal(world.store.floor.id, -30);
+    assert_int_equal(world_seen(&world).id, -30);
+    world_restart(&world, 0);
+    struct deed fence = {.ask = {.kind = PAWL_ASK_FENCE, .count = 25}};
+
+    assert_int_equal(world_ask(&world, &fence)->ask.error.code, PAWL_OK);
+    assert_int_equal(world_take(&world, 1, nothing).ask.error.code, PAWL_ROLLBACK);
+    world_end(&world);
+}
+
 /* As a book has it for a store that was accepted in another's place. */
 static void now_former(struct world *world, uint64_t line, int64_t id)
 {
@@ -320,6 +346,44 @@ static void what_the_store_before_gave_is_void_in_another_line(void **state)
         assert_int_equal(taken.ask.grant.range.first, 11);
         assert_int_equal(taken.remembered.id, 11);
         assert_false(world.book.seen[0].former);
+        world_end(&world);
+    }
+}
+
+/* Which of them this one is a copy of nobody knows: its record goes on beyond all of them. */
+static void what_several_stores_before_gave_counts_in_any_line(void **state)
+{
+    static const struct {
+        int line; /* of what was seen, beyond the record's */
+        int64_t increment;
+        enum pawl_ask_kind kind;
+        int64_t beyond;
+    } rows[] = {
+        {-1, 1, PAWL_ASK_TAKE, 4000000}, {1, 1, PAWL_ASK_TAKE, 4000000},
+        {1, 1, PAWL_ASK_FENCE, 4000000}, {1, 1, PAWL_ASK_RENAME, 4000000},
+        {1, -1, PAWL_ASK_TAKE, 10}, /* it goes the other way: it is another one */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct world world;
+        struct deed change = {.ask = {.kind = rows[i].kind, .count = 1, .to = {"t", 1}}};
+
+        world_begin(&world);
+        (void)world_take(&world, 10, nothing);
+        uint64_t line = world.store.record.line;
+
+        world.book.seen[0].any_line = true;
+        world.book.seen[0].increment = rows[i].increment;
+        now_former(&world, line + (uint64_t)rows[i].line, 4000000);
+        if (rows[i].kind == PAWL_ASK_FENCE) change.ask.line = line;
+        (void)world_ask(&world, &change);
+        assert_int_equal(world.store.floor.line, rows[i].increment > 0 ? line : 0);
+        if (rows[i].kind == PAWL_ASK_TAKE) {
+            assert_int_equal(change.ask.error.code, PAWL_OK);
+            assert_true(change.ask.grant.range.first > rows[i].beyond);
+            assert_false(world.book.seen[0].former || world.book.seen[0].any_line);
+        }
         world_end(&world);
     }
 }
@@ -444,8 +508,10 @@ int main(void)
         cmocka_unit_test(a_sequence_that_its_store_lost_is_not_begun_again),
         cmocka_unit_test(what_was_granted_blindly_is_told_with_its_bounds),
         cmocka_unit_test(a_guard_that_was_just_begun_says_what_it_never_saw),
+        cmocka_unit_test(a_descending_sequence_that_stopped_heeds_the_further_floor),
         cmocka_unit_test(what_the_store_before_gave_counts_in_the_same_line),
         cmocka_unit_test(what_the_store_before_gave_is_void_in_another_line),
+        cmocka_unit_test(what_several_stores_before_gave_counts_in_any_line),
         cmocka_unit_test(a_floor_passes_where_the_store_before_was_another_one),
         cmocka_unit_test(a_rename_heeds_what_the_store_before_gave),
         cmocka_unit_test(a_rename_of_what_is_not_there_fails_as_ever),

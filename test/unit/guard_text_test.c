@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-enum { SIGHTS = 2, GENERATION = 5, JOURNAL_BYTES = 4096 };
+enum { SIGHTS = 3, GENERATION = 5, JOURNAL_BYTES = 4096 };
 
 /* What was read, in its order. */
 struct listener {
@@ -49,6 +49,7 @@ static const struct pawl_book_head head = {
 static const struct pawl_sight sights[SIGHTS] = {
     {{"orders", 6}, {.mark = {3, 1, 900}, .first = {3, 0, 1}, .run_first = 801, .increment = 1}},
     {{"t", 1}, {.mark = {9, 0, -40}, .run_before = {9, 0, -20}, .increment = -2, .blind = true}},
+    {{"u", 1}, {.mark = {9, 0, 4}, .increment = 1, .former = true, .any_line = true}},
 };
 
 static const struct pawl_entries entries = {.head = &head, .sights = sights, .count = SIGHTS};
@@ -68,6 +69,8 @@ static void assert_heard(const struct listener *listener)
         assert_int_equal(listener->sights[i].seen.run_first, sights[i].seen.run_first);
         assert_int_equal(listener->sights[i].seen.increment, sights[i].seen.increment);
         assert_int_equal(listener->sights[i].seen.blind, sights[i].seen.blind);
+        assert_int_equal(listener->sights[i].seen.former, sights[i].seen.former);
+        assert_int_equal(listener->sights[i].seen.any_line, sights[i].seen.any_line);
     }
 }
 
