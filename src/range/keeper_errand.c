@@ -155,11 +155,16 @@ bool pawl_errand_return(struct kept *kept)
     return true;
 }
 
+/* A rename, and a fence beyond a line, end that line and everybody's floors: what is known here of
+ * ids that the store may have lost goes with them. */
 void pawl_errand_change(struct kept *kept)
 {
     const struct pawl_ask *wish = kept->busy->changes.first;
     struct pawl_ask *ask = errand_new(kept, ERRAND_CHANGE, wish->kind);
+    bool ends = wish->kind == PAWL_ASK_RENAME || (wish->kind == PAWL_ASK_FENCE && wish->line != 0);
 
+    ask->floor = ends ? pawl_kept_floor(kept, wish->floor) : wish->floor;
+    ask->to_floor = wish->to_floor;
     ask->to = wish->to;
     ask->count = wish->count;
     ask->force = wish->force;

@@ -81,6 +81,11 @@ static void receive_change(struct pawl_keeper *keeper, struct pawl_ask *ask)
     struct kept *kept = pawl_kept_find(keeper, ask->name);
     struct pawl_books books;
 
+    if (ask->kind == PAWL_ASK_RENAME) {
+        const struct kept *to = pawl_kept_find(keeper, ask->to);
+
+        if (to != NULL) ask->to_floor = pawl_kept_floor(to, ask->to_floor);
+    }
     if (kept == NULL) {
         pawl_keeper_books(keeper, ask->name, &books);
         if (books.stopped) kept = pawl_kept_get(keeper, ask->name, NULL); /* whom it may free */

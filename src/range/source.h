@@ -133,7 +133,8 @@ struct pawl_ask {
     uint64_t line;
     uint64_t lease;         /* RETURN: of the grant that is given back */
     uint64_t epoch;         /* RETURN: likewise */
-    struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it; RENAME: likewise */
+    struct pawl_mark floor; /* TAKE, NEXT: what is granted must lie beyond it; RENAME, FENCE with a
+                               line, CREATE: what is given from then on */
     struct pawl_mark to_floor; /* RENAME: the same of what bore the name `to` before */
     /* CREATE, RENAME: that floor is of a store that this one took the place of. Epochs of two
      * stores say nothing of each other, so it holds whatever is here under that name by now. */

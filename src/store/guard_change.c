@@ -57,7 +57,7 @@ static void send(struct pawl_guard *guard, struct pawl_ask *from, const struct p
     if (passed == NULL) return;
     passed->ask.floor = floor_of(from, seen);
     passed->ask.floor_former = seen->former && seen->mark.line != 0;
-    passed->ask.to_floor = to->mark;
+    passed->ask.to_floor = pawl_mark_further(to->mark, from->to_floor, pawl_guard_direction(to));
     passed->ask.to_floor_former = to->former && to->mark.line != 0;
     pawl_guard_ask_below(guard, &passed->ask);
 }

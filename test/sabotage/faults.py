@@ -263,7 +263,8 @@ FAULTS = [
           "    if (!ask->to_floor_former && ask->to_floor.line <= target->epoch) return true;\n",
           "    if (ask->to_floor.line <= target->epoch) return true;\n"),
     Fault("the guard does not tell a rename what it has seen", "src/store/guard_change.c",
-          "    passed->ask.to_floor = to->mark;\n", ""),
+          "    passed->ask.to_floor = pawl_mark_further(to->mark, from->to_floor, "
+          "pawl_guard_direction(to));\n", ""),
     Fault("a network store advances a record of another branch", "src/store/records_work.c",
           "            !pawl_record_has_other_branch(&entry->record, &entry->branch) &&\n", ""),
     Fault("what was granted as the store failed over is used", "src/store/records_work.c",

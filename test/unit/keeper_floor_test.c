@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a keeper tells its source of the ids that it knows of, when it has not been granted any. */
+/* What a keeper tells its source of the ids that it knows of. */
 #include "keeper_world.h"
 
 /* Of two who know more the further one counts, though nothing was granted here that shows which. */
@@ -31,10 +31,64 @@ static void a_sequence_that_stops_goes_by_the_furthest_floor(void **state)
     }
 }
 
+/* Gives ids, of which the store forgets. The last one. */
+static int64_t give(struct world *world)
+{
+    struct pawl_record before = world->store.record;
+    struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 700};
+
+    do_ask(world, &take);
+    assert_int_equal(take.error.code, PAWL_OK);
+    world->store.record = before;
+    return pawl_range_last(take.grant.range);
+}
+
+/* It ends the line, and with it everybody's floors. */
+static void a_fence_beyond_a_line_goes_beyond_what_is_known(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask after = {.kind = PAWL_ASK_TAKE, .count = 1};
+    int64_t last = give(world);
+    struct pawl_ask fence = {.kind = PAWL_ASK_FENCE, .count = 5, .line = world->store.record.line};
+
+    (void)state;
+    do_ask(world, &fence);
+    assert_int_equal(fence.error.code, PAWL_OK);
+    do_ask(world, &after);
+    assert_true(after.grant.range.first > last);
+    world_free(world);
+}
+
+/* So does a rename. Of the new name something may be known as well: it was renamed once already. */
+static void a_rename_tells_what_is_known_of_both_names(void **state)
+{
+    struct world *world = world_new(NULL);
+    struct pawl_ask rename = {.kind = PAWL_ASK_RENAME, .to = PAWL_BYTES("t")};
+    struct pawl_ask back = {
+        .kind = PAWL_ASK_RENAME, .name = PAWL_BYTES("t"), .to = PAWL_BYTES("s")};
+    uint64_t line = world->store.record.line;
+
+    (void)state;
+    (void)open_holding(world); /* so that it stays in memory */
+    int64_t last = give(world);
+
+    do_ask(world, &rename);
+    assert_int_equal(world->store.floor.line, line);
+    assert_true(world->store.floor.id >= last);
+    assert_int_equal(world->store.to_floor.line, 0);
+    do_ask(world, &back);
+    assert_int_equal(world->store.floor.line, 0);
+    assert_int_equal(world->store.to_floor.line, line);
+    assert_true(world->store.to_floor.id >= last);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sequence_that_stops_goes_by_the_furthest_floor),
+        cmocka_unit_test(a_fence_beyond_a_line_goes_beyond_what_is_known),
+        cmocka_unit_test(a_rename_tells_what_is_known_of_both_names),
     };
 
     return cmocka_run_group_tests_name("keeper_floor", tests, NULL, NULL);

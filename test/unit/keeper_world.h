@@ -22,10 +22,11 @@ struct store {
     uint64_t random;
     pawl_err fail; /* every ask fails so */
     uint64_t writes, reads, returns;
-    bool held_back; /* answers nothing */
-    bool shared;    /* others take an id after each of our grants */
-    bool stuck;     /* forgets what it granted, and no floor moves it */
-    bool refuses;   /* moves beyond no floor by itself */
+    bool held_back;                   /* answers nothing */
+    bool shared;                      /* others take an id after each of our grants */
+    bool stuck;                       /* forgets what it granted, and no floor moves it */
+    bool refuses;                     /* moves beyond no floor by itself */
+    struct pawl_mark floor, to_floor; /* of the last RENAME */
 };
 
 struct world {
@@ -53,6 +54,12 @@ static inline uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
         if (store->fail != PAWL_OK) {
             ask->burned = store->fail == PAWL_LOST ? ask->count : 0;
             pawl_ask_fail(ask, store->fail, "told to fail");
+            continue;
+        }
+        if (ask->kind == PAWL_ASK_RENAME) { /* it takes two records */
+            store->floor = ask->floor;
+            store->to_floor = ask->to_floor;
+            pawl_ask_fail(ask, PAWL_DENIED, "told to fail");
             continue;
         }
         if (ask->kind == PAWL_ASK_RETURN) store->returns++;
