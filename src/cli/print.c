@@ -2,8 +2,10 @@
 #include "cli/print.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
+#include "base/shell.h"
 #include "cli/hide.h"
 
 void print_json_text(FILE *to, const char *text)
@@ -109,7 +111,11 @@ static void stopped_text(FILE *to, const pawl_info *info)
     (void)fprintf(to, "%-11s %" PRIu64 " %s its store went back, or may have", "stopped",
                   gaps->stops, gaps->stops == 1 ? "time" : "times");
     if (gaps->stopped) {
-        (void)fprintf(to, ", and still: no ids until pawl fence %s\n", info->name);
+        char word[PAWL_SHELL_BYTES(PAWL_NAME_BYTES_MAX)];
+        const struct pawl_bytes name = {info->name, strlen(info->name)};
+
+        (void)fprintf(to, ", and still: no ids until pawl fence %s\n",
+                      pawl_shell_word(word, sizeof word, name));
     } else {
         (void)fputs("; it goes on\n", to);
     }

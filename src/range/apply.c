@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/shell.h"
 #include "range/apply_own.h"
 #include "range/pace.h"
 #include "range/wide.h"
@@ -191,16 +192,18 @@ static bool heed_fenced_floor(const struct pawl_record *record, struct pawl_ask 
     if (ask->line == 0 || ask->floor.line < record->line) return true;
     uint64_t ahead = pawl_record_ids_up_to(record, ask->floor);
     uint64_t left = pawl_record_left(record);
+    char word[PAWL_SHELL_BYTES(PAWL_NAME_BYTES_MAX)];
 
     if (ahead <= *count) return true;
     if (ahead > left && record->cycle) return true;
     if (ahead > left) {
         (void)pawl_fail(&ask->error, PAWL_LIMIT,
                         "ids of \"%.*s\" up to %" PRId64 " were given, beyond all that are left: a "
-                        "new line would give those again; first give it %s (pawl alter %.*s %s N)",
+                        "new line would give those again; first give it %s (pawl alter %s %s N)",
                         NAME(record), ask->floor.id,
                         record->increment > 0 ? "a greater maximum" : "a lesser minimum",
-                        NAME(record), record->increment > 0 ? "--max" : "--min");
+                        pawl_shell_word(word, sizeof word, pawl_name_bytes(&record->name)),
+                        record->increment > 0 ? "--max" : "--min");
         return false;
     }
     *count = ahead;
@@ -212,6 +215,7 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
 {
     struct pawl_record next = *record;
     uint64_t left = pawl_record_left(record);
+    char word[PAWL_SHELL_BYTES(PAWL_NAME_BYTES_MAX)];
     uint64_t count;
 
     if (ask->line > EPOCH_ASKED_MAX) {
@@ -222,8 +226,9 @@ static bool apply_fence(struct pawl_record *record, struct pawl_ask *ask,
     if (!fence_skip(record, ask, moment, &count)) {
         (void)pawl_fail(&ask->error, PAWL_LIMIT,
                         "the margin is more than 1 %% of the %" PRIu64 " ids left in \"%.*s\": "
-                        "say how many to skip (pawl fence %.*s --skip N)",
-                        left, NAME(record), NAME(record));
+                        "say how many to skip (pawl fence %s --skip N)",
+                        left, NAME(record),
+                        pawl_shell_word(word, sizeof word, pawl_name_bytes(&record->name)));
         return false;
     }
     if (!heed_fenced_floor(record, ask, &count)) return false;

@@ -8,13 +8,15 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/shell.h"
 #include "range/apply_own.h"
 #include "range/wide.h"
 
 enum {
     SHARE = 100, /* a floor pulls at most the 100th part of what is left, and so does a jump */
     LOG_NAME_BYTES = 600,
-    COMMAND_BYTES = PAWL_NAME_BYTES_MAX + 100,
+    WORD_BYTES = PAWL_SHELL_BYTES(PAWL_NAME_BYTES_MAX),
+    COMMAND_BYTES = WORD_BYTES + 100,
     LOG_BRANCH_BYTES = 4 * PAWL_BRANCH_BYTES_MAX + 4,
 };
 
@@ -58,7 +60,9 @@ static void fence_command(const struct pawl_record *record, struct pawl_mark flo
                           char text[COMMAND_BYTES])
 {
     uint64_t skip = pawl_record_ids_up_to(record, floor);
-    int size = snprintf(text, COMMAND_BYTES, "pawl fence %.*s", NAME(record));
+    char word[WORD_BYTES];
+    int size = snprintf(text, COMMAND_BYTES, "pawl fence %s",
+                        pawl_shell_word(word, sizeof word, pawl_name_bytes(&record->name)));
 
     if (floor.line > record->line) {
         size +=
@@ -230,16 +234,17 @@ bool pawl_record_heed_branch(const struct pawl_record *record, struct pawl_recor
         return true;
     }
     uint64_t margin = pawl_record_margin(next, moment, 0);
+    char word[WORD_BYTES];
 
     log_other_branch(record, moment);
     if (moment->refuse_rollback || margin == 0) {
         (void)pawl_fail(&ask->error, PAWL_ROLLBACK,
                         "the store of \"%.*s\" was restored or failed over and may have lost its "
-                        "last writes%s: see how far the sequence had come, then: pawl fence %.*s "
+                        "last writes%s: see how far the sequence had come, then: pawl fence %s "
                         "--skip N",
                         NAME(record),
                         margin == 0 ? ", and too few ids are left to move on by itself" : "",
-                        NAME(record));
+                        pawl_shell_word(word, sizeof word, pawl_name_bytes(&record->name)));
         log_step_back("store went back, a sequence stops", record, record, ask);
         return false;
     }

@@ -102,6 +102,8 @@ RANGE = [
     Fault("a keeper tells a rename nothing of the new name", "src/range/keeper_receive.c",
           "        if (to != NULL) ask->to_floor = pawl_kept_floor(to, ask->to_floor);\n",
           "        if (to == NULL) ask->to_floor.line = 0;\n"),
+    Fault("commands in errors have names that a shell carries out", "src/base/shell.c",
+          "        plain = plain && is_plain(", "        plain = plain || is_plain("),
     Fault("a fence into a new line begins with what was given", "src/range/apply.c",
           "    if (ahead > left && record->cycle) return true;",
           "    if (ahead > left) return true;"),

@@ -131,6 +131,34 @@ static void refused_floors_name_the_way_out(void **state)
     assert_int_equal(take_beyond(&desk, 1, later).error.code, PAWL_OK);
 }
 
+/* A name may be anything, and who is told a command may paste it. */
+static void commands_have_names_that_a_shell_takes_as_they_are(void **state)
+{
+    static const struct {
+        const char *name, *word;
+    } rows[] = {
+        {"shop.orders-2", "pawl fence shop.orders-2 --skip"},
+        {"größe", "pawl fence größe --skip"},
+        {"my orders", "pawl fence 'my orders' --skip"},
+        {"$(reboot)", "pawl fence '$(reboot)' --skip"},
+        {"it's;", "pawl fence 'it'\\''s;' --skip"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PAWL_COUNT(rows); i++) {
+        struct desk desk;
+
+        desk_open(&desk, (pawl_definition)UP_TO(900000));
+        struct pawl_mark far = {.line = desk.record.line, .id = 500000};
+
+        assert_int_equal(pawl_name_set(&desk.record.name,
+                                       (struct pawl_bytes){rows[i].name, strlen(rows[i].name)},
+                                       NULL),
+                         PAWL_OK);
+        assert_non_null(strstr(take_beyond(&desk, 1, far).error.text, rows[i].word));
+    }
+}
+
 /* In the same line floors stay in force: only a skip leads beyond what one tells of. */
 static void the_way_out_of_a_far_floor_leads_beyond_it(void **state)
 {
@@ -360,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grants_lie_beyond_the_floor),
         cmocka_unit_test(refused_floors_name_the_way_out),
+        cmocka_unit_test(commands_have_names_that_a_shell_takes_as_they_are),
         cmocka_unit_test(the_way_out_of_a_far_floor_leads_beyond_it),
         cmocka_unit_test(a_new_line_begins_beyond_what_the_fence_was_told_of),
         cmocka_unit_test(a_new_line_that_cannot_begin_beyond_is_not_begun),
