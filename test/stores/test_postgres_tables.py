@@ -168,6 +168,11 @@ def test_who_may_only_read_is_told_so(fresh):
     fresh.sql(mends)
     assert pawl("store", "check", reader).returncode == 0
     database = fresh.sql("SELECT current_database()")
+    here = f'ALTER ROLE reader IN DATABASE "{database}"'
+    fresh.sql(f"{here} SET default_transaction_read_only = on")
+    at_once(pawl("next", "orders", url=reader), f"{here} RESET default_transaction_read_only")
+    fresh.sql(f"{here} RESET default_transaction_read_only")
+    assert pawl("store", "check", reader).returncode == 0
     fresh.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     for words in (["store", "init", reader, "--timeout", 1], ["store", "check", reader]):
         fails(pawl(*words), "the server is read-only", "by database", code=AWAY)

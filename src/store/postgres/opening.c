@@ -35,11 +35,16 @@ static const char *text_of(const PGresult *result, int column)
  * A server may be read-only for a while (a disk that is full, a planned switch to another). What is
  * set for a user or in the URL stays until a person changes it.
  */
-static bool is_read_only(const PGresult *result, pawl_error *error)
+static bool is_read_only(const struct pg_driver *driver, const PGresult *result, pawl_error *error)
 {
     const char *by = text_of(result, PAWL_POSTGRES_FACT_READ_ONLY_BY);
 
-    if (strstr(by, "user") != NULL) {
+    if (strcmp(by, "database user") == 0) {
+        (void)pawl_fail(error, PAWL_DENIED,
+                        "the user may only read in this database: ALTER ROLE %s IN DATABASE "
+                        "\"%.63s\" RESET default_transaction_read_only",
+                        text_of(result, PAWL_POSTGRES_FACT_USER), PQdb(driver->conn.pg));
+    } else if (strstr(by, "user") != NULL) {
         (void)pawl_fail(error, PAWL_DENIED,
                         "the user may only read: ALTER ROLE %s RESET default_transaction_read_only",
                         text_of(result, PAWL_POSTGRES_FACT_USER));
@@ -71,7 +76,7 @@ static bool server_is_good(struct pg_driver *driver, const PGresult *result, paw
         return false;
     }
     if (strcmp(text_of(result, PAWL_POSTGRES_FACT_READ_ONLY), "on") == 0) {
-        return is_read_only(result, error);
+        return is_read_only(driver, result, error);
     }
     driver->facts.breaks =
         driver->target.lasting && strcmp(text_of(result, PAWL_POSTGRES_FACT_FSYNC), "on") != 0;
