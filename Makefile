@@ -3,7 +3,7 @@
 SETUP ?= tools/setup
 
 .PHONY: help setup build run test test-drivers tidy sim sim-nightly sabotage models fuzz chaos \
-    ride-through bench bench-quick bench-stores bench-postgres coverage install clean
+    ride-through bench bench-quick bench-tried bench-stores bench-postgres coverage install clean
 
 help: ## lists these verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -64,6 +64,9 @@ bench: build ## pawl beside its peers: ratios, plots, docs/benchmarks.md; half a
 bench-quick: ## the same in two minutes, into build/benchmarks.md; PARTS="hot tail" of either
 	@$(MAKE) --no-print-directory bench QUICK=yes
 
+bench-tried: ## what other builds, allocators and io_uring would bring, into docs/benchmarks.md
+	@$(MAKE) --no-print-directory bench PARTS=tried
+
 bench-stores: setup build ## each store beside its own native tool, as ratios
 	@.venv/bin/python bench/stores.py
 
@@ -77,4 +80,4 @@ install: build ## installs into /usr/local, or where DESTDIR says
 	@meson install -C build
 
 clean: ## removes what was built; stores and .venv stay
-	@rm -rf build build-asan build-tsan build-fuzz build-bare build-cov build-sabotage
+	@rm -rf build build-tried-* build-asan build-tsan build-fuzz build-bare build-cov build-sabotage

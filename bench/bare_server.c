@@ -41,7 +41,7 @@ static void connected(uv_stream_t *listener, int status)
     (void)uv_read_start((uv_stream_t *)&peer->tcp, give_input, received);
 }
 
-int bare_serve(const char *name, const char *port, bare_answer *answer)
+int bare_serve(const char *name, const char *port, bare_answer *answer, bool spin)
 {
     struct sockaddr_in at;
     uv_tcp_t listener;
@@ -55,5 +55,7 @@ int bare_serve(const char *name, const char *port, bare_answer *answer)
         (void)fprintf(stderr, "%s: cannot listen on port %s\n", name, port);
         return 1;
     }
-    return uv_run(loop, UV_RUN_DEFAULT);
+    while (uv_run(loop, spin ? UV_RUN_NOWAIT : UV_RUN_DEFAULT) != 0) {
+    }
+    return 0;
 }

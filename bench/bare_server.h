@@ -14,7 +14,8 @@ struct bare_peer {
 /* Answers what peer sent, which is in buf; false: it is hung up. */
 typedef bool bare_answer(struct bare_peer *peer, const uv_buf_t *buf, size_t got);
 
-/* Serves 127.0.0.1:port, one thread. Returns the exit status: 1, it cannot listen. */
-int bare_serve(const char *name, const char *port, bare_answer *answer);
+/* Serves 127.0.0.1:port, one thread. spin: it never sleeps. Returns the exit status: 1, it cannot
+ * listen. */
+int bare_serve(const char *name, const char *port, bare_answer *answer, bool spin);
 
 #endif

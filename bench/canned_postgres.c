@@ -54,5 +54,5 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: canned_postgres PORT\n");
         return 2;
     }
-    return bare_serve("canned_postgres", argv[1], answer);
+    return bare_serve("canned_postgres", argv[1], answer, false);
 }

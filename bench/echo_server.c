@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ceiling that pawld is held against: a bare libuv server that parses nothing. For every
- * REQUEST_BYTES that it reads it answers ANSWER, with uv_try_write in the read callback.
+ * REQUEST_BYTES that it reads it answers ANSWER, with uv_try_write in the read callback. "spin": it
+ * never sleeps, but looks again and again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +38,8 @@ static bool echo(struct bare_peer *peer, const uv_buf_t *buf, size_t got)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: echo_server PORT REQUEST_BYTES ANSWER\n");
+    if (argc < 4 || argc > 5) {
+        (void)fprintf(stderr, "usage: echo_server PORT REQUEST_BYTES ANSWER [spin]\n");
         return 2;
     }
     request_bytes = strtoul(argv[2], NULL, 10);
@@ -47,5 +48,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i + answer_bytes <= sizeof answers; i += answer_bytes) {
         memcpy(answers + i, argv[3], answer_bytes);
     }
-    return bare_serve("echo_server", argv[1], echo);
+    return bare_serve("echo_server", argv[1], echo, argc == 5);
 }

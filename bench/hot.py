@@ -68,7 +68,7 @@ def cosid_rows(args, report):
 
 
 def main():
-    args = part.parse(part.arguments(__doc__, 15, 2), (15, 2), (5, 0.5))
+    args = part.parse(part.arguments(__doc__, 15, 1), (15, 1), (5, 0.5))
     report = part.Part("hot", "Hot path: one id", __doc__)
     found = by_pawl(args)
     subjects = {(one["name"], one["threads"]): one for one in found["subjects"]}

@@ -185,11 +185,11 @@ def rows(mode, clients, runs):
 
 
 def main():
-    parser = part.arguments(__doc__, 5, 3)
+    parser = part.arguments(__doc__, 4, 2)
     parser.add_argument("--clients", help="numbers of connections (default 1,8,32)")
     parser.add_argument("--modes", default="prepared", help="pgbench's protocols, of simple, "
                         "extended and prepared (default prepared)")
-    args = part.parse(parser, (5, 3), (1, 1))
+    args = part.parse(parser, (4, 2), (1, 1))
     args.seconds = int(args.seconds)
     clients_of = args.clients or ("8" if args.quick else "1,8,32")
     report = part.Part("postgres", "PostgreSQL's wire: SELECT nextval('s')", __doc__)
