@@ -55,7 +55,8 @@ uint64_t pawl_record_ids_up_to(const struct pawl_record *record, struct pawl_mar
     return count < UINT64_MAX ? (uint64_t)count : UINT64_MAX;
 }
 
-/* What a person says who knows that the floor is right: the way beyond all that it tells of. */
+/* What a person says who knows that the floor is right: the way beyond all that it tells of. No
+ * skip leads over laps. */
 static void fence_command(const struct pawl_record *record, struct pawl_mark floor,
                           char text[COMMAND_BYTES])
 {
@@ -64,7 +65,7 @@ static void fence_command(const struct pawl_record *record, struct pawl_mark flo
     int size = snprintf(text, COMMAND_BYTES, "pawl fence %s",
                         pawl_shell_word(word, sizeof word, pawl_name_bytes(&record->name)));
 
-    if (floor.line > record->line) {
+    if (floor.line > record->line || floor.lap > record->lap) {
         size +=
             snprintf(text + size, COMMAND_BYTES - (size_t)size, " --beyond %" PRIu64, floor.line);
     }

@@ -3,6 +3,7 @@
 #include "record_fixture.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/log.h"
 
@@ -128,6 +129,27 @@ static void refused_floors_name_the_way_out(void **state)
                            "pawl fence s --beyond 1234567890123456789 --skip 1"));
     assert_non_null(strstr(take_beyond(&desk, 1, at_next).error.text, "pawl fence s --skip 1"));
     assert_int_equal(desk_fence(&desk, 1, later.line).error.code, PAWL_OK);
+    assert_int_equal(take_beyond(&desk, 1, later).error.code, PAWL_OK);
+}
+
+/* No skip leads over laps: a new line does, as ids of these come again anyway. */
+static void the_way_out_of_a_later_lap_is_a_line_beyond(void **state)
+{
+    struct desk desk;
+    char way[80];
+
+    (void)state;
+    desk_open(&desk, (pawl_definition)CYCLE_TO(100));
+    desk.moment.refuse_rollback = true;
+    assert_int_equal(desk_next(&desk, 90).error.code, PAWL_OK);
+    struct pawl_mark later = {.line = desk.record.line, .lap = 3, .id = 5};
+
+    struct pawl_ask refused = take_beyond(&desk, 1, later);
+
+    (void)snprintf(way, sizeof way, "pawl fence s --beyond %" PRIu64, later.line);
+    assert_int_equal(refused.error.code, PAWL_ROLLBACK);
+    assert_non_null(strstr(refused.error.text, way));
+    assert_int_equal(desk_fence(&desk, 0, later.line).error.code, PAWL_OK);
     assert_int_equal(take_beyond(&desk, 1, later).error.code, PAWL_OK);
 }
 
@@ -388,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grants_lie_beyond_the_floor),
         cmocka_unit_test(refused_floors_name_the_way_out),
+        cmocka_unit_test(the_way_out_of_a_later_lap_is_a_line_beyond),
         cmocka_unit_test(commands_have_names_that_a_shell_takes_as_they_are),
         cmocka_unit_test(the_way_out_of_a_far_floor_leads_beyond_it),
         cmocka_unit_test(a_new_line_begins_beyond_what_the_fence_was_told_of),
