@@ -221,7 +221,7 @@ static bool spent(const struct kept *kept)
     if (kept_out(kept) > 0 && !kept->keeper->draining) return false; /* they may come back */
     /* Nobody else may know of the floor; and that it is stopped is told until somebody acts. */
     if ((kept->stop.line != 0 || kept->stopped) && !kept->keeper->draining) return false;
-    return pawl_kept_held(kept) == 0 && (kept->resting || kept->epoch == 0);
+    return pawl_kept_held(kept) == 0 && (kept->resting || kept->top.line == 0);
 }
 
 static void fail_closed(struct kept *kept)

@@ -143,8 +143,13 @@ bool pawl_errand_return(struct kept *kept)
     pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);
     /* Nothing before the run's first id need be ours: a floor is never beyond what was handed out,
      * or whoever gives back later would make the store believe that it went back. */
-    kept->top = first == kept->run_first ? kept->run_before
-                                         : mark_before(kept->top, first, kept->increment);
+    if (first == kept->run_first) {
+        kept->top = kept->run_before;
+        if (kept->run_turned) kept->increment = kept->increment < 0 ? 1 : -1;
+        kept->run_turned = false;
+    } else {
+        kept->top = mark_before(kept->top, first, kept->increment);
+    }
 
     struct pawl_ask *ask = errand_new(kept, ERRAND_RETURN, PAWL_ASK_RETURN);
     ask->value = first;
@@ -405,6 +410,7 @@ static void grant_adopt(struct kept *kept, const struct pawl_grant *grant)
         pawl_mark_order(kept->run_before, kept->top, grant->range.increment) == 0) {
         kept->run_first = first.id;
         kept->run_before = kept->top;
+        kept->run_turned = (kept->increment < 0) != (grant->range.increment < 0);
     }
     kept->epoch = grant->epoch;
     kept->lap = grant->lap;

@@ -121,6 +121,7 @@ struct kept {
     uint64_t client_epoch;       /* the last one of which we know that its ids may be held */
     int64_t run_first;           /* where the grants begin that hang together up to the top */
     struct pawl_mark run_before; /* the top before them */
+    bool run_turned;             /* its line went the other way */
     struct pawl_mark top;        /* the furthest we have handed out or hold: our floor */
     struct pawl_mark stop;       /* a floor beyond which only a person moves the record, so far */
     int64_t increment;           /* 0: not known */

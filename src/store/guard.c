@@ -274,6 +274,9 @@ static void judge_grant(struct pawl_guard *guard, struct passed *passed, struct 
         .increment = grant->range.increment,
         .blind = pawl_guard_is_blind(passed),
     };
+    bool turned = pawl_guard_direction(&passed->seen) != pawl_guard_direction(&sight->seen);
+
+    sight->seen.turned = goes_on ? passed->seen.turned : turned;
 }
 
 static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struct pawl_sight *sight)
@@ -292,6 +295,7 @@ static void judge_refusal(struct pawl_guard *guard, struct passed *passed, struc
         sight->seen = passed->seen;
         sight->seen.mark = sight->seen.run_before = passed->floor;
         sight->seen.run_first = passed->floor.id;
+        sight->seen.turned = false;
         if (sight->seen.increment == 0) sight->seen.increment = from->grant.range.increment;
     }
     if (from->error.code == PAWL_NO_SEQUENCE && passed->ask.grant.epoch != 0 &&

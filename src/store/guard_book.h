@@ -16,6 +16,7 @@ struct pawl_seen {
     struct pawl_mark run_before; /* the furthest before that; mark itself: it was all given back */
     int64_t increment;           /* of the grant that ends at mark */
     bool former;       /* by the store before: of a CREATE, or while mark's line is the record's */
+    bool turned;       /* the line of run_before goes the other way */
     bool any_line;     /* former: by several before, in lines of their own: it counts in any */
     bool blind;        /* since then nobody above has told that he had come further */
     int64_t dropped_s; /* when it was found to be dropped; 0: it was not. Seconds since 1970 */

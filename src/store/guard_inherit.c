@@ -29,6 +29,7 @@ static void go_beyond(struct pawl_seen *seen, const struct pawl_seen *other)
     seen->mark.id = other->mark.id;
     seen->run_before = seen->mark; /* none of that is given back here */
     seen->run_first = seen->mark.id;
+    seen->turned = false;
 }
 
 /*

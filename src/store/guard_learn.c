@@ -61,6 +61,7 @@ struct pawl_seen pawl_guard_seen_of(const struct pawl_seen *seen, const struct p
     known.mark.line = record->line;
     known.mark.lap = record->lap;
     known.run_before = known.mark;
+    known.turned = false;
     known.any_line = false;
     return known;
 }

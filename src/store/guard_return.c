@@ -17,8 +17,14 @@ static void lower(struct pawl_seen *seen, int64_t value)
     if (__builtin_sub_overflow(value, seen->increment, &before.id)) before.line = 0;
     bool in_run = step > 0 ? value > seen->run_first : value < seen->run_first;
 
-    if (!in_run && pawl_mark_order(seen->run_before, before, step) < 0) before = seen->run_before;
-    if (pawl_mark_order(before, seen->mark, step) < 0) seen->mark = before;
+    bool whole = !in_run && pawl_mark_order(seen->run_before, before, step) < 0;
+
+    if (whole) before = seen->run_before;
+    if (pawl_mark_order(before, seen->mark, step) >= 0) return;
+    seen->mark = before;
+    if (!whole || !seen->turned) return;
+    seen->increment = -step;
+    seen->turned = false;
 }
 
 static void send_returns(struct pawl_guard *guard, size_t count)

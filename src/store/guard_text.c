@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { ENTRY_HEAD = 1, ENTRY_SIGHT = 2, FLAG_BLIND = 1, FLAG_FORMER = 2, FLAG_ANY_LINE = 4 };
+enum { ENTRY_HEAD = 1, ENTRY_SIGHT = 2 };
+enum { FLAG_BLIND = 1, FLAG_FORMER = 2, FLAG_ANY_LINE = 4, FLAG_TURNED = 8, FLAGS = 15 };
 
 static char *put_number(char *to, uint64_t number, size_t size)
 {
@@ -49,7 +50,7 @@ void pawl_seen_write(struct pawl_bytes name, const struct pawl_seen *seen,
 
     *at++ = PAWL_GUARD_FORMAT;
     *at++ = (char)((seen->blind ? FLAG_BLIND : 0) | (seen->former ? FLAG_FORMER : 0) |
-                   (seen->any_line ? FLAG_ANY_LINE : 0));
+                   (seen->any_line ? FLAG_ANY_LINE : 0) | (seen->turned ? FLAG_TURNED : 0));
     at = put_mark(at, &seen->mark);
     at = put_mark(at, &seen->first);
     at = put_mark(at, &seen->run_before);
@@ -66,13 +67,12 @@ bool pawl_seen_read(struct pawl_seen *seen, struct pawl_bytes name, struct pawl_
 
     if (bytes.size != PAWL_SEEN_BYTES || at[0] != PAWL_GUARD_FORMAT) return false;
     if (get_number(at + PAWL_SEEN_BYTES - 4, 4) != seen_checksum(name, at)) return false;
-    if (((unsigned char)at[1] & ~(unsigned)(FLAG_BLIND | FLAG_FORMER | FLAG_ANY_LINE)) != 0) {
-        return false;
-    }
+    if (((unsigned char)at[1] & ~(unsigned)FLAGS) != 0) return false;
     *seen = (struct pawl_seen){
         .blind = (at[1] & FLAG_BLIND) != 0,
         .former = (at[1] & FLAG_FORMER) != 0,
         .any_line = (at[1] & FLAG_ANY_LINE) != 0,
+        .turned = (at[1] & FLAG_TURNED) != 0,
         .mark = get_mark(at + 2),
         .first = get_mark(at + 26),
         .run_before = get_mark(at + 50),

@@ -50,9 +50,18 @@ FAULTS = [
           "    pawl_kept_burn_all(kept, PAWL_CAUSE_NOT_KEPT);\n",
           "    pawl_kept_burn(kept, 0, PAWL_CAUSE_NOT_KEPT);\n"),
     Fault("the floor does not fall with what is given back", "src/range/keeper_errand.c",
-          "    kept->top = first == kept->run_first ? kept->run_before",
-          "    if (kept->lap == UINT64_MAX)\n"
-          "        kept->top = first == kept->run_first ? kept->run_before"),
+          "    if (first == kept->run_first) {\n"
+          "        kept->top = kept->run_before;\n",
+          "    if (kept->lap != UINT64_MAX) {\n"),
+    Fault("a line given back whole leaves its way to the one before", "src/range/keeper_errand.c",
+          "        if (kept->run_turned) kept->increment = kept->increment < 0 ? 1 : -1;\n",
+          "        if (kept->increment == 0) kept->increment = 1;\n"),
+    Fault("a guard takes a line's way for that of the one before", "src/store/guard_return.c",
+          "    seen->increment = -step;\n",
+          "    seen->increment = step;\n"),
+    Fault("a changed sequence that nobody has open forgets its floor", "src/range/keeper.c",
+          "(kept->resting || kept->top.line == 0)",
+          "(kept->resting || kept->epoch == 0)"),
     Fault("a change does not take the stock back first", "src/range/keeper.c",
           "if (pawl_kept_held(kept) > 0 && pawl_errand_return(kept)) return;\n"
           "    /* With nothing left",
@@ -289,8 +298,7 @@ FAULTS = [
     Fault("what is given back is still seen", "src/store/guard_return.c",
           "            lower(&seen, from->value);\n", ""),
     Fault("a give-back leaves what is others' as seen", "src/store/guard_return.c",
-          "    if (!in_run && pawl_mark_order(seen->run_before, before, step) < 0) "
-          "before = seen->run_before;\n", ""),
+          "    if (whole) before = seen->run_before;\n", ""),
     Fault("a grant joins a run that was given back whole", "src/store/guard.c",
           "           pawl_mark_order(seen->mark, seen->run_before, "
           "pawl_guard_direction(seen)) > 0 &&\n", ""),

@@ -227,7 +227,7 @@ static bool may_forget(const struct sim_node *node, int seq)
     uint64_t idle_ns = PAWL_IDLE_INTERVALS * node->sim->plan.refill_interval_ns;
 
     if (node->role == SIM_CLIENT) return !sim_users_have_open(node, seq);
-    return node->sim->seqs[seq].dropped_once || node->sim->now_ns - book->last_ns >= idle_ns;
+    return node->sim->now_ns - book->last_ns >= idle_ns;
 }
 
 static void forget(struct sim_node *node, int seq)

@@ -83,11 +83,55 @@ static void a_rename_tells_what_is_known_of_both_names(void **state)
     world_free(world);
 }
 
+/* Marks of the line before are compared in its own way: of two who had ids there one had more. */
+static void a_line_that_was_given_back_whole_leaves_the_way_of_the_one_before(void **state)
+{
+    const pawl_definition down = {.given =
+                                      PAWL_GIVEN_INCREMENT | PAWL_GIVEN_MIN | PAWL_GIVEN_RESTART,
+                                  .increment = -7,
+                                  .min = -1000000,
+                                  .restart = 3000};
+    struct world *world = world_new(NULL);
+    uint64_t line = world->store.record.line;
+    struct pawl_ask take = {.kind = PAWL_ASK_TAKE, .count = 20};
+
+    (void)state;
+    do_ask(world, &take);
+    int64_t last = pawl_range_last(take.grant.range);
+    struct pawl_ask alter = {.kind = PAWL_ASK_ALTER, .definition = &down};
+
+    do_ask(world, &alter);
+    assert_int_equal(alter.error.code, PAWL_OK);
+    assert_true(world->store.record.line > line);
+    struct pawl_ask late = {.kind = PAWL_ASK_TAKE, .count = 5};
+
+    late.deadline_ns = world->now_ns + PAWL_NS_PER_MS;
+    world->store.held_back = true;
+    do_ask(world, &late);
+    turn(world, 2 * PAWL_NS_PER_MS);
+    assert_int_equal(late.error.code, PAWL_TIMEOUT);
+    struct pawl_ask fence = {.kind = PAWL_ASK_FENCE, .count = 5};
+
+    world->store.held_back = false;
+    turn(world, 1000);
+    do_ask(world, &fence); /* what was asked for came, and goes back first */
+    assert_int_equal(fence.error.code, PAWL_OK);
+    assert_int_equal(world->store.returns, 1);
+    struct pawl_ask other = {.kind = PAWL_ASK_TAKE, .count = 1, .floor = {line, 0, 2}};
+
+    do_ask(world, &other);
+    assert_int_equal(other.error.code, PAWL_OK);
+    assert_int_equal(world->store.taken_beyond.line, line);
+    assert_true(world->store.taken_beyond.id >= last);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sequence_that_stops_goes_by_the_furthest_floor),
         cmocka_unit_test(a_fence_beyond_a_line_goes_beyond_what_is_known),
+        cmocka_unit_test(a_line_that_was_given_back_whole_leaves_the_way_of_the_one_before),
         cmocka_unit_test(a_rename_tells_what_is_known_of_both_names),
     };
 

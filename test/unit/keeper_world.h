@@ -27,6 +27,7 @@ struct store {
     bool stuck;                       /* forgets what it granted, and no floor moves it */
     bool refuses;                     /* moves beyond no floor by itself */
     struct pawl_mark floor, to_floor; /* of the last RENAME */
+    struct pawl_mark taken_beyond;    /* the floor of the last TAKE */
 };
 
 struct world {
@@ -63,6 +64,7 @@ static inline uint64_t store_turn(struct pawl_source *self, uint64_t now_ns)
             continue;
         }
         if (ask->kind == PAWL_ASK_RETURN) store->returns++;
+        if (ask->kind == PAWL_ASK_TAKE) store->taken_beyond = ask->floor;
         struct pawl_record before = store->record;
         struct pawl_mark floor = ask->floor;
 
