@@ -110,10 +110,13 @@ def redis(folder, cores="0"):
                             folder, "--maxclients", "20000"], port, cores)
 
 
-def echo(args, request, answer, cores="0"):
+BARE = "bare libuv"
+
+
+def bare(args, request, answer, cores="0"):
     """Answers as many bytes as pawld does, and parses nothing."""
     port = free_port()
-    return Server("echo", [program(args, "echo_server"), port, len(request), answer], port, cores)
+    return Server(BARE, [program(args, "echo_server"), port, len(request), answer], port, cores)
 
 
 def on_core(core):

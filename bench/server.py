@@ -35,9 +35,9 @@ def start(args, stack, command, threads):
     pawld = stack.enter_context(peers.pawld(args, f"lmdb:{folder}/store", threads=threads))
     peers.good(pawld.port, "SEQ.CREATE", "orders", "START", str(FIRST_ID))
     answer = peers.good(pawld.port, *words.split(" "))
-    echo = stack.enter_context(peers.echo(args, as_resp(words), answer,
+    bare = stack.enter_context(peers.bare(args, as_resp(words), answer,
                                           "0" if threads == 1 else "0,1"))
-    up = [(pawld, words, answer.count("\n")), (echo, words, answer.count("\n"))]
+    up = [(pawld, words, answer.count("\n")), (bare, words, answer.count("\n"))]
     if threads == 1:
         redis = stack.enter_context(peers.redis(folder))
         peers.good(redis.port, "SET", "orders", str(FIRST_ID))
@@ -70,13 +70,13 @@ def values(runs, name, what):
 
 def rows(connections, pipeline, runs):
     for name in runs:
-        ratio = part.ratios(values(runs, name, "cpu_us"), values(runs, "echo", "cpu_us"))
+        ratio = part.ratios(values(runs, name, "cpu_us"), values(runs, peers.BARE, "cpu_us"))
         yield [connections, pipeline, name,
                part.spread([rate / 1e3 for rate in values(runs, name, "rate")], "{:.0f}"),
                f"{statistics.median(values(runs, name, 'p50_us')):.0f}",
                f"{statistics.median(values(runs, name, 'p99_us')):.0f}",
                part.spread(values(runs, name, "cpu_us"), "{:.3f}"),
-               "" if name == "echo" else part.spread(ratio)]
+               "" if name == peers.BARE else part.spread(ratio)]
 
 
 def measure(args, report, command, threads):
@@ -94,7 +94,7 @@ def measure(args, report, command, threads):
     peer = "Redis: INCRBY" if command == "SEQ.LEASE" else "Redis: the same"
     report.table(f"{command}, {threads} I/O thread{'s'[:threads - 1]}; {peer}",
                  ["connections", "under way", "server", "k requests/s", "p50 µs", "p99 µs",
-                  "server CPU µs/request", "CPU / bare server's"], shown)
+                  "server CPU µs/request", "CPU / bare libuv's"], shown)
     return found
 
 

@@ -81,7 +81,7 @@ def main():
             rows += [row(rate, name, one) for name, one in found.items()]
             for name, one in found.items():
                 if not name.startswith("pawl") or str(SHOWN_MS) in name.split():
-                    plot.setdefault(f"{name}: p99.9", []).append((rate, one["p999_us"]))
+                    plot.setdefault(name, []).append((rate, one["p999_us"]))
                 if name.startswith("pawl"):
                     report.verdict(f"{rate:,} ids/s, {name}: p99.9 in µs beyond a bare add's",
                                    [one["p999_us"] - found["bare add"]["p999_us"]],
