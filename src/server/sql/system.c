@@ -83,7 +83,7 @@ static bool set_time(struct sql_call *call, int64_t us)
     date_of(seconds / S_PER_DAY, &year, &month, &day);
     if (fraction > 0) {
         (void)snprintf(behind, sizeof behind, ".%06lld", (long long)fraction);
-        for (size_t i = strlen(behind); behind[i - 1] == '0'; i--) {
+        for (size_t i = strlen(behind); i > 0 && behind[i - 1] == '0'; i--) {
             behind[i - 1] = '\0';
         }
     }

@@ -242,7 +242,8 @@ static void add_place(struct pawl_postgres_conn *conn, const char *address)
 
     if (conn->place_count == PAWL_POSTGRES_PLACES_MAX) return;
     *place = conn->resolve->place;
-    (void)snprintf(place->address, sizeof place->address, "%s", address);
+    (void)snprintf(place->address, sizeof place->address, "%.*s", (int)sizeof place->address - 1,
+                   address);
     conn->place_count++;
 }
 
