@@ -4,12 +4,9 @@
 
 #include <stdlib.h>
 
-#define REST_NS_MAX (12 * UINT64_C(3600) * PAWL_NS_PER_S)
+enum { LOOKS_PER_INTERVAL = 8 }; /* at a stock that may not be worth its memory */
 
-static uint32_t users(const struct kept *kept)
-{
-    return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
-}
+#define REST_NS_MAX (12 * UINT64_C(3600) * PAWL_NS_PER_S)
 
 static bool waited_for(const struct kept *kept)
 {
@@ -139,8 +136,9 @@ static void serve(struct kept *kept)
         kept->leases_first = !kept->leases_first; /* neither starves where ids come one by one */
         if (kept->leases_first) pawl_kept_serve_takes(kept);
     }
+    if (kept->busy->opens.first != NULL) pawl_kept_serve_onces(kept);
     pawl_kept_publish(kept);
-    pawl_kept_serve_opens(kept);
+    if (kept->busy->opens.first != NULL) pawl_kept_serve_opens(kept);
     pawl_kept_serve_waits(kept);
     pawl_kept_serve_takes(kept);
 }
@@ -181,6 +179,22 @@ static uint64_t rest_until(struct kept *kept)
     return kept->rest_until_ns;
 }
 
+/* When its stock may not be worth its memory any more. */
+static uint64_t look_at(struct kept *kept)
+{
+    const struct pawl_keeper_settings *settings = &kept->keeper->settings;
+    uint64_t interval_ns = settings->pace.refill_interval_ns;
+    struct shelf *shelf = kept_shelf(kept);
+
+    if (shelf == NULL || settings->idle == NULL) return PAWL_NEVER;
+    uint64_t unused_ns = kept->used_ns + interval_ns;
+
+    if (shelf->look_ns <= kept->keeper->now_ns) {
+        shelf->look_ns = kept->keeper->now_ns + interval_ns / LOOKS_PER_INTERVAL;
+    }
+    return shelf->look_ns > unused_ns ? shelf->look_ns : unused_ns;
+}
+
 static void schedule(struct kept *kept, uint64_t low)
 {
     uint64_t interval_ns = kept->keeper->settings.pace.refill_interval_ns;
@@ -198,6 +212,7 @@ static void schedule(struct kept *kept, uint64_t low)
         if (check_ns < kept->retry_ns) check_ns = kept->retry_ns;
         due = earlier(due, kept->resting ? rest_until(kept)
                                          : kept->used_ns + PAWL_IDLE_INTERVALS * interval_ns);
+        if (!kept->resting) due = earlier(due, look_at(kept));
         if (lanes(kept) || (!kept->resting && (held > 0 || kept_global(kept)))) {
             due = earlier(due, check_ns);
         }
@@ -205,19 +220,11 @@ static void schedule(struct kept *kept, uint64_t low)
     pawl_kept_due(kept, due);
 }
 
-/* It is in the list of those to be looked at. */
-static bool wanted(const struct kept *kept)
-{
-    const struct shelf *shelf = kept_shelf(kept);
-
-    return shelf != NULL && atomic_load_explicit(&shelf->queued, memory_order_acquire) != 0;
-}
-
 /* Nobody has it open, nothing is held, nothing waits: it need not be remembered. */
 static bool spent(const struct kept *kept)
 {
-    if (users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
-    if (wanted(kept)) return false;
+    if (kept_users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
+    if (pawl_kept_queued(kept)) return false;
     if (kept_out(kept) > 0 && !kept->keeper->draining) return false; /* they may come back */
     /* Nobody else may know of the floor; and that it is stopped is told until somebody acts. */
     if ((kept->stop.line != 0 || kept->stopped) && !kept->keeper->draining) return false;
@@ -290,6 +297,7 @@ void pawl_kept_step(struct kept *kept)
         low = pawl_pace_low(kept->rate, &kept->keeper->settings.pace);
         serve(kept);
         if (kept->errand == ERRAND_NONE) next_errand(kept, low);
+        if (low == 0 && kept->errand == ERRAND_NONE) pawl_kept_put_away(kept);
         set_low(kept, low);
     }
     pawl_kept_calm(kept);

@@ -46,6 +46,13 @@ bool pawl_kept_shelve(struct kept *kept)
     return true;
 }
 
+bool pawl_kept_queued(const struct kept *kept)
+{
+    const struct shelf *shelf = kept_shelf(kept);
+
+    return shelf != NULL && atomic_load_explicit(&shelf->queued, memory_order_acquire) != 0;
+}
+
 static void shelf_free(struct kept *kept)
 {
     const struct pawl_keeper_settings *settings = &kept->keeper->settings;
@@ -56,6 +63,35 @@ static void shelf_free(struct kept *kept)
         settings->stock_free(shelf, sizeof *shelf, settings->arg);
     } else {
         free(shelf);
+    }
+}
+
+static bool waited_for(const struct busy *busy)
+{
+    const uintptr_t any = (uintptr_t)busy->opens.first | (uintptr_t)busy->waits.first |
+                          (uintptr_t)busy->takes.first | (uintptr_t)busy->nexts.first |
+                          (uintptr_t)busy->batch.first | (uintptr_t)busy->changes.first;
+
+    return any != 0;
+}
+
+/*
+ * Whoever takes from a stock has its sequence open until it is done with that: so with no user left
+ * (read first; it pairs with the release of the last one) nobody is inside of it.
+ */
+void pawl_kept_put_away(struct kept *kept)
+{
+    const struct pawl_keeper_settings *settings = &kept->keeper->settings;
+    uint64_t now_ns = kept->keeper->now_ns;
+    struct shelf *shelf = kept_shelf(kept);
+
+    if (shelf == NULL || !kept_seldom(kept) || waited_for(kept->busy)) return;
+    if (kept_users(kept) == 0 && !pawl_kept_queued(kept)) {
+        pawl_kept_take_back(kept);
+        shelf_free(kept);
+    } else if (settings->idle != NULL && shelf->look_ns <= now_ns &&
+               now_ns - kept->used_ns >= settings->pace.refill_interval_ns) {
+        settings->idle(&kept->holding, settings->arg);
     }
 }
 
@@ -111,15 +147,6 @@ static void busy_spare(struct kept *kept)
     spare->next = keeper->spares;
     keeper->spares = spare;
     keeper->spare_count++;
-}
-
-static bool waited_for(const struct busy *busy)
-{
-    const uintptr_t any = (uintptr_t)busy->opens.first | (uintptr_t)busy->waits.first |
-                          (uintptr_t)busy->takes.first | (uintptr_t)busy->nexts.first |
-                          (uintptr_t)busy->batch.first | (uintptr_t)busy->changes.first;
-
-    return any != 0;
 }
 
 void pawl_kept_calm(struct kept *kept)

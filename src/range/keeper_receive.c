@@ -12,7 +12,7 @@ static void wait_in(struct kept *kept, struct pawl_asks *asks, struct pawl_ask *
 /* Before an ask of it waits; false: there is no memory for that, and it is answered. */
 static bool may_wait(struct kept *kept, struct pawl_ask *ask)
 {
-    bool opens = ask->kind == PAWL_ASK_OPEN;
+    bool opens = ask->kind == PAWL_ASK_OPEN && !ask->once;
 
     if (pawl_kept_busy(kept) && (!opens || pawl_kept_shelve(kept))) return true;
     pawl_ask_fail(ask, PAWL_NO_MEMORY, "no memory to wait for \"%.*s\"; ask again later",

@@ -13,9 +13,25 @@ static void answer_ok(struct pawl_ask *ask)
     pawl_ask_answer(ask);
 }
 
+/* One for all that open it, and one for each that would have one id instead. */
+static uint64_t opens_waited(const struct kept *kept)
+{
+    uint64_t onces = 0;
+    uint64_t others = 0;
+
+    for (const struct pawl_ask *ask = kept->busy->opens.first; ask != NULL; ask = ask->next) {
+        if (ask->once) {
+            onces++;
+        } else {
+            others = 1;
+        }
+    }
+    return onces + others;
+}
+
 uint64_t pawl_kept_waited(const struct kept *kept)
 {
-    uint64_t sum = kept->busy->wait_count + (kept->busy->opens.first != NULL ? 1 : 0);
+    uint64_t sum = kept->busy->wait_count + opens_waited(kept);
 
     for (const struct pawl_ask *ask = kept->busy->takes.first; ask != NULL; ask = ask->next) {
         if (ask->count > PAWL_BLOCK_IDS_MAX - sum) return PAWL_BLOCK_IDS_MAX;
@@ -36,18 +52,6 @@ void pawl_note_left(struct kept *kept, const struct pawl_ask *ask)
 {
     if (kept->busy->floor_from == ask) kept->busy->floor_from = NULL;
     if (kept->busy->run_for == ask) kept->busy->run_for = NULL;
-}
-
-void pawl_kept_serve_opens(struct kept *kept)
-{
-    if (!kept_global(kept) && pawl_kept_held(kept) == 0) return;
-    while (kept->busy->opens.first != NULL) {
-        struct pawl_ask *ask = pawl_asks_pop(&kept->busy->opens);
-
-        ask->holding = &kept->holding;
-        atomic_fetch_add_explicit(&kept->holding.users, 1, memory_order_relaxed);
-        answer_ok(ask);
-    }
 }
 
 void pawl_kept_serve_waits(struct kept *kept)
@@ -260,6 +264,54 @@ static void hand_out(struct kept *kept, struct pawl_ask *ask, struct held held)
                    held.range.count);
     pawl_note_left(kept, ask);
     answer_ok(ask);
+}
+
+/* Of a sequence that nobody has open and that is seldom used: then no stock is made for it. */
+void pawl_kept_serve_onces(struct kept *kept)
+{
+    struct pawl_asks all = kept->busy->opens;
+
+    if (kept->holding.stock != NULL || kept_global(kept) || !kept_seldom(kept)) return;
+    kept->busy->opens = (struct pawl_asks){NULL, NULL};
+    while (all.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&all);
+
+        if (ask->once && kept->reserve_count > 0) {
+            kept_forget_leases(kept); /* what came back of them would be handed out after it */
+            ask->holding = NULL;
+            hand_out(kept, ask, pawl_kept_cut(kept, 0, 0, 1));
+        } else {
+            pawl_asks_add(&kept->busy->opens, ask);
+        }
+    }
+}
+
+/* Whoever would have had one id instead opens it, too, if it is used often; or waits for that id.
+ */
+static bool opens_now(const struct kept *kept)
+{
+    if (kept_global(kept)) return true;
+    return pawl_kept_held(kept) > 0 && (kept->holding.stock != NULL || !kept_seldom(kept));
+}
+
+void pawl_kept_serve_opens(struct kept *kept)
+{
+    pawl_error no_memory;
+
+    if (!opens_now(kept)) return;
+    if (!pawl_kept_shelve(kept)) {
+        (void)pawl_fail(&no_memory, PAWL_NO_MEMORY, "no memory to open another sequence");
+        pawl_asks_fail(&kept->busy->opens, &no_memory);
+        return;
+    }
+    pawl_kept_publish(kept);
+    while (kept->busy->opens.first != NULL) {
+        struct pawl_ask *ask = pawl_asks_pop(&kept->busy->opens);
+
+        ask->holding = &kept->holding;
+        atomic_fetch_add_explicit(&kept->holding.users, 1, memory_order_relaxed);
+        answer_ok(ask);
+    }
 }
 
 /*

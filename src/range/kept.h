@@ -32,6 +32,7 @@ struct shelf {
     uint64_t put_laps[PAWL_STOCK_SLOTS]; /* laps of what was published, by publish */
     uint64_t overruns;                   /* of the stock, noticed so far */
     uint64_t drawn_ns; /* when somebody was last seen to have drawn from it; 0: never */
+    uint64_t look_ns;  /* when to look next whether it is still worth its memory */
 };
 
 /* One asker above, as far as its rate counts (design 5.4), or its leases may be lost. */
@@ -196,6 +197,18 @@ static inline struct shelf *kept_shelf(const struct kept *kept)
     return stock == NULL ? NULL : PAWL_OWNER(stock, struct shelf, stock);
 }
 
+/* Who has it open. */
+static inline uint32_t kept_users(const struct kept *kept)
+{
+    return atomic_load_explicit(&kept->holding.users, memory_order_acquire);
+}
+
+/* Nothing is held ahead of it, and it needs no stock of its own. */
+static inline bool kept_seldom(const struct kept *kept)
+{
+    return pawl_pace_seldom(kept->rate, &kept->keeper->settings.pace);
+}
+
 /* Ids leased to askers above that they may still hold unused. */
 static inline uint64_t kept_out(const struct kept *kept)
 {
@@ -225,6 +238,10 @@ void pawl_kept_due(struct kept *kept, uint64_t due_ns); /* PAWL_NEVER: out of th
  * has it now; false: no memory.
  */
 bool pawl_kept_shelve(struct kept *kept); /* a stock of its own */
+/* Puts its stock away, if that is not used often enough any more and nobody has it open; who has is
+ * told that it is idle. What was in it comes back to the reserve. */
+void pawl_kept_put_away(struct kept *kept);
+bool pawl_kept_queued(const struct kept *kept); /* a taker has called for a look at its stock */
 bool pawl_kept_make_reserve(struct kept *kept);
 bool pawl_kept_lend(struct kept *kept);
 bool pawl_kept_busy(struct kept *kept);
@@ -316,6 +333,7 @@ void pawl_errand_ended(struct kept *kept); /* judges its answer, on the keeper's
 void pawl_kept_serve_takes(struct kept *kept);
 void pawl_kept_serve_nexts(struct kept *kept);
 void pawl_kept_serve_waits(struct kept *kept);
+void pawl_kept_serve_onces(struct kept *kept); /* before what is in reserve is published */
 void pawl_kept_serve_opens(struct kept *kept);
 void pawl_kept_serve_checks(struct kept *kept, const pawl_error *error);
 void pawl_kept_serve_return(struct kept *kept, struct pawl_ask *ask);

@@ -90,10 +90,14 @@ double pawl_pace_rate(const struct pawl_pace *pace, const struct pawl_pace_setti
     return rate + pace->asked_rate;
 }
 
-/* Ids for so long at that rate; none for a sequence used less than once per refill interval. */
+bool pawl_pace_seldom(double rate, const struct pawl_pace_settings *settings)
+{
+    return rate * seconds(settings->refill_interval_ns) < 1;
+}
+
 static uint64_t ids_for(double rate, uint64_t time_ns, const struct pawl_pace_settings *settings)
 {
-    if (rate * seconds(settings->refill_interval_ns) < 1) return 0;
+    if (pawl_pace_seldom(rate, settings)) return 0;
     return count_of(rate * seconds(time_ns));
 }
 

@@ -44,6 +44,8 @@ void pawl_pace_granted(struct pawl_pace *pace, uint64_t ids);
 /* Ids per second, own use and askers' together. */
 double pawl_pace_rate(const struct pawl_pace *pace, const struct pawl_pace_settings *settings,
                       uint64_t now_ns);
+/* Less than once per refill interval: of such a sequence nothing is held ahead. */
+bool pawl_pace_seldom(double rate, const struct pawl_pace_settings *settings);
 /* Ask for more once fewer than this many are held; 0: only when nothing is. */
 uint64_t pawl_pace_low(double rate, const struct pawl_pace_settings *settings);
 /* How many ids to ask for; 0: none. At most PAWL_BLOCK_IDS_MAX; a source gives what it will. */

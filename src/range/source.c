@@ -86,7 +86,7 @@ void pawl_ask_answer(struct pawl_ask *ask)
     PAWL_ASSERT(ask->asking == 0); /* later, never from inside ask */
     if (ask->error.code != PAWL_OK) ask->grant.range.count = 0;
     if (ask->grant.range.count > 0) {
-        PAWL_ASSERT(ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT);
+        PAWL_ASSERT(ask->kind == PAWL_ASK_TAKE || ask->kind == PAWL_ASK_NEXT || ask->once);
         PAWL_ASSERT(ask->grant.range.increment != 0 && ask->grant.line != 0);
     }
     ask->pending = false;

@@ -121,7 +121,8 @@ struct pawl_ask {
     struct pawl_bytes to; /* RENAME */
     uint64_t count;
     bool exact;
-    bool force;  /* SET: backward is meant; READ: a tombstone, too */
+    bool once;  /* OPEN: of a sequence that is seldom used one id will do: as grant, holding NULL */
+    bool force; /* SET: backward is meant; READ: a tombstone, too */
     bool called; /* SET: value counts as used, as PostgreSQL's setval(s, value) has it */
     /*
      * READ, LIST of a keeper: next as if what is held here were given back, so that
@@ -148,7 +149,7 @@ struct pawl_ask {
     struct pawl_record *record;        /* READ and changes: where the record goes; may be NULL */
     struct pawl_page *page;            /* LIST */
     struct pawl_check *check;          /* CHECK */
-    struct pawl_holding *holding;      /* WAIT: in; OPEN: out */
+    struct pawl_holding *holding;      /* WAIT: in; OPEN: out; NULL: grant has an id instead */
     /* Out, stores only; may be NULL. PING: all of it. Else as of the ask, as far as it is known
      * without another word to the store, the branch being the one that concerns its record. */
     struct pawl_identity *identity;
@@ -156,8 +157,8 @@ struct pawl_ask {
     pawl_gaps *gaps;
 
     pawl_error error; /* out: code PAWL_OK, or what happened and what to do */
-    /* Out: TAKE, NEXT. With PAWL_NO_SEQUENCE from stores, epoch: of its tombstone; 0: there is not
-     * even that. With PAWL_ROLLBACK and PAWL_FLOOR from stores, range.increment: of the record, so
+    /* Out: TAKE, NEXT, OPEN if `once`. With PAWL_NO_SEQUENCE from stores, epoch: of its tombstone;
+     * 0: there is not even that. With PAWL_ROLLBACK and PAWL_FLOOR from stores, range.increment: of the record, so
      * that floors can be compared. */
     struct pawl_grant grant;
     uint64_t burned; /* out: ids that an error may have burned, or an exact NEXT left behind */

@@ -325,6 +325,8 @@ static void entry_ask(struct entry *entry)
     struct call *call = entry->call;
     call->sent.ask.kind = entry->holding == NULL ? PAWL_ASK_OPEN : PAWL_ASK_WAIT;
     call->sent.ask.holding = entry->holding;
+    call->sent.ask.once =
+        entry->holding == NULL && entry->parked_count == 1 && entry->parked_first->count == 1;
     call->sent.ask.count = entry->parked_count;
     call->sent.ask.deadline_ns = entry->parked_first->deadline_ns;
     call_submit(call);
@@ -332,11 +334,35 @@ static void entry_ask(struct entry *entry)
 
 /* What became of the entry's call. */
 
+/* One id, of a sequence that is seldom used, for the one who wanted one. */
+static void given_once(struct entry *entry, struct pawl_range range)
+{
+    struct pending *pending = entry->parked_first;
+
+    while (pending != NULL && pending->count != 1) {
+        pending = pending->parked_next;
+    }
+    if (pending == NULL) { /* he has hung up */
+        call_unread(entry->desk, entry_name(entry), range.count);
+        return;
+    }
+    struct conn *conn = pending->conn;
+
+    unpark(entry->desk, pending);
+    pawl_count_add(&entry->desk->counts.ids, 1);
+    conn->wire->took(conn, (pawl_ids){range.first, range.increment, 1});
+    conn_answered(conn, pending);
+}
+
 static void opened(struct entry *entry)
 {
     struct desk *desk = entry->desk;
     struct pawl_holding *holding = entry->call->sent.ask.holding;
 
+    if (holding == NULL) {
+        given_once(entry, entry->call->sent.ask.grant.range);
+        return;
+    }
     if (!table_add(&desk->by_holding, holding_hash(holding), entry)) {
         pawl_holding_release(holding); /* to be opened again */
         return;

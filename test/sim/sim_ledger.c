@@ -530,7 +530,8 @@ static void returned(struct sim_node *node, int seq, struct sim_call *call, stru
     node->sim->handed++;
     if (came_late(node, call)) return;
     book->last = pawl_mark_further(book->last, mark, increment);
-    book->increment = increment;
+    /* Not of an answer that comes late, of a line before. */
+    if (mark.line == book->last.line) book->increment = increment;
     if (call->begun_ns > book->last_ns) book->last_ns = call->begun_ns;
     context->last = pawl_mark_further(context->last, mark, increment);
     call->begun = pawl_mark_further(call->begun, mark, increment); /* a run rises in itself */

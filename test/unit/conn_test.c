@@ -315,6 +315,8 @@ static void lets_idle_sequences_go(void **state)
     (void)state;
     open_all(&fixture, NULL);
     expect(&fixture, 0, "SEQ.CREATE s\r\nINCR s\r\n", "+OK\r\n:1\r\n");
+    assert_int_equal(count_of(&desk_counts(fixture.world.desk)->open), 0); /* used once */
+    expect(&fixture, 0, "INCR s\r\nINCR s\r\n", ":2\r\n:3\r\n");
     assert_int_equal(count_of(&desk_counts(fixture.world.desk)->open), 1);
     for (int i = 0; i < 100 && fixture.world.idle == NULL; i++) {
         world_wait(&fixture.world, 5 * PAWL_NS_PER_S);
