@@ -96,7 +96,7 @@ static bool idle(const struct kept *kept)
     const struct pawl_keeper *keeper = kept->keeper;
     uint64_t idle_ns = PAWL_IDLE_INTERVALS * keeper->settings.pace.refill_interval_ns;
 
-    if (keeper->draining) return true;
+    if (keeper->draining || kept->leaving) return true;
     if (keeper->now_ns - kept->used_ns < idle_ns) return false;
     return !waited_for(kept) && !thirsty(kept);
 }
@@ -279,6 +279,7 @@ void pawl_kept_step(struct kept *kept)
     if (kept->keeper->draining) fail_closed(kept);
     if (waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
+        pawl_kept_leave(kept, false);
         kept->rest_ns = kept->rest_until_ns = 0;
         kept->used_ns = kept->keeper->now_ns;
     }
@@ -371,6 +372,7 @@ uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns)
     keeper->turning = true;
     keeper->now_ns = now_ns > keeper->now_ns ? now_ns : keeper->now_ns;
     if (keeper->unlogged > 0) pawl_keeper_log_failures(keeper, false);
+    pawl_keeper_make_room(keeper);
     for (int round = 0; more && round < KEEPER_ROUNDS_MAX; round++) {
         more = turn_wanted(keeper);
         if (turn_list(keeper)) more = true;

@@ -30,14 +30,18 @@ struct pawl_counts {
     _Atomic uint64_t stops;      /* how often one was */
     _Atomic uint64_t rollbacks;  /* grants discarded because they did not lie beyond our floor */
     _Atomic uint64_t steps_back; /* moves of records, as their store had gone back, or may have */
-    _Atomic uint64_t step_back_ids;            /* over so many ids */
-    _Atomic uint64_t holdings;                 /* sequences in memory */
+    _Atomic uint64_t step_back_ids; /* over so many ids */
+    _Atomic uint64_t holdings;      /* sequences in memory */
+    _Atomic uint64_t let_go;        /* those that left because there were more than cache_max */
     _Atomic uint64_t burned[PAWL_CAUSE_COUNT]; /* the sum of all ledgers; crash: of lives before */
     _Atomic uint64_t latency[PAWL_LATENCY_BUCKETS]; /* of refills */
 };
 
 struct pawl_keeper_settings {
     struct pawl_pace_settings pace;
+    /* Sequences in memory beyond which one that nobody has open or waits for leaves, as an idle one
+     * does: of a few that are looked at, the one that was not used for longest. 0: no limit. */
+    uint64_t cache_max;
     uint64_t retry_least_ns, retry_most_ns; /* back-off after a failed refill; 10 ms, 2 s */
     uint64_t seed;                          /* for jitter */
     bool refuse_rollback; /* a grant that is not beyond our floor stops the sequence */
@@ -46,6 +50,9 @@ struct pawl_keeper_settings {
     uint64_t (*clock)(void); /* for refill latencies; NULL: as coarse as the keeper's turns */
     /* On the keeper's thread: a holding has gone idle; whoever has it open may release it. */
     void (*idle)(struct pawl_holding *holding, void *arg);
+    /* On the keeper's thread: there are far fewer sequences in memory than there were: what they
+     * took may go back to the system. */
+    void (*shrank)(void *arg);
     /* Where stocks live, 64-byte aligned; NULL: the heap. A client's are in pages that a fork
      * wipes. */
     void *(*stock_new)(size_t size, void *arg);

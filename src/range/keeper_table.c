@@ -92,6 +92,7 @@ void pawl_kept_free(struct kept *kept)
     struct kept **link = bucket(keeper->table, keeper->table_size, kept->holding.name);
 
     pawl_kept_books_close(kept);
+    pawl_kept_leave(kept, false);
     pawl_kept_strip(kept);
     pawl_kept_due(kept, PAWL_NEVER);
     while (*link != kept) {

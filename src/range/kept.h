@@ -152,6 +152,7 @@ struct kept {
     bool handed_known; /* else none was */
     bool leases_first; /* whose turn it is, where leases and takers wait for the same ids */
     bool resting;      /* has nothing, waits to be used or released */
+    bool leaving;      /* there are too many, and nobody used it since it was chosen to go */
     char name[];       /* of the holding */
 };
 
@@ -180,6 +181,8 @@ struct pawl_keeper {
     struct kept **table; /* chains, size a power of two */
     size_t table_size;
     size_t count;
+    size_t leaving;     /* of those, chosen to go and not gone yet */
+    size_t most;        /* it was, since memory last went back to the system */
     struct kept **heap; /* room for `table_size` */
     size_t heap_count;
 };
@@ -254,6 +257,10 @@ static inline bool pawl_kept_reserve(struct kept *kept)
 {
     return kept->reserve != NULL || pawl_kept_make_reserve(kept);
 }
+
+/* keeper_cache.c */
+void pawl_kept_leave(struct kept *kept, bool leaving);  /* it is chosen to go; or stays after all */
+void pawl_keeper_make_room(struct pawl_keeper *keeper); /* sees to cache_max, and says `shrank` */
 
 /* keeper.c */
 void pawl_kept_step(

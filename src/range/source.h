@@ -158,8 +158,8 @@ struct pawl_ask {
 
     pawl_error error; /* out: code PAWL_OK, or what happened and what to do */
     /* Out: TAKE, NEXT, OPEN if `once`. With PAWL_NO_SEQUENCE from stores, epoch: of its tombstone;
-     * 0: there is not even that. With PAWL_ROLLBACK and PAWL_FLOOR from stores, range.increment: of the record, so
-     * that floors can be compared. */
+     * 0: there is not even that. With PAWL_ROLLBACK and PAWL_FLOOR from stores, range.increment: of
+     * the record, so that floors can be compared. */
     struct pawl_grant grant;
     uint64_t burned; /* out: ids that an error may have burned, or an exact NEXT left behind */
     /* Out: TAKE, NEXT, FENCE: ids that were jumped over before the grant, as the store had gone

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/daemon.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,13 @@ static void keeper_wakes(void *arg)
     pawl_turner_wake(((struct daemon *)arg)->ground.turner);
 }
 
+/* What is freed stays with the C library otherwise, far from the end of its heap as it lies. */
+static void keeper_shrank(void *arg)
+{
+    (void)arg;
+    (void)malloc_trim(0);
+}
+
 static void holding_idle(struct pawl_holding *holding, void *arg)
 {
     struct daemon *daemon = arg;
@@ -73,6 +81,7 @@ static void gather_facts(struct daemon *daemon)
     daemon->facts.started_ns = pawl_clock_ns();
     daemon->facts.started_us = pawl_clock_wall_us();
     daemon->facts.max_clients = daemon->config->max_clients;
+    daemon->facts.cache_sequences = daemon->config->cache_sequences;
     daemon->facts.counts = pawl_keeper_counts(pawl_turner_keeper(daemon->ground.turner));
     daemon->facts.guard = daemon->ground.guard;
     daemon->facts.look_at_guard = pawl_guard_look;
@@ -251,7 +260,7 @@ struct daemon *daemon_start(const struct config *config, const sigset_t *ends, p
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
     struct pawl_keeper_settings keeper = {
-        .wake = keeper_wakes, .idle = holding_idle, .arg = daemon};
+        .wake = keeper_wakes, .idle = holding_idle, .shrank = keeper_shrank, .arg = daemon};
 
     if (daemon == NULL) {
         (void)pawl_fail(error, PAWL_NO_MEMORY, "no memory to start");
@@ -331,15 +340,17 @@ static void say_settings(const struct config *config, size_t threads, FILE *to)
         to,
         "  threads           %zu\n  max-clients       %llu\n"
         "  ride-through      %.9g s\n  refill-interval   %.9g s\n"
+        "  cache-sequences   %llu\n"
         "  max-blocks        %llu\n  max-take          %llu\n"
         "  request-timeout   %.9g s\n  takeover-timeout  %.9g s\n"
         "  on-rollback       %s\n  setval-back       %s\n"
         "  auto-create       %s\n",
         threads, (unsigned long long)config->max_clients, (double)config->ride_through_ns / 1e9,
-        (double)config->refill_interval_ns / 1e9, (unsigned long long)config->max_blocks,
-        (unsigned long long)config->max_take, (double)config->request_timeout_ns / 1e9,
-        (double)config->takeover_timeout_ns / 1e9, rollback[config->on_rollback],
-        back[config->setval_back], config->auto_create[0] == '\0' ? "no" : config->auto_create);
+        (double)config->refill_interval_ns / 1e9, (unsigned long long)config->cache_sequences,
+        (unsigned long long)config->max_blocks, (unsigned long long)config->max_take,
+        (double)config->request_timeout_ns / 1e9, (double)config->takeover_timeout_ns / 1e9,
+        rollback[config->on_rollback], back[config->setval_back],
+        config->auto_create[0] == '\0' ? "no" : config->auto_create);
 }
 
 static void say_addresses(const struct ground *ground, const struct users *users, FILE *to)

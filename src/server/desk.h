@@ -101,6 +101,7 @@ struct server_facts {
     uint64_t started_ns; /* on the clock of now_ns */
     int64_t started_us;  /* the wall clock, since 1970: for show */
     uint64_t max_clients;
+    uint64_t cache_sequences; /* in memory, at most, but for those in use */
     _Atomic uint64_t refused_clients;
     const struct pawl_counts *counts; /* of the keeper */
     struct pawl_guard *guard;         /* of the store; NULL: none */

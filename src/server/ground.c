@@ -271,6 +271,7 @@ static pawl_err open_keeper(struct ground *ground, struct pawl_keeper_settings *
         .refill_interval_ns = config->refill_interval_ns,
         .max_blocks = config->max_blocks,
     };
+    keeper->cache_max = config->cache_sequences;
     keeper->clock = pawl_clock_ns;
     keeper->retry_least_ns = RETRY_LEAST_NS;
     keeper->retry_most_ns = RETRY_MOST_NS;

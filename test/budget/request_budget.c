@@ -64,7 +64,7 @@ static void prepare(struct asking *asking)
     talk_bind(&asking->bound, "", "one", (const char *const[]){NULL}, -1);
     talk_execute(&asking->bound, "", 0);
     talk_plain(&asking->bound, 'S');
-    expect(&asking->fixture, 0, &asking->bound, "2 D(2) C(SELECT 1) Z(I)");
+    expect(&asking->fixture, 0, &asking->bound, "2 D(4) C(SELECT 1) Z(I)");
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@ OPTIONS = {
     "--store": "memory:", "--listen": "resp://127.0.0.1:0", "--data": "", "--threads": "1",
     "--open": "yes", "--auto-create": "x*", "--max-take": "10", "--max-clients": "10",
     "--ride-through": "10s", "--refill-interval": "1s", "--max-blocks": "10",
+    "--cache-sequences": "10",
     "--request-timeout": "1s", "--takeover-timeout": "1s", "--on-rollback": "refuse",
     "--log-level": "debug",
 }

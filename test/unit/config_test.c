@@ -75,6 +75,7 @@ static void defaults_are_those_of_the_table(void **state)
     assert_int_equal(config.ride_through_ns, 60 * PAWL_NS_PER_S);
     assert_int_equal(config.refill_interval_ns, 30 * PAWL_NS_PER_S);
     assert_int_equal(config.max_blocks, 1000);
+    assert_int_equal(config.cache_sequences, 1000000);
     assert_int_equal(config.takeover_timeout_ns, 30 * PAWL_NS_PER_S);
     assert_int_equal(config.on_rollback, CONFIG_ON_ROLLBACK_SKIP);
     assert_false(config.check || config.version || config.help);

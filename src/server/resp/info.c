@@ -183,9 +183,12 @@ static void add_clients(struct text *text, const struct desk *desk)
 
 static void add_sequences(struct text *text, const struct desk *desk)
 {
-    const struct pawl_counts *counts = desk->settings.facts->counts;
+    const struct server_facts *facts = desk->settings.facts;
+    const struct pawl_counts *counts = facts->counts;
 
     add_line(text, "sequences_in_memory:%" PRIu64, load(&counts->holdings));
+    add_line(text, "sequences_in_memory_max:%" PRIu64, facts->cache_sequences);
+    add_line(text, "sequences_let_go:%" PRIu64, load(&counts->let_go));
     add_line(text, "sequences_open_by_threads:%" PRIu64, SUM(desk, open));
 }
 
