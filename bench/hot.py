@@ -5,8 +5,9 @@ SegmentChainId, the best-known peer, by JMH on the same machine.
 
 Threads are pinned: the first and third to core 0, the others to core 1. A repetition takes four
 million ids per thread of each subject, in turn; ratios are of neighbours. "Reserved per id used"
-is what a crash at the end of the run would burn, and more. CosId's figures include no call through
-a library: its just-in-time compiler puts the method into the loop."""
+is what was taken from the store by the end, by what was handed out of it: a crash would burn the
+difference. CosId's figures include no call through a library: Java's just-in-time compiler puts
+the method into the loop."""
 import json
 import pathlib
 import re

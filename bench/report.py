@@ -62,6 +62,8 @@ def head(parts, facts):
              "clients and loads share two cores, so the figures compare designs; they are not "
              "what any of these does on machines of its own. Every figure is a median, with the "
              "least and the most of its runs; ratios are of runs that stood side by side.",
+             "`make bench` measures all of this again in half an hour, `make bench-tried` what is "
+             "not used; the folder [benchmarks](benchmarks) has the figures as JSON.",
              f"Of the limits that pawl is held to here, {kept} are kept and {missed} missed.",
              table(["the machine", ""], [[name, str(value)] for name, value in facts.items()])]
     return "\n\n".join(text)
