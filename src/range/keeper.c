@@ -372,7 +372,7 @@ uint64_t pawl_keeper_turn(struct pawl_keeper *keeper, uint64_t now_ns)
     keeper->turning = true;
     keeper->now_ns = now_ns > keeper->now_ns ? now_ns : keeper->now_ns;
     if (keeper->unlogged > 0) pawl_keeper_log_failures(keeper, false);
-    pawl_keeper_make_room(keeper);
+    if (keeper->count != keeper->looked) pawl_keeper_make_room(keeper);
     for (int round = 0; more && round < KEEPER_ROUNDS_MAX; round++) {
         more = turn_wanted(keeper);
         if (turn_list(keeper)) more = true;

@@ -8,7 +8,7 @@
 enum {
     SAMPLE = 16,         /* looked at, of whom one leaves */
     LEAVES_MAX = 1024,   /* in one turn */
-    SHRANK_LEAST = 65536 /* fewer: that is no memory to speak of */
+    SHRANK_LEAST = 16384 /* fewer: that is no memory to speak of */
 };
 
 /* Nobody would miss it: what it holds can be given back, and who asks for it next, asks below. */
@@ -62,4 +62,5 @@ void pawl_keeper_make_room(struct pawl_keeper *keeper)
         pawl_kept_step(kept);
     }
     tell_shrunk(keeper);
+    keeper->looked = most > 0 && keeper->count > most ? SIZE_MAX : keeper->count;
 }

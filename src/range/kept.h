@@ -183,6 +183,7 @@ struct pawl_keeper {
     size_t count;
     size_t leaving;     /* of those, chosen to go and not gone yet */
     size_t most;        /* it was, since memory last went back to the system */
+    size_t looked;      /* it was, when room was last made; SIZE_MAX: and that was not enough */
     struct kept **heap; /* room for `table_size` */
     size_t heap_count;
 };
