@@ -107,9 +107,9 @@ def judge(report, command, found):
 
 
 def main():
-    parser = part.arguments(__doc__, 3, 0.7)
+    parser = part.arguments(__doc__, 3, 1)
     parser.add_argument("--connections", help="default " + ",".join(map(str, CONNECTIONS)))
-    args = part.parse(parser, (3, 0.7), (1, 0.25))
+    args = part.parse(parser, (3, 1), (1, 0.25))
     args.connections = ([int(one) for one in args.connections.split(",")] if args.connections
                         else CONNECTIONS[1:2] if args.quick else CONNECTIONS)
     report = part.Part("server", "Server: INCR and SEQ.LEASE", __doc__)

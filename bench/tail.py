@@ -48,7 +48,7 @@ def start_postgres(stack):
 
 def subjects(args, rate, redis, postgres):
     """(name, what was measured) of all that can be asked for that many ids a second."""
-    peer_s = min(args.seconds, 10)
+    peer_s = min(args.seconds, 5)
     yield "bare add", run(args, "tail_bench", rate, peer_s)
     for store_ms in args.stores_ms:
         yield f"pawl_next, store {store_ms} ms", run(args, "tail_bench", rate, args.seconds,
