@@ -56,4 +56,5 @@ class Watch:
 
     def others(self):
         wall, busy, ours = (after - before for after, before in zip(self.now(), self.begun))
-        return max(0.0, (busy - ours) / (wall * os.cpu_count()))
+        share = (busy - ours) / (wall * os.cpu_count())
+        return min(1.0, max(0.0, share))  # the kernel counts in ticks
