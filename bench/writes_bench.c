@@ -1,178 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many writes of its record a sequence costs by the rate at which its ids are used: a keeper
- * over a store, as in pawld, on a clock of its own. Blocks grow for ten minutes; the hour after
- * that is counted. Prints one line for each rate.
+ * What a sequence costs by the rate at which its ids are used, from one a day to 10 million a
+ * second: writes, ids that a crash burns, seconds that it rides through; for clients straight on a
+ * store and behind a pawld. Real keepers on a clock of their own. Then what 10,000 sequences cost
+ * on DynamoDB, beside fixed blocks. Fails if the formulas of sizing.h do not hold.
+ *
+ *     writes_bench [--quick] [--json]
  */
-#include "range/keeper.h"
-#include "store/store.h"
+#include "one_seq.h"
+#include "sizing.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define DAY_S          86400.0
+#define MILLION_WRITES 0.625 /* USD on demand, us-east-1, since November 2024 */
+#define MILLION_READS  0.125 /* consistent, of up to 4 KB */
 
 enum {
-    GROW_S = 600,
-    COUNTED_S = 3600,
-    TICK_MS = 10,
-    INTERVAL_S = 30,
-    RIDE_THROUGH_S = 60,
+    FLEET = 10000, /* sequences of the first published system */
+    STRATUM = 40,  /* of them stand together, by rate, for their mean */
+    SPREAD_GROW_S = 1800,
 };
 
-/* Between keeper and store: counts what is written. */
-struct meter {
-    struct pawl_source source;
-    struct pawl_source *store;
-    uint64_t writes;
+static const struct sizing sizing = {60, 30};
+
+static struct {
+    bool quick, json;
+    const char *comma; /* before the next JSON row */
+    int misses;        /* formulas that did not hold */
+} run;
+
+struct shape {
+    const char *label;
+    uint32_t clients, servers;
 };
 
-struct taker {
-    struct pawl_keeper *keeper;
-    struct pawl_holding *holding;
-    uint64_t now_ns, taken, waits;
-    struct pawl_ask ask;
-    bool asking;
+struct row {
+    double rate;
+    double used;          /* ids a second that were used in fact: they come at random */
+    double writes, reads; /* a second */
+    double per_million, burned_per_million; /* of the ids used; with no process that ends */
+    double held_mean[2], held_most[2];      /* clients, servers */
+    double ride_least, ride_mean;           /* seconds; 0: it holds nothing ahead */
 };
 
-static void meter_ask(struct pawl_source *self, struct pawl_ask *ask)
+static double uniform(uint64_t *random)
 {
-    struct meter *meter = PAWL_OWNER(self, struct meter, source);
-
-    meter->writes += ask->kind == PAWL_ASK_TAKE && ask->count > 0;
-    pawl_source_ask(meter->store, ask);
+    return (double)(pawl_random(random) >> 11) * 0x1p-53;
 }
 
-static uint64_t meter_turn(struct pawl_source *self, uint64_t now_ns)
+static void run_s(struct one_seq *seq, double seconds)
 {
-    struct pawl_source *store = PAWL_OWNER(self, struct meter, source)->store;
-
-    return store->ops->turn(store, now_ns);
+    one_seq_run(seq, one_seq_now(seq) + (uint64_t)(seconds * 1e9));
 }
 
-static void meter_close(struct pawl_source *self)
+/* Holdings at random moments, while the counted time goes by. */
+static void sample(struct one_seq *seq, double seconds, uint64_t *random, struct row *row)
 {
-    struct pawl_source *store = PAWL_OWNER(self, struct meter, source)->store;
+    int samples = run.quick ? 100 : 1000;
 
-    store->ops->close(store);
-}
+    for (int i = 0; i < samples; i++) {
+        run_s(seq, 2 * uniform(random) * seconds / samples);
+        double held[2] = {(double)one_seq_held(seq, false), (double)one_seq_held(seq, true)};
 
-static const struct pawl_source_ops meter_ops = {
-    .scheme = "meter", .ask = meter_ask, .turn = meter_turn, .close = meter_close};
-
-static void answered(struct pawl_ask *ask)
-{
-    struct taker *taker = PAWL_OWNER(ask, struct taker, ask);
-
-    taker->asking = false;
-    if (ask->error.code == PAWL_OK) return;
-    (void)fprintf(stderr, "writes_bench: %s\n", ask->error.text);
-    exit(1);
-}
-
-/* The ask under way must be over before the next. */
-static void ask(struct taker *taker, enum pawl_ask_kind kind, struct pawl_ask what)
-{
-    static const pawl_definition definition = {0};
-
-    taker->ask = what;
-    taker->ask.kind = kind;
-    taker->ask.name = PAWL_BYTES("orders");
-    taker->ask.definition = &definition;
-    taker->ask.done = answered;
-    taker->asking = true;
-    pawl_source_ask(pawl_keeper_source(taker->keeper), &taker->ask);
-    while (taker->asking) {
-        (void)pawl_keeper_turn(taker->keeper, taker->now_ns += PAWL_NS_PER_US);
-    }
-}
-
-static void take(struct taker *taker, uint64_t count)
-{
-    while (count > 0) {
-        uint64_t wish = count < PAWL_STOCK_TAKE_MAX ? count : PAWL_STOCK_TAKE_MAX;
-        pawl_ids ids;
-
-        if (!pawl_stock_take(taker->holding->stock, wish, &ids)) {
-            taker->waits++;
-            ask(taker, PAWL_ASK_WAIT, (struct pawl_ask){.count = count, .holding = taker->holding});
-            continue;
+        for (int layer = 0; layer < 2; layer++) {
+            row->held_mean[layer] += held[layer] / samples;
+            if (held[layer] > row->held_most[layer]) row->held_most[layer] = held[layer];
         }
-        taker->taken += ids.count;
-        count -= ids.count;
     }
 }
 
-/* Uses ids at a steady rate for so many seconds. */
-static void run(struct taker *taker, double rate, uint64_t seconds)
+/* Ids served between the loss of the store and the first call that finds nothing, as seconds. */
+static void ride(struct one_seq *seq, uint64_t *random, struct row *row)
 {
-    uint64_t begun_ns = taker->now_ns;
-    double owed = 0;
+    int trials = run.quick ? 5 : 20;
 
-    while (taker->now_ns - begun_ns < seconds * PAWL_NS_PER_S) {
-        taker->now_ns += TICK_MS * PAWL_NS_PER_MS;
-        owed += rate * TICK_MS / 1000;
-        uint64_t due = (uint64_t)owed;
+    row->ride_least = INFINITY;
+    for (int i = 0; i < trials; i++) {
+        run_s(seq, 600 + 60 * uniform(random));
+        struct one_seq_counts before = one_seq_counts(seq);
 
-        owed -= (double)due;
-        take(taker, due);
-        (void)pawl_keeper_turn(taker->keeper, taker->now_ns);
+        one_seq_store(seq, false);
+        while (one_seq_counts(seq).waited == before.waited) {
+            run_s(seq, 0.05);
+        }
+        double served = (double)(one_seq_counts(seq).taken - before.taken) / row->rate;
+
+        row->ride_mean += served / trials;
+        if (served < row->ride_least) row->ride_least = served;
+        one_seq_store(seq, true);
     }
 }
 
-static void wake(void *arg)
+static struct row measure(double rate, const struct shape *shape)
 {
-    (void)arg; /* every tick turns the keeper */
-}
-
-static void measure(double rate)
-{
-    const struct pawl_store_options options = {.seed = 1,
-                                               .refill_interval_ns = INTERVAL_S * PAWL_NS_PER_S};
-    const struct pawl_keeper_settings settings = {
-        .pace = {RIDE_THROUGH_S * PAWL_NS_PER_S, INTERVAL_S * PAWL_NS_PER_S, 1000},
-        .retry_least_ns = 10 * PAWL_NS_PER_MS,
-        .retry_most_ns = 2 * PAWL_NS_PER_S,
+    const struct one_seq_settings settings = {
+        .pace = {60 * PAWL_NS_PER_S, 30 * PAWL_NS_PER_S, 1000},
+        .clients = shape->clients,
+        .servers = shape->servers,
+        .rate = rate,
+        .step_ns = 50 * PAWL_NS_PER_MS,
         .seed = 1,
-        .wake = wake,
     };
-    struct meter meter = {.source = {&meter_ops}};
-    struct taker taker = {.now_ns = PAWL_NS_PER_S};
-    pawl_error error = {0};
+    double counted_s = fmax(run.quick ? 600 : 3600, (run.quick ? 100 : 1000) / rate);
+    struct row row = {.rate = rate};
+    struct one_seq *seq = one_seq_new(&settings);
+    uint64_t random = 2;
 
-    if (pawl_store_open("memory:", &options, &meter.store, &error) != PAWL_OK) {
-        (void)fprintf(stderr, "writes_bench: %s\n", error.text);
-        exit(1);
-    }
-    taker.keeper = pawl_keeper_new(&meter.source, &settings);
-    if (taker.keeper == NULL) exit(1);
-    ask(&taker, PAWL_ASK_CREATE, (struct pawl_ask){.count = 0});
-    ask(&taker, PAWL_ASK_OPEN, (struct pawl_ask){.count = 0});
-    taker.holding = taker.ask.holding;
-    run(&taker, rate, GROW_S);
+    run_s(seq, fmax(600, 20 / rate));
+    struct one_seq_counts before = one_seq_counts(seq);
+    uint64_t begun_ns = one_seq_now(seq);
 
-    uint64_t writes = meter.writes;
-    uint64_t taken = taker.taken;
-    uint64_t waits = taker.waits;
+    sample(seq, counted_s, &random, &row);
+    struct one_seq_counts after = one_seq_counts(seq);
 
-    run(&taker, rate, COUNTED_S);
-    writes = meter.writes - writes;
-    taken = taker.taken - taken;
-    printf("%12.8g %14.2f %16.3f %18.4f %10" PRIu64 " %14.1f\n", rate,
-           (double)writes * INTERVAL_S / COUNTED_S, (double)COUNTED_S / (double)writes,
-           (double)writes * 1e6 / (double)taken, taker.waits - waits,
-           (double)pawl_keeper_counts(taker.keeper)->held / rate);
-    pawl_keeper_free(taker.keeper);
-    meter.source.ops->close(&meter.source);
+    counted_s = (double)(one_seq_now(seq) - begun_ns) / 1e9;
+    row.writes = (double)(after.writes - before.writes) / counted_s;
+    row.reads = (double)(after.reads - before.reads) / counted_s;
+    double used = (double)(after.taken - before.taken);
+
+    row.used = used / counted_s;
+    row.per_million = 1e6 * (double)(after.writes - before.writes) / used;
+    row.burned_per_million = 1e6 * (double)(after.burned - before.burned) / used;
+    if (sizing_is_steady(&sizing, rate / shape->clients)) ride(seq, &random, &row);
+    one_seq_audit(seq);
+    one_seq_free(seq);
+    return row;
 }
 
-int main(void)
-{
-    static const double rates[] = {1.0 / 60, 1, 10, 1000, 100000, 10000000};
+/* Formulas. */
 
-    printf("%12s %14s %16s %18s %10s %14s\n", "ids/s", "writes/30 s", "s between writes",
-           "writes/million ids", "waits", "s at hand");
-    for (size_t i = 0; i < PAWL_COUNT(rates); i++) {
-        measure(rates[i]);
+struct claim {
+    const char *what;
+    double found, said;
+    double under, over; /* as shares of what is said */
+};
+
+static void hold(const struct row *row, const struct shape *shape, const struct claim *claim)
+{
+    bool holds = claim->found >= claim->said * (1 - claim->under) &&
+                 claim->found <= claim->said * (1 + claim->over);
+
+    if (holds) return;
+    (void)fprintf(stderr, "writes_bench: %s, %g ids/s: %s: %g, and the formula says %g\n",
+                  shape->label, row->rate, claim->what, claim->found, claim->said);
+    run.misses++;
+}
+
+/* Clients lease in large pieces, so a server has its most for long, or seldom: only that is held
+ * against the formula. */
+static void check(const struct row *row, const struct shape *shape)
+{
+    uint32_t holders = shape->servers > 0 ? 1 : shape->clients;
+    double one = row->used / holders;
+    double client = row->used / shape->clients;
+    bool near = sizing_is_near(&sizing, client) || sizing_is_near(&sizing, one);
+    const struct claim claims[] = {
+        {"writes a second", row->writes, holders * sizing_writes(&sizing, one),
+         near ? 1 : SIZING_WRITES_UNDER, near ? SIZING_NEAR_OVER : SIZING_WRITES_OVER},
+        {"reads a second", row->reads, holders / sizing.refill_interval_s, 1, SIZING_WRITES_OVER},
+        {"ids held in clients", row->held_mean[0],
+         shape->clients * sizing_held_mean(&sizing, client), SIZING_HELD, SIZING_HELD},
+        {"most ids held in clients", row->held_most[0],
+         shape->clients * sizing_held_most(&sizing, client), 1, SIZING_HELD},
+        {"most ids held in the server", row->held_most[1],
+         shape->servers * sizing_held_most(&sizing, row->used), 1, SIZING_HELD},
+    };
+
+    for (size_t i = 0; i < (near ? 2 : PAWL_COUNT(claims)); i++) {
+        hold(row, shape, &claims[i]);
     }
-    return 0;
+}
+
+static void print_row(const struct row *row, const struct shape *shape)
+{
+    if (run.json) {
+        printf("%s\n    {\"shape\": \"%s\", \"clients\": %u, \"servers\": %u, \"ids_per_s\": %.8g, "
+               "\"writes_per_30_s\": %.4g, \"reads_per_30_s\": %.4g, \"writes_per_million\": %.5g, "
+               "\"burned_per_million\": %.5g, \"clients_held_mean\": %.5g, "
+               "\"clients_held_most\": %.5g, \"servers_held_mean\": %.5g, "
+               "\"servers_held_most\": %.5g, \"ride_least_s\": %.4g, \"ride_mean_s\": %.4g}",
+               run.comma, shape->label, shape->clients, shape->servers, row->rate, row->writes * 30,
+               row->reads * 30, row->per_million, row->burned_per_million, row->held_mean[0],
+               row->held_most[0], row->held_mean[1], row->held_most[1], row->ride_least,
+               row->ride_mean);
+        run.comma = ",";
+        return;
+    }
+    printf("%12.6g %8.3g %8.3g %14.5g %14.5g %12.5g %12.5g %12.5g %12.5g %8.1f %8.1f\n", row->rate,
+           row->writes * 30, row->reads * 30, row->per_million, row->burned_per_million,
+           row->held_mean[0], row->held_most[0], row->held_mean[1], row->held_most[1],
+           row->ride_least, row->ride_mean);
+}
+
+static void measure_rates(void)
+{
+    static const struct shape shapes[] = {
+        {"one client on a store", 1, 0},
+        {"one client behind pawld", 1, 1},
+        {"ten clients on a store", 10, 0},
+        {"ten clients behind pawld", 10, 1},
+    };
+    static const double rates[] = {1 / DAY_S, 10 / DAY_S, 100 / DAY_S, 1000 / DAY_S, 1e4 / DAY_S,
+                                   1,         1e1,        1e2,         1e3,          1e4,
+                                   1e5,       1e6,        1e7};
+
+    if (run.json) printf("  \"rates\": [");
+    run.comma = "";
+    for (size_t i = 0; i < PAWL_COUNT(shapes); i++) {
+        if (!run.json) {
+            printf("\n== %s ==\n%12s %8s %8s %14s %14s %12s %12s %12s %12s %8s %8s\n",
+                   shapes[i].label, "ids/s", "w/30 s", "r/30 s", "writes/million", "burned/million",
+                   "clients:mean", "most", "pawld:mean", "most", "ride >=", "mean s");
+        }
+        for (size_t j = 0; j < PAWL_COUNT(rates); j++) {
+            struct row row = measure(rates[j], &shapes[i]);
+
+            check(&row, &shapes[i]);
+            print_row(&row, &shapes[i]);
+        }
+    }
+    if (run.json) printf("],\n");
+}
+
+/* The fleet on DynamoDB. */
+
+struct bill {
+    double writes, reads; /* a month */
+    double crash, clean;  /* ids burned by the end of the one process that holds all */
+};
+
+struct variant {
+    const char *label;
+    uint64_t interval_s, block;
+};
+
+static void bill_sequence(double rate, double weight, const struct variant *variant, uint64_t seed,
+                          struct bill *bill)
+{
+    const struct one_seq_settings settings = {
+        .pace = {60 * PAWL_NS_PER_S, variant->interval_s * PAWL_NS_PER_S, 1000},
+        .block = variant->block,
+        .clients = 1,
+        .rate = rate,
+        .step_ns = 200 * PAWL_NS_PER_MS,
+        .seed = seed,
+    };
+    /* Long enough for some blocks, and ended at a random moment. */
+    double counted_s = run.quick ? 1200 : 7200;
+    struct one_seq *seq = one_seq_new(&settings);
+
+    if (variant->block > 0) counted_s = fmin(fmax(counted_s, 20 * 500 / rate), 40 * counted_s);
+    run_s(seq, SPREAD_GROW_S + 997 * (double)(seed % 600) / 600);
+    struct one_seq_counts before = one_seq_counts(seq);
+
+    run_s(seq, counted_s);
+    struct one_seq_counts after = one_seq_counts(seq);
+    double scale = weight * SIZING_MONTH_S / counted_s;
+
+    bill->writes += scale * (double)(after.writes - before.writes);
+    bill->reads += scale * (double)(after.reads - before.reads);
+    bill->crash += weight * (double)one_seq_held(seq, false);
+    one_seq_audit(seq);
+    one_seq_client_stop(seq, 0, true);
+    bill->clean += weight * (double)(one_seq_counts(seq).burned - after.burned);
+    one_seq_free(seq);
+}
+
+static struct bill bill_fleet(const double *rates, bool equal, const struct variant *variant)
+{
+    size_t stratum = equal || run.quick ? FLEET / 50 : STRATUM;
+    struct bill bill = {0, 0, 0, 0};
+
+    for (size_t at = 0; at < FLEET; at += stratum) {
+        double sum = 0;
+
+        for (size_t i = at; i < at + stratum; i++) {
+            sum += rates[i];
+        }
+        bill_sequence(sum / (double)stratum, (double)stratum, variant, at + 1, &bill);
+    }
+    return bill;
+}
+
+static void print_bill(const char *spread, double total, const char *label, const struct bill *bill)
+{
+    double usd = bill->writes / 1e6 * MILLION_WRITES + bill->reads / 1e6 * MILLION_READS;
+
+    if (run.json) {
+        printf("%s\n    {\"spread\": \"%s\", \"ids_per_s\": %.8g, \"way\": \"%s\", "
+               "\"write_units_per_month\": %.5g, \"read_units_per_month\": %.5g, "
+               "\"usd_per_month\": %.5g, \"crash_burns\": %.5g, \"clean_stop_burns\": %.5g}",
+               run.comma, spread, total, label, bill->writes, bill->reads, usd, bill->crash,
+               bill->clean);
+        run.comma = ",";
+        return;
+    }
+    printf("%-6s %9.0f  %-26s %12.2f %12.2f %9.2f %12.4g %12.4g\n", spread, total, label,
+           bill->writes / 1e6, bill->reads / 1e6, usd, bill->crash, bill->clean);
+}
+
+static void bill_spread(const char *name, double total, bool equal)
+{
+    static const struct variant variants[] = {
+        {"pawl", 30, 0},
+        {"pawl, interval 10 min", 600, 0},
+        {"pawl, BLOCK 500", 30, 500},
+        {"pawl, BLOCK 500, 10 min", 600, 500},
+    };
+    static double rates[FLEET];
+
+    (equal ? sizing_equal : sizing_zipf)(rates, FLEET, total);
+    for (size_t i = 0; i < PAWL_COUNT(variants); i++) {
+        struct bill bill = bill_fleet(rates, equal, &variants[i]);
+
+        print_bill(name, total, variants[i].label, &bill);
+    }
+    for (uint64_t n = 500; n <= 1000; n += 500) {
+        double burned = FLEET * sizing_block_held(n);
+        struct bill bill = {SIZING_MONTH_S * sizing_block_writes(n, total), 0, burned, burned};
+
+        print_bill(name, total, n == 500 ? "fixed blocks of 500" : "fixed blocks of 1,000", &bill);
+    }
+}
+
+static void bill_all(void)
+{
+    static const double totals[] = {1e3, 1e4, 1e5, 1e6};
+
+    if (run.json) {
+        printf("  \"dynamodb\": [");
+    } else {
+        printf("\n== %d sequences on DynamoDB, a month, one process that holds them ==\n", FLEET);
+        printf("%-6s %9s  %-26s %12s %12s %9s %12s %12s\n", "spread", "ids/s", "", "million WRU",
+               "million RRU", "USD", "crash burns", "clean burns");
+    }
+    run.comma = "";
+    for (size_t i = 0; i < PAWL_COUNT(totals); i++) {
+        bill_spread("Zipf", totals[i], false);
+        bill_spread("equal", totals[i], true);
+    }
+    if (run.json) printf("]\n}\n");
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        bool quick = strcmp(argv[i], "--quick") == 0;
+        bool json = strcmp(argv[i], "--json") == 0;
+
+        if (!quick && !json) {
+            (void)fprintf(stderr, "usage: writes_bench [--quick] [--json]\n");
+            return 2;
+        }
+        run.quick = run.quick || quick;
+        run.json = run.json || json;
+    }
+    if (run.json) printf("{\n");
+    measure_rates();
+    bill_all();
+    return run.misses > 0 ? 1 : 0;
 }
