@@ -144,10 +144,13 @@ static bool apart(struct pawl_range a, struct pawl_range b)
            b_least > (a.first > a_last ? a.first : a_last);
 }
 
-/* A sequence that was renamed gives nothing again under its new name. */
+/*
+ * A sequence that was renamed gives nothing again under its new name. In a store that went back to
+ * before that they are two sequences, of which one may be fenced beyond what it gave as the other.
+ */
 static void check_free_under_both(struct sim *sim, int seq, const struct pawl_grant *grant)
 {
-    if (!sim->plan.faults.rename || seq > 1) return;
+    if (!sim_store_has_renamed(sim) || seq > 1) return;
     for (const struct sim_span *span = sim->seqs[1 - seq].spans; span != NULL; span = span->next) {
         if (span->era != sim->era || span->range.count == 0) continue;
         if (apart(span->range, grant->range)) continue;

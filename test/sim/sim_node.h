@@ -93,6 +93,7 @@ uint64_t sim_store_stalled_ns(const struct sim *sim);     /* for how long yet */
 void sim_store_keep(struct sim *sim);                     /* remembers its present state */
 void sim_store_rewind(struct sim *sim); /* goes back to the state that it remembers */
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq);
+bool sim_store_has_renamed(const struct sim *sim); /* as far as it remembers */
 bool sim_store_is_away(const struct sim *sim);
 int64_t sim_store_wall_s(void *arg); /* the sim */
 /* An ask of that node was carried out; wrote: the record was written for it. */

@@ -29,6 +29,7 @@ struct state {
     struct pawl_record records[SIM_SEQS];
     struct pawl_mark reached[SIM_SEQS];
     struct sim_history history; /* of what is kept */
+    bool renamed;               /* a sequence has been given another name */
 };
 
 struct sim_store {
@@ -84,6 +85,7 @@ static void note_change(struct sim *sim, int seq, int node, enum pawl_ask_kind k
     about->change_ns = sim->now_ns;
     about->change_epoch = sim->store->now.records[seq].epoch;
     about->gone = sim->store->now.records[seq].dropped;
+    if (kind == PAWL_ASK_RENAME) sim->store->now.renamed = true;
     SIM_NOTE(sim, seq, node, .what = "store: kind %lld, epoch %lld, next %lld", .a = kind,
              .b = (long long)about->change_epoch, .c = sim->store->now.records[seq].next);
 }
@@ -555,6 +557,11 @@ void sim_store_put(struct sim *sim, int seq, const struct pawl_record *record)
 void sim_store_reached(struct sim *sim, int seq)
 {
     sim->store->now.reached[seq] = sim->seqs[seq].reached;
+}
+
+bool sim_store_has_renamed(const struct sim *sim)
+{
+    return sim->store->now.renamed;
 }
 
 const struct pawl_record *sim_store_record(const struct sim *sim, int seq)
