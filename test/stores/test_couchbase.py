@@ -537,11 +537,15 @@ def test_a_lost_branch_of_a_vbucket_is_said(cluster, tmp_path):
         for node in (0, 1):
             fake.stop_node(node)
             fake.start_node(node, lose=True)
-        wait_until(lambda: goes_on(server, seen), "ids after the failover")
-        wait_until(lambda: "couchbase vbucket" in server.log_path.read_text(), "a line in the log")
+        wait_until(lambda: goes_on(server, seen) and "couchbase vbucket" in log_of(server),
+                   "ids after the failover, and a line in the log")
         assert len(seen) == len(set(seen))
     finally:
         server.stop()
+
+
+def log_of(server):
+    return server.log_path.read_text()
 
 
 def goes_on(server, seen):
