@@ -525,7 +525,7 @@ uint32_t one_seq_holders(const struct one_seq *seq, bool servers)
 
 void one_seq_audit(struct one_seq *seq)
 {
-    struct pawl_record record;
+    struct pawl_record record = {.epoch = 0};
     struct pawl_ask ask = {.kind = PAWL_ASK_READ, .record = &record};
 
     store_ask(seq, &ask);
