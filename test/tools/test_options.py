@@ -50,7 +50,9 @@ def test_every_store_that_can_be_left_out_is_left_out(bare):
 def test_nothing_is_looked_for_that_only_they_need(bare):
     asked = json.loads(run("meson", "introspect", "--dependencies", str(bare)).stdout)
     of_clients = ("libpq", "odbc")  # test/drivers/c: built where they are
-    assert sorted({one["name"] for one in asked}.difference(of_clients)) == NEEDED
+    of_benches = ("hiredis", "liburing")  # the same: tools/setup --bench brings them
+    found = {one["name"] for one in asked}.difference(of_clients, of_benches)
+    assert sorted(found) == NEEDED
 
 
 @pytest.mark.parametrize("name", ("pawl", "pawld", "libpawl.so", "libpawl-stores.so"))
