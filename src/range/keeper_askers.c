@@ -68,8 +68,9 @@ static void settle(struct kept *kept, struct asker *asker, uint64_t left)
  */
 static void take_over(struct kept *kept, struct asker *asker, const struct pawl_ask *ask)
 {
-    if (kept->lent->out == 0 || ask->holds == 0 || kept->lent->askers.size > KEPT_MATCHED_MAX)
+    if (kept->lent->out == 0 || ask->holds == 0 || kept->lent->askers.size > KEPT_MATCHED_MAX) {
         return;
+    }
     for (size_t i = 0; i < kept->lent->askers.size; i++) {
         struct asker *before = &kept->lent->askers.at[i];
 
@@ -187,7 +188,8 @@ void pawl_asker_sum(struct kept *kept)
         double most = granted / ((double)interval_ns / 1e9);
         sum += asker->rate < most ? asker->rate : most;
     }
-    if (stale_count * 2 > kept->lent->askers.count)
+    if (stale_count * 2 > kept->lent->askers.count) {
         (void)askers_move(kept, kept->lent->askers.size);
+    }
     kept->pace.asked_rate = sum;
 }

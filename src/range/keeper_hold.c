@@ -220,8 +220,8 @@ void pawl_kept_publish(struct kept *kept)
     struct shelf *shelf = kept_shelf(kept);
     bool published = false;
 
-    if (shelf == NULL || kept->reserve_count == 0)
-        return; /* it stays there, if nobody has it open */
+    /* It stays there, if nobody has it open. */
+    if (shelf == NULL || kept->reserve_count == 0) return;
     uint64_t wish = is_leasing(kept) ? stock_share(kept) : UINT64_MAX;
 
     while (kept->reserve_count > 0 && kept->put < wish) {

@@ -243,7 +243,8 @@ FAULTS = [
           "            kept_forget_leases(kept); /* what came back of them would be handed out "
           "after it */\n", ""),
     Fault("one id comes from behind the stock", "src/range/keeper_serve.c",
-          "    if (kept->holding.stock != NULL || kept_global(kept) || !kept_seldom(kept)) return;\n",
+          "    if (kept->holding.stock != NULL || kept_global(kept) || "
+          "!kept_seldom(kept)) return;\n",
           "    if (kept_global(kept) || !kept_seldom(kept)) return;\n"),
     Fault("the cache lets go of what somebody has open", "src/range/keeper_cache.c",
           "    if (kept_users(kept) != 0 || pawl_kept_queued(kept)) return false;\n", ""),

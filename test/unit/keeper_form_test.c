@@ -250,8 +250,9 @@ static void whatever_ends_it_no_id_comes_twice(void **state)
             pawl_keeper_free(world->keeper);
             world->store.asks = (struct pawl_asks){NULL, NULL};
             world->keeper = pawl_keeper_new(&world->store.source, &settings);
-            if (ending == ENDS_DRAINED)
+            if (ending == ENDS_DRAINED) {
                 assert_int_equal(world->store.record.next, account.last + 1);
+            }
             holding = NULL;
             for (int step = 0; live(world, &account, step, &holding); step++) {
             }
