@@ -21,6 +21,8 @@ bool pawl_log_on(enum pawl_log_level level);
 void pawl_log(enum pawl_log_level level, const char *event, const char *pairs, ...)
     __attribute__((format(printf, 3, 4)));
 
+enum { PAWL_LOG_NAME_BYTES = 600 }; /* room for a sequence's name, quoted */
+
 /* bytes as a logfmt value, quoted where need be, cut at size; returns to. */
 const char *pawl_log_quote(char *to, size_t size, struct pawl_bytes bytes);
 

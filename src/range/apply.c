@@ -114,7 +114,7 @@ static bool apply_alter(struct pawl_record *record, struct pawl_ask *ask,
 static void log_moved(const char *event, const struct pawl_record *before,
                       const struct pawl_record *after)
 {
-    char name[4 * PAWL_NAME_BYTES_MAX];
+    char name[PAWL_LOG_NAME_BYTES];
 
     pawl_log(PAWL_LOG_INFO, event,
              "seq=%s next=%" PRIu64 "/%" PRId64 " moved_to=%" PRIu64 "/%" PRId64,

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOG_NAME_BYTES = 600 };
-
 static void log_why(enum pawl_log_level level, const char *event, const char *pair,
                     const char *text)
 {
@@ -20,8 +18,8 @@ static void log_why(enum pawl_log_level level, const char *event, const char *pa
 void pawl_kept_log(const struct kept *kept, enum pawl_log_level level, const char *event,
                    const char *text)
 {
-    char name[LOG_NAME_BYTES];
-    char pair[LOG_NAME_BYTES + 8];
+    char name[PAWL_LOG_NAME_BYTES];
+    char pair[PAWL_LOG_NAME_BYTES + 8];
 
     if (!pawl_log_on(level)) return;
     (void)pawl_log_quote(name, sizeof name, kept->holding.name);

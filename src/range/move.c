@@ -14,8 +14,6 @@
 #include "base/log.h"
 #include "range/apply_own.h"
 
-enum { LOG_NAME_BYTES = 600 };
-
 bool pawl_record_has_left(const struct pawl_record *record)
 {
     return record->epoch != 0 && record->dropped && record->moved_to.size > 0 &&
@@ -185,7 +183,7 @@ static bool arrive_again(struct pawl_record *record, struct pawl_ask *ask,
                          const struct pawl_moment *moment)
 {
     struct pawl_record next = *record;
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     if (!pawl_record_has_left(ask->record) || !pawl_record_is_further(ask->record, record)) {
         return arrived(record, NULL, ask, moment);

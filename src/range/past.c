@@ -14,7 +14,6 @@
 
 enum {
     SHARE = 100, /* a floor pulls at most the 100th part of what is left, and so does a jump */
-    LOG_NAME_BYTES = 600,
     WORD_BYTES = PAWL_SHELL_BYTES(PAWL_NAME_BYTES_MAX),
     COMMAND_BYTES = WORD_BYTES + 100,
     LOG_BRANCH_BYTES = 4 * PAWL_BRANCH_BYTES_MAX + 4,
@@ -76,7 +75,7 @@ static void fence_command(const struct pawl_record *record, struct pawl_mark flo
 
 static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, const char *why)
 {
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
     char command[COMMAND_BYTES];
 
     fence_command(record, ask->floor, command);
@@ -96,7 +95,7 @@ static bool fail_floor(const struct pawl_record *record, struct pawl_ask *ask, c
 static void log_step_back(const char *event, const struct pawl_record *before,
                           const struct pawl_record *after, const struct pawl_ask *ask)
 {
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     pawl_log(PAWL_LOG_ERROR, event,
              "seq=%s asker=%" PRIu64 " line=%" PRIu64 " next=%" PRIu64 "/%" PRId64 " floor=%" PRIu64
@@ -218,7 +217,7 @@ static void log_other_branch(const struct pawl_record *record, const struct pawl
 {
     char was[LOG_BRANCH_BYTES];
     char is[LOG_BRANCH_BYTES];
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     pawl_log(
         PAWL_LOG_WARN, "store may have lost its last writes", "seq=%s branch=%s branch_now=%s",

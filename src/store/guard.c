@@ -19,8 +19,6 @@
 
 #define LOOK_GOOD_NS PAWL_NS_PER_S /* before a change */
 
-enum { LOG_NAME_BYTES = 600 };
-
 static struct pawl_guard *guard_of(struct pawl_source *self)
 {
     return PAWL_OWNER(self, struct pawl_guard, source);
@@ -208,7 +206,7 @@ static bool grant_good(struct pawl_guard *guard, struct passed *passed)
     const struct pawl_ask *ask = &passed->ask;
     const struct pawl_grant *grant = &ask->grant;
     struct pawl_ask *from = passed->from;
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     if (!pawl_guard_known(guard, passed)) {
         (void)pawl_fail(&from->error, PAWL_LOST,

@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { LOG_NAME_BYTES = 600 };
-
 /* An ask with a floor, until its record has told of which line it is. */
 struct learner {
     struct pawl_ask read;
@@ -142,7 +140,7 @@ bool pawl_guard_is_blind(const struct passed *passed)
 void pawl_guard_tell_blind(struct pawl_guard *guard, const struct passed *passed)
 {
     const struct pawl_grant *grant = &passed->ask.grant;
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     if (!guard->blind || !pawl_guard_is_blind(passed)) return;
     guard->blind = false;
@@ -157,7 +155,7 @@ void pawl_guard_log_bounds(const struct passed *passed)
 {
     const struct pawl_seen *seen = &passed->seen;
     const struct pawl_mark *floor = &passed->floor;
-    char name[LOG_NAME_BYTES];
+    char name[PAWL_LOG_NAME_BYTES];
 
     if (!seen->blind || !told_further(passed)) return;
     struct pawl_mark last =

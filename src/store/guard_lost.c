@@ -13,11 +13,11 @@
 
 #define LOG_PAUSE_NS PAWL_NS_PER_S /* whoever waits asks again and again */
 
-enum { LOG_NAME_BYTES = 600, SHOWN_MAX = 280 };
+enum { SHOWN_MAX = 280 };
 
 static void log_lost(struct pawl_guard *guard, struct pawl_bytes name, const struct pawl_mark *mark)
 {
-    char shown[LOG_NAME_BYTES];
+    char shown[PAWL_LOG_NAME_BYTES];
 
     if (guard->now_ns < guard->lost_log_ns) return;
     guard->lost_log_ns = guard->now_ns + LOG_PAUSE_NS;

@@ -9,7 +9,6 @@
 #include "store/schemes.h"
 
 enum {
-    LOG_NAME_BYTES = 600,
     TRIES_AT_ONCE = 2, /* against others' writes, before it waits for a moment */
 };
 
@@ -239,7 +238,7 @@ static void grant_advanced(struct work *work)
 
     if (found->epoch != op->expected.epoch || found->lap != op->expected.lap ||
         found->tag != op->record.tag || start < op->low || start > op->high) {
-        char name[LOG_NAME_BYTES];
+        char name[PAWL_LOG_NAME_BYTES];
 
         pawl_log(PAWL_LOG_ERROR, "store answers what cannot be",
                  "store=%s seq=%s epoch=%" PRIu64 " lap=%" PRIu64 " next=%" PRId64 " low=%" PRId64
