@@ -8,15 +8,6 @@ enum { LOOKS_PER_INTERVAL = 8 }; /* at a stock that may not be worth its memory 
 
 #define REST_NS_MAX (12 * UINT64_C(3600) * PAWL_NS_PER_S)
 
-static bool waited_for(const struct kept *kept)
-{
-    const struct busy *busy = kept->busy;
-
-    if (busy == NULL) return false;
-    return busy->opens.first != NULL || busy->waits.first != NULL || busy->takes.first != NULL ||
-           busy->nexts.first != NULL || busy->changes.first != NULL;
-}
-
 /* Callers that wait on the stock itself (libpawl's threads) show only in `wanted`. */
 static bool thirsty(const struct kept *kept)
 {
@@ -98,7 +89,7 @@ static bool idle(const struct kept *kept)
 
     if (keeper->draining || kept->leaving) return true;
     if (keeper->now_ns - kept->used_ns < idle_ns) return false;
-    return !waited_for(kept) && !thirsty(kept);
+    return !kept_waited_for(kept) && !thirsty(kept);
 }
 
 /* Lets everything go; false: an errand is under way first. */
@@ -204,7 +195,7 @@ static void schedule(struct kept *kept, uint64_t low)
     if (kept_out(kept) > 0) due = earlier(due, kept->lent->swept_ns + interval_ns);
     if (kept->errand == ERRAND_NONE) {
         if (kept->retry_ns > kept->keeper->now_ns &&
-            (held < low || waited_for(kept) || thirsty(kept))) {
+            (held < low || kept_waited_for(kept) || thirsty(kept))) {
             due = earlier(due, kept->retry_ns);
         }
         uint64_t check_ns = kept->seen_ns + interval_ns;
@@ -223,7 +214,7 @@ static void schedule(struct kept *kept, uint64_t low)
 /* Nobody has it open, nothing is held, nothing waits: it need not be remembered. */
 static bool spent(const struct kept *kept)
 {
-    if (kept_users(kept) != 0 || kept->errand != ERRAND_NONE || waited_for(kept)) return false;
+    if (kept_users(kept) != 0 || kept->errand != ERRAND_NONE || kept_waited_for(kept)) return false;
     if (pawl_kept_queued(kept)) return false;
     if (kept_out(kept) > 0 && !kept->keeper->draining) return false; /* they may come back */
     /* Nobody else may know of the floor; and that it is stopped is told until somebody acts. */
@@ -277,7 +268,7 @@ void pawl_kept_step(struct kept *kept)
     pawl_asker_sweep(kept);
     pawl_kept_fail_expired(kept);
     if (kept->keeper->draining) fail_closed(kept);
-    if (waited_for(kept) || thirsty(kept)) {
+    if (kept_waited_for(kept) || thirsty(kept)) {
         kept->resting = false;
         pawl_kept_leave(kept, false);
         kept->rest_ns = kept->rest_until_ns = 0;

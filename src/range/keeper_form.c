@@ -66,13 +66,10 @@ static void shelf_free(struct kept *kept)
     }
 }
 
-static bool waited_for(const struct busy *busy)
+/* Nor is anybody part of what is under way. */
+static bool calm(const struct kept *kept)
 {
-    const uintptr_t any = (uintptr_t)busy->opens.first | (uintptr_t)busy->waits.first |
-                          (uintptr_t)busy->takes.first | (uintptr_t)busy->nexts.first |
-                          (uintptr_t)busy->batch.first | (uintptr_t)busy->changes.first;
-
-    return any != 0;
+    return !kept_waited_for(kept) && kept->busy->batch.first == NULL;
 }
 
 /*
@@ -85,7 +82,7 @@ void pawl_kept_put_away(struct kept *kept)
     uint64_t now_ns = kept->keeper->now_ns;
     struct shelf *shelf = kept_shelf(kept);
 
-    if (shelf == NULL || !kept_seldom(kept) || waited_for(kept->busy)) return;
+    if (shelf == NULL || !kept_seldom(kept) || !calm(kept)) return;
     if (kept_users(kept) == 0 && !pawl_kept_queued(kept)) {
         pawl_kept_take_back(kept);
         shelf_free(kept);
@@ -154,7 +151,7 @@ void pawl_kept_calm(struct kept *kept)
     if (kept->errand != ERRAND_NONE) return;
     /* Of an open one it is used so often that it would come and go all the time. */
     if (kept->holding.stock == NULL && kept->reserve_count == 0) reserve_free(kept);
-    if (kept->busy != NULL && !waited_for(kept->busy)) busy_spare(kept);
+    if (kept->busy != NULL && calm(kept)) busy_spare(kept);
 }
 
 void pawl_kept_strip(struct kept *kept)

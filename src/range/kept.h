@@ -193,6 +193,15 @@ static inline bool kept_global(const struct kept *kept)
     return atomic_load_explicit(&kept->holding.global, memory_order_relaxed);
 }
 
+static inline bool kept_waited_for(const struct kept *kept)
+{
+    const struct busy *busy = kept->busy;
+
+    if (busy == NULL) return false;
+    return busy->opens.first != NULL || busy->waits.first != NULL || busy->takes.first != NULL ||
+           busy->nexts.first != NULL || busy->changes.first != NULL;
+}
+
 /* NULL: it has none. */
 static inline struct shelf *kept_shelf(const struct kept *kept)
 {
