@@ -12,16 +12,6 @@
 
 #include <stdlib.h>
 
-/* A change that waits for its record. */
-struct compared {
-    struct pawl_ask read;
-    struct pawl_record record;
-    struct pawl_guard *guard;
-    struct pawl_ask *from;
-    struct pawl_seen seen; /* of its name */
-    struct pawl_seen to;   /* RENAME: of the new one */
-};
-
 static bool lies_beyond(const struct pawl_seen *seen, int64_t id)
 {
     return pawl_guard_direction(seen) > 0 ? id > seen->mark.id : id < seen->mark.id;
@@ -73,17 +63,17 @@ static bool counts(const struct pawl_seen *seen, const struct pawl_ask *from,
 
 static void compared_done(struct pawl_ask *ask)
 {
-    struct compared *compared = PAWL_OWNER(ask, struct compared, read);
-    struct pawl_guard *guard = compared->guard;
-    struct pawl_ask *from = compared->from;
-    const struct pawl_record *record = &compared->record;
-    struct pawl_seen seen = compared->seen;
-    struct pawl_seen to = compared->to;
-    const pawl_error error = compared->read.error;
+    struct guard_reading *reading = PAWL_OWNER(ask, struct guard_reading, read);
+    struct pawl_guard *guard = reading->guard;
+    struct pawl_ask *from = reading->from;
+    const struct pawl_record *record = &reading->record;
+    struct pawl_seen seen = reading->seen;
+    struct pawl_seen to = reading->to;
+    const pawl_error error = reading->read.error;
     bool there = error.code == PAWL_OK;
 
     if (!there && error.code != PAWL_NO_SEQUENCE) {
-        free(compared);
+        free(reading);
         pawl_guard_answer_later(guard, from, error.code, error.text);
         return;
     }
@@ -91,31 +81,8 @@ static void compared_done(struct pawl_ask *ask)
     if (there && !counts(&seen, from, record)) seen.mark.line = 0;
     /* The new name's ids are passed by one that is beyond them already. */
     if (there && to.former && lies_beyond(&to, record->next)) to.mark.line = 0;
-    free(compared);
+    free(reading);
     send(guard, from, &seen, &to);
-}
-
-static void compare(struct pawl_guard *guard, struct pawl_ask *from, const struct pawl_seen *seen,
-                    const struct pawl_seen *to)
-{
-    struct compared *compared = calloc(1, sizeof *compared);
-
-    if (compared == NULL) {
-        pawl_guard_answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
-        return;
-    }
-    compared->guard = guard;
-    compared->from = from;
-    compared->seen = *seen;
-    compared->to = *to;
-    compared->read = (struct pawl_ask){
-        .kind = PAWL_ASK_READ,
-        .name = from->name,
-        .deadline_ns = from->deadline_ns,
-        .record = &compared->record,
-        .done = compared_done,
-    };
-    pawl_guard_ask_below(guard, &compared->read);
 }
 
 void pawl_guard_pass_change(struct pawl_guard *guard, struct pawl_ask *from)
@@ -130,7 +97,7 @@ void pawl_guard_pass_change(struct pawl_guard *guard, struct pawl_ask *from)
     if (renames && !pawl_guard_recall(guard, from, from->to, &to)) return;
     if (begins_beyond(from, &seen)) seen.mark.line = 0;
     if ((renames || fences) && (seen.former || to.former)) {
-        compare(guard, from, &seen, &to);
+        pawl_guard_read_first(guard, from, &seen, &to, compared_done);
     } else {
         send(guard, from, &seen, &to);
     }

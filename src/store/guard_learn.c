@@ -11,15 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* An ask with a floor, until its record has told of which line it is. */
-struct learner {
-    struct pawl_ask read;
-    struct pawl_record record;
-    struct pawl_guard *guard;
-    struct pawl_ask *from;
-    struct pawl_seen seen; /* former: by the store before this one */
-};
-
 bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *seen)
 {
     return seen->first.line == 0 && seen->dropped_s == 0 && guard->now_ns < guard->learn_until_ns;
@@ -64,17 +55,41 @@ struct pawl_seen pawl_guard_seen_of(const struct pawl_seen *seen, const struct p
     return known;
 }
 
+void pawl_guard_read_first(struct pawl_guard *guard, struct pawl_ask *from,
+                           const struct pawl_seen *seen, const struct pawl_seen *to,
+                           void (*done)(struct pawl_ask *read))
+{
+    struct guard_reading *reading = calloc(1, sizeof *reading);
+
+    if (reading == NULL) {
+        pawl_guard_answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
+        return;
+    }
+    reading->guard = guard;
+    reading->from = from;
+    reading->seen = *seen;
+    if (to != NULL) reading->to = *to;
+    reading->read = (struct pawl_ask){
+        .kind = PAWL_ASK_READ,
+        .name = from->name,
+        .deadline_ns = from->deadline_ns,
+        .record = &reading->record,
+        .done = done,
+    };
+    pawl_guard_ask_below(guard, &reading->read);
+}
+
 static void learner_done(struct pawl_ask *ask)
 {
-    struct learner *learner = PAWL_OWNER(ask, struct learner, read);
-    struct pawl_guard *guard = learner->guard;
-    struct pawl_ask *from = learner->from;
-    const pawl_error error = learner->read.error;
-    const struct pawl_seen seen = learner->seen;
-    const struct pawl_seen known = pawl_guard_seen_of(&seen, &learner->record);
-    bool is_void = from->floor.line < learner->record.line;
+    struct guard_reading *reading = PAWL_OWNER(ask, struct guard_reading, read);
+    struct pawl_guard *guard = reading->guard;
+    struct pawl_ask *from = reading->from;
+    const pawl_error error = reading->read.error;
+    const struct pawl_seen seen = reading->seen;
+    const struct pawl_seen known = pawl_guard_seen_of(&seen, &reading->record);
+    bool is_void = from->floor.line < reading->record.line;
 
-    free(learner);
+    free(reading);
     if (seen.former && (error.code == PAWL_OK || error.code == PAWL_NO_SEQUENCE)) {
         pawl_guard_pass_with(guard, from, &known);
     } else if (error.code != PAWL_OK) {
@@ -89,23 +104,7 @@ static void learner_done(struct pawl_ask *ask)
 void pawl_guard_compare(struct pawl_guard *guard, struct pawl_ask *from,
                         const struct pawl_seen *seen)
 {
-    struct learner *learner = calloc(1, sizeof *learner);
-
-    if (learner == NULL) {
-        pawl_guard_answer_later(guard, from, PAWL_NO_MEMORY, "no memory to ask the store");
-        return;
-    }
-    learner->guard = guard;
-    learner->from = from;
-    learner->seen = *seen;
-    learner->read = (struct pawl_ask){
-        .kind = PAWL_ASK_READ,
-        .name = from->name,
-        .deadline_ns = from->deadline_ns,
-        .record = &learner->record,
-        .done = learner_done,
-    };
-    pawl_guard_ask_below(guard, &learner->read);
+    pawl_guard_read_first(guard, from, seen, NULL, learner_done);
 }
 
 void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from)

@@ -102,6 +102,21 @@ bool pawl_guard_learns(const struct pawl_guard *guard, const struct pawl_seen *s
 void pawl_guard_heed_losses(struct pawl_guard *guard);
 /* An ask for ids meanwhile: only a floor in the record's line lets it pass. */
 void pawl_guard_learn(struct pawl_guard *guard, struct pawl_ask *from);
+
+/* An ask that waits until its record was read. */
+struct guard_reading {
+    struct pawl_ask read;
+    struct pawl_record record;
+    struct pawl_guard *guard;
+    struct pawl_ask *from;
+    struct pawl_seen seen; /* of its name */
+    struct pawl_seen to;   /* RENAME: of the new one */
+};
+
+/* done is given the reading's own ask, and frees the reading. */
+void pawl_guard_read_first(struct pawl_guard *guard, struct pawl_ask *from,
+                           const struct pawl_seen *seen, const struct pawl_seen *to,
+                           void (*done)(struct pawl_ask *read));
 /* What is remembered of record: of the store before this one that counts in the record's line (this
  * one is that one put back, or a copy), else nothing is remembered (mark.line 0). */
 struct pawl_seen pawl_guard_seen_of(const struct pawl_seen *seen, const struct pawl_record *record);
