@@ -9,6 +9,7 @@
  *     fleet_bench [--quick] [--json]
  */
 #include "one_seq.h"
+#include "options.h"
 #include "sizing.h"
 #include "whole_server.h"
 
@@ -36,7 +37,7 @@ enum {
 #define CRASHES        0.05   /* share of processes that are killed in the day */
 
 static struct {
-    bool quick, json;
+    struct bench_options options;
     const char *comma;
 } run;
 
@@ -232,7 +233,7 @@ static uint32_t clients_of(size_t rank)
 static void simulate(struct fleet *fleet)
 {
     static double rates[TILE];
-    size_t sample = run.quick ? 50 : 400;
+    size_t sample = run.options.quick ? 50 : 400;
     size_t stratum = TILE / sample;
     uint32_t cell = fleet->servers < CELL_MAX ? fleet->servers : CELL_MAX;
     uint64_t random = fleet->servers;
@@ -306,7 +307,7 @@ static void print_phase(const struct fleet *fleet, int phase)
     double hours = (double)(phases[phase + 1].begin_s - phases[phase].begin_s) / HOUR_S;
     double scale = fleet->scale;
 
-    if (run.json) {
+    if (run.options.json) {
         printf("%s\n      {\"phase\": \"%s\", \"hours\": %g, \"writes\": %.5g, \"reads\": %.5g, "
                "\"leases\": %.5g, \"ids\": %.5g, \"burned\": %.5g, \"failed\": %.5g}",
                phase > 0 ? "," : "", phases[phase].label, hours, sums->writes * scale,
@@ -328,7 +329,7 @@ static void print_fleet(const struct fleet *fleet)
     double region = busiest(fleet, 18 * HOUR_S, 19 * HOUR_S);
     double back = busiest(fleet, 20 * HOUR_S, 21 * HOUR_S);
 
-    if (run.json) {
+    if (run.options.json) {
         printf("%s\n    {\"servers\": %u, \"clients\": %u, \"sequences\": %.0f, "
                "\"simulated_sequences\": %.0f, \"ids\": %.5g, \"store_writes\": %.5g, "
                "\"store_reads\": %.5g, \"client_asks\": %.5g, \"burned\": %.5g, \"failed\": %.5g, "
@@ -356,7 +357,7 @@ static void print_fleet(const struct fleet *fleet)
     for (int i = 0; i < PHASES; i++) {
         print_phase(fleet, i);
     }
-    if (run.json) {
+    if (run.options.json) {
         printf("]}");
         return;
     }
@@ -371,7 +372,7 @@ static void print_fleet(const struct fleet *fleet)
 
 static void print_server(const struct whole_server *server)
 {
-    if (run.json) {
+    if (run.options.json) {
         printf("%s\n    {\"sequences\": %u, \"bytes_per_sequence\": %.0f, "
                "\"steady_writes_per_s\": %.5g, \"tries_per_s_away\": %.5g, "
                "\"ran_dry_after_s\": %.3g, \"most_writes_per_s_back\": %.5g, "
@@ -390,9 +391,9 @@ static void print_server(const struct whole_server *server)
 static void measure_servers(void)
 {
     static const uint32_t counts[] = {1000, 3000, 10000};
-    size_t sizes = run.quick ? 1 : PAWL_COUNT(counts);
+    size_t sizes = run.options.quick ? 1 : PAWL_COUNT(counts);
 
-    if (run.json) {
+    if (run.options.json) {
         printf("  \"whole_servers\": [");
     } else {
         printf("\n== one server, all of its sequences at 1 id/s, no store for 3 min ==\n");
@@ -407,7 +408,7 @@ static void measure_servers(void)
         whole_server_measure(&server);
         print_server(&server);
     }
-    if (run.json) printf("]\n}\n");
+    if (run.options.json) printf("]\n}\n");
 }
 
 int main(int argc, char **argv)
@@ -415,19 +416,9 @@ int main(int argc, char **argv)
     static const uint32_t sizes[] = {10, 100, 1000};
     static uint32_t writes_at[SECONDS];
 
-    for (int i = 1; i < argc; i++) {
-        bool quick = strcmp(argv[i], "--quick") == 0;
-        bool json = strcmp(argv[i], "--json") == 0;
-
-        if (!quick && !json) {
-            (void)fprintf(stderr, "usage: fleet_bench [--quick] [--json]\n");
-            return 2;
-        }
-        run.quick = run.quick || quick;
-        run.json = run.json || json;
-    }
+    if (!bench_options_read(&run.options, argc, argv)) return 2;
     run.comma = "";
-    if (run.json) printf("{\n  \"fleets\": [");
+    if (run.options.json) printf("{\n  \"fleets\": [");
     for (size_t i = 0; i < PAWL_COUNT(sizes); i++) {
         struct fleet fleet = {.servers = sizes[i], .writes_at = writes_at};
 
@@ -435,7 +426,7 @@ int main(int argc, char **argv)
         simulate(&fleet);
         print_fleet(&fleet);
     }
-    if (run.json) printf("],\n");
+    if (run.options.json) printf("],\n");
     measure_servers();
     return 0;
 }

@@ -8,13 +8,13 @@
  *     writes_bench [--quick] [--json]
  */
 #include "one_seq.h"
+#include "options.h"
 #include "sizing.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define DAY_S          86400.0
 #define MILLION_WRITES 0.625 /* USD on demand, us-east-1, since November 2024 */
@@ -29,7 +29,7 @@ enum {
 static const struct sizing sizing = {60, 30};
 
 static struct {
-    bool quick, json;
+    struct bench_options options;
     const char *comma; /* before the next JSON row */
     int misses;        /* formulas that did not hold */
 } run;
@@ -61,7 +61,7 @@ static void run_s(struct one_seq *seq, double seconds)
 /* Holdings at random moments, while the counted time goes by. */
 static void sample(struct one_seq *seq, double seconds, uint64_t *random, struct row *row)
 {
-    int samples = run.quick ? 100 : 1000;
+    int samples = run.options.quick ? 100 : 1000;
 
     for (int i = 0; i < samples; i++) {
         run_s(seq, 2 * uniform(random) * seconds / samples);
@@ -77,7 +77,7 @@ static void sample(struct one_seq *seq, double seconds, uint64_t *random, struct
 /* Ids served between the loss of the store and the first call that finds nothing, as seconds. */
 static void ride(struct one_seq *seq, uint64_t *random, struct row *row)
 {
-    int trials = run.quick ? 5 : 20;
+    int trials = run.options.quick ? 5 : 20;
 
     row->ride_least = INFINITY;
     for (int i = 0; i < trials; i++) {
@@ -106,7 +106,8 @@ static struct row measure(double rate, const struct shape *shape)
         .step_ns = 50 * PAWL_NS_PER_MS,
         .seed = 1,
     };
-    double counted_s = fmax(run.quick ? 600 : 3600, (run.quick ? 100 : 1000) / rate);
+    double counted_s =
+        fmax(run.options.quick ? 600 : 3600, (run.options.quick ? 100 : 1000) / rate);
     struct row row = {.rate = rate};
     struct one_seq *seq = one_seq_new(&settings);
     uint64_t random = 2;
@@ -178,7 +179,7 @@ static void check(const struct row *row, const struct shape *shape)
 
 static void print_row(const struct row *row, const struct shape *shape)
 {
-    if (run.json) {
+    if (run.options.json) {
         printf("%s\n    {\"shape\": \"%s\", \"clients\": %u, \"servers\": %u, \"ids_per_s\": %.8g, "
                "\"writes_per_30_s\": %.4g, \"reads_per_30_s\": %.4g, \"writes_per_million\": %.5g, "
                "\"burned_per_million\": %.5g, \"clients_held_mean\": %.5g, "
@@ -209,10 +210,10 @@ static void measure_rates(void)
                                    1,         1e1,        1e2,         1e3,          1e4,
                                    1e5,       1e6,        1e7};
 
-    if (run.json) printf("  \"rates\": [");
+    if (run.options.json) printf("  \"rates\": [");
     run.comma = "";
     for (size_t i = 0; i < PAWL_COUNT(shapes); i++) {
-        if (!run.json) {
+        if (!run.options.json) {
             printf("\n== %s ==\n%12s %8s %8s %14s %14s %12s %12s %12s %12s %8s %8s\n",
                    shapes[i].label, "ids/s", "w/30 s", "r/30 s", "writes/million", "burned/million",
                    "clients:mean", "most", "pawld:mean", "most", "ride >=", "mean s");
@@ -224,7 +225,7 @@ static void measure_rates(void)
             print_row(&row, &shapes[i]);
         }
     }
-    if (run.json) printf("],\n");
+    if (run.options.json) printf("],\n");
 }
 
 /* The fleet on DynamoDB. */
@@ -251,7 +252,7 @@ static void bill_sequence(double rate, double weight, const struct variant *vari
         .seed = seed,
     };
     /* Long enough for some blocks, and ended at a random moment. */
-    double counted_s = run.quick ? 1200 : 7200;
+    double counted_s = run.options.quick ? 1200 : 7200;
     struct one_seq *seq = one_seq_new(&settings);
 
     if (variant->block > 0) counted_s = fmin(fmax(counted_s, 20 * 500 / rate), 40 * counted_s);
@@ -273,7 +274,7 @@ static void bill_sequence(double rate, double weight, const struct variant *vari
 
 static struct bill bill_fleet(const double *rates, bool equal, const struct variant *variant)
 {
-    size_t stratum = equal || run.quick ? FLEET / 50 : STRATUM;
+    size_t stratum = equal || run.options.quick ? FLEET / 50 : STRATUM;
     struct bill bill = {0, 0, 0, 0};
 
     for (size_t at = 0; at < FLEET; at += stratum) {
@@ -291,7 +292,7 @@ static void print_bill(const char *spread, double total, const char *label, cons
 {
     double usd = bill->writes / 1e6 * MILLION_WRITES + bill->reads / 1e6 * MILLION_READS;
 
-    if (run.json) {
+    if (run.options.json) {
         printf("%s\n    {\"spread\": \"%s\", \"ids_per_s\": %.8g, \"way\": \"%s\", "
                "\"write_units_per_month\": %.5g, \"read_units_per_month\": %.5g, "
                "\"usd_per_month\": %.5g, \"crash_burns\": %.5g, \"clean_stop_burns\": %.5g}",
@@ -332,7 +333,7 @@ static void bill_all(void)
 {
     static const double totals[] = {1e3, 1e4, 1e5, 1e6};
 
-    if (run.json) {
+    if (run.options.json) {
         printf("  \"dynamodb\": [");
     } else {
         printf("\n== %d sequences on DynamoDB, a month, one process that holds them ==\n", FLEET);
@@ -344,23 +345,13 @@ static void bill_all(void)
         bill_spread("Zipf", totals[i], false);
         bill_spread("equal", totals[i], true);
     }
-    if (run.json) printf("]\n}\n");
+    if (run.options.json) printf("]\n}\n");
 }
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        bool quick = strcmp(argv[i], "--quick") == 0;
-        bool json = strcmp(argv[i], "--json") == 0;
-
-        if (!quick && !json) {
-            (void)fprintf(stderr, "usage: writes_bench [--quick] [--json]\n");
-            return 2;
-        }
-        run.quick = run.quick || quick;
-        run.json = run.json || json;
-    }
-    if (run.json) printf("{\n");
+    if (!bench_options_read(&run.options, argc, argv)) return 2;
+    if (run.options.json) printf("{\n");
     measure_rates();
     bill_all();
     return run.misses > 0 ? 1 : 0;
